@@ -81,12 +81,12 @@ async def answers_to(
 
 def batch_answer(parts: Sequence[Part], answers: Mapping[str, Answer | None], random: Random) -> dict[str, Any]:
     """Return the answer to a batch, its parts in any order; those without an answer are left out."""
-    told = [_told(part.request.part, given) for part in parts if (given := answers[part.id]) is not None]
-    random.shuffle(told)
-    return {"responses": told}
+    responses = [_response(part.request.part, given) for part in parts if (given := answers[part.id]) is not None]
+    random.shuffle(responses)
+    return {"responses": responses}
 
 
-def _told(part_id: str, answer: Answer) -> dict[str, Any]:
+def _response(part_id: str, answer: Answer) -> dict[str, Any]:
     """Return an answer as a part; a body that is no JSON is a text in base 64."""
     body: object = answer.content
     if isinstance(body, bytes):

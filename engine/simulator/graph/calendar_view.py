@@ -78,7 +78,7 @@ def _window(request: GraphRequest) -> tuple[datetime, datetime]:
 
 def _instant(text: str) -> datetime:
     try:
-        told = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise bad_request(f"The value '{text}' is no date and time.", "ErrorInvalidParameter") from error
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)

@@ -93,7 +93,7 @@ class Endpoint:
         effects = await self._effects(batch, understood, sender)
         mailboxes = list[str]()
         try:
-            answer = self._unasked(batch, sender, effects)
+            answer = self._overridden(batch, sender, effects)
             if answer is None:
                 if batch.method != "POST":
                     raise Refusal(ODataError(405, "Request_BadRequest", "Specified HTTP method is not allowed."))
@@ -120,11 +120,11 @@ class Endpoint:
                 answer = self._answer(part.request, understood, sender, refused, effects)
             finally:
                 self._leave(understood, sender)
-            return self._keep_part(part, understood, sender, answer, effects)
+            return self._record_part(part, understood, sender, answer, effects)
 
         def fail_part(part: Part) -> Answer:
             answer = self._failed(DEPENDENCY_FAILED, part.request)
-            self._keep_part(part, self._understand_part(part), sender, answer, [])
+            self._record_part(part, self._understand_part(part), sender, answer, [])
             return answer
 
         try:
@@ -133,7 +133,7 @@ class Endpoint:
             for understood in waiting.values():
                 self._leave(understood, sender)
 
-    def _keep_part(
+    def _record_part(
         self, part: Part, understood: Understood, sender: _Sender, answer: Answer, effects: Sequence[Effect]
     ) -> Answer | None:
         """Record a part, and return its answer, None if it is to be left out."""
@@ -166,8 +166,8 @@ class Endpoint:
         await wait(effects)
         return effects
 
-    def _unasked(self, request: GraphRequest, sender: _Sender, effects: Sequence[Effect]) -> Answer | None:
-        """Return the answer that an effect or the log-in gives in place of Graph, None if neither does."""
+    def _overridden(self, request: GraphRequest, sender: _Sender, effects: Sequence[Effect]) -> Answer | None:
+        """Return the answer of a fault or of the log-in, which precede that of Graph, None if neither has one."""
         for effect in effects:
             if isinstance(effect, Reply):
                 return Answer(effect.status, effect.body, effect.headers)
@@ -185,9 +185,9 @@ class Endpoint:
         refused: ODataError | None,
         effects: Sequence[Effect],
     ) -> Answer:
-        unasked = self._unasked(request, sender, effects)
-        if unasked is not None or not isinstance(sender.caller, Caller):
-            return unasked or self._failed(invalid_token(""), request)
+        overridden = self._overridden(request, sender, effects)
+        if overridden is not None or not isinstance(sender.caller, Caller):
+            return overridden or self._failed(invalid_token(""), request)
         if refused is not None:
             return self._failed(refused, request)
         try:

@@ -100,14 +100,14 @@ def _word(text: str) -> str:
     return OTHER_WORDS.get(text, text[:1].lower() + text[1:])
 
 
-def _told(uri: str, write: Writer, as_told: Callable[[str], Any] = str) -> Writer:
-    """Return a writer of what the item tells by that FieldURI in place of the truth, null where it is left out."""
+def _misrepresentable(uri: str, write: Writer, convert: Callable[[str], Any] = str) -> Writer:
+    """Return a writer that prefers what the item misrepresents by that FieldURI; what it leaves out is null."""
 
     def written(view: View, item: CalendarItem) -> Any:
         if uri not in item.told:
             return write(view, item)
-        told = item.told[uri]
-        return None if told is None else as_told(told)
+        stated = item.told[uri]
+        return None if stated is None else convert(stated)
 
     return written
 
@@ -117,11 +117,11 @@ def _is_true(text: str) -> bool:
 
 
 def _is_all_day(view: View, item: CalendarItem) -> bool:
-    told = item.told.get("calendar:IsAllDayEvent")
-    return item.all_day if told is None else _is_true(told)
+    stated = item.told.get("calendar:IsAllDayEvent")
+    return item.all_day if stated is None else _is_true(stated)
 
 
-def _edge(uri: str, truth: Callable[[CalendarItem], datetime], day_of: Callable[[datetime], date]) -> Writer:
+def _edge(uri: str, truth: Callable[[CalendarItem], datetime], bound_day: Callable[[datetime], date]) -> Writer:
     """Return the writer of start or end.
 
     An all-day event lasts from midnight to midnight in whatever time zone is asked for: its dates are those of the zone
@@ -129,24 +129,24 @@ def _edge(uri: str, truth: Callable[[CalendarItem], datetime], day_of: Callable[
     """
 
     def written(view: View, item: CalendarItem) -> Any:
-        told = item.told.get(uri, "")
-        if told is None:
+        stated = item.told.get(uri, "")
+        if stated is None:
             return None
-        instant = _instant(told) if told else truth(item)
+        instant = _instant(stated) if stated else truth(item)
         if instant is None:
-            return view.unreadable(told)
+            return view.unreadable(stated)
         if _is_all_day(view, item):
-            return view.midnight(day_of(instant.astimezone(ZoneInfo(item.zone))))
+            return view.midnight(bound_day(instant.astimezone(ZoneInfo(item.zone))))
         return view.moment(instant)
 
     return written
 
 
-def _day_before(local: datetime) -> date:
+def _day_of(local: datetime) -> date:
     return local.date()
 
 
-def _day_after(local: datetime) -> date:
+def _midnight_after(local: datetime) -> date:
     return local.date() if local.time() == time() else local.date() + timedelta(days=1)
 
 
@@ -159,7 +159,7 @@ def _zone(uri: str) -> Writer:
         except ValueError:
             return item.zone
 
-    return _told(uri, written)
+    return _misrepresentable(uri, written)
 
 
 def _instant_text(instant: datetime) -> str:
@@ -183,11 +183,11 @@ def _is_organizer(view: View, item: CalendarItem) -> bool:
 def _response(view: View, item: CalendarItem) -> Mapping[str, str]:
     answered = item.response in (Response.ACCEPT, Response.TENTATIVE, Response.DECLINE)
     time_of = _instant_text(item.modified) if answered else NEVER
-    told = item.told.get("calendar:MyResponseType")
-    if told is None:
+    stated = item.told.get("calendar:MyResponseType")
+    if stated is None:
         return {"response": RESPONSES[item.response], "time": time_of}
     known = {each.value: word for each, word in RESPONSES.items()}
-    return {"response": known.get(told, _word(told)), "time": time_of}
+    return {"response": known.get(stated, _word(stated)), "time": time_of}
 
 
 def _series(view: View, item: CalendarItem) -> str | None:
@@ -208,14 +208,14 @@ def _always(value: Any) -> Writer:
 
 
 PROPERTIES: Mapping[str, Writer] = {
-    "subject": _told("item:Subject", lambda view, item: item.subject),
-    "start": _edge("calendar:Start", lambda item: item.start, _day_before),
-    "end": _edge("calendar:End", lambda item: item.end, _day_after),
-    "isAllDay": _told("calendar:IsAllDayEvent", _is_all_day, _is_true),
-    "showAs": _told("calendar:LegacyFreeBusyStatus", lambda view, item: SHOW_AS[item.show_as], _word),
-    "sensitivity": _told("item:Sensitivity", lambda view, item: item.sensitivity.value, _word),
-    "isCancelled": _told("calendar:IsCancelled", lambda view, item: item.cancelled, _is_true),
-    "organizer": _told("calendar:Organizer", _organizer, lambda name: _recipient(name, "")),
+    "subject": _misrepresentable("item:Subject", lambda view, item: item.subject),
+    "start": _edge("calendar:Start", lambda item: item.start, _day_of),
+    "end": _edge("calendar:End", lambda item: item.end, _midnight_after),
+    "isAllDay": _misrepresentable("calendar:IsAllDayEvent", _is_all_day, _is_true),
+    "showAs": _misrepresentable("calendar:LegacyFreeBusyStatus", lambda view, item: SHOW_AS[item.show_as], _word),
+    "sensitivity": _misrepresentable("item:Sensitivity", lambda view, item: item.sensitivity.value, _word),
+    "isCancelled": _misrepresentable("calendar:IsCancelled", lambda view, item: item.cancelled, _is_true),
+    "organizer": _misrepresentable("calendar:Organizer", _organizer, lambda name: _recipient(name, "")),
     "responseStatus": _response,
     "originalStartTimeZone": _zone("calendar:StartTimeZone"),
     "originalEndTimeZone": _zone("calendar:EndTimeZone"),

@@ -46,7 +46,7 @@ class _Unavailable(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
-        self.told = {"responseCode": code, "message": message}
+        self.error = {"responseCode": code, "message": message}
 
 
 def get_schedule(request: GraphRequest, tenant: Tenant, caller: Caller) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def get_schedule(request: GraphRequest, tenant: Tenant, caller: Caller) -> dict[
     for address in asked.schedules:
         try:
             entries.append({"scheduleId": address} | _schedule(tenant, caller, address, asked, zone))
-        except _Unavailable as error:
-            entries.append({"scheduleId": address, "error": error.told})
+        except _Unavailable as unavailable:
+            entries.append({"scheduleId": address, "error": unavailable.error})
     return collection(request, "Collection(microsoft.graph.scheduleInformation)", (), entries)
 
 
@@ -108,13 +108,13 @@ def _status(item: CalendarItem) -> ShowAs:
 
 def _item(view: View, item: CalendarItem, tells_subjects: bool) -> dict[str, Any]:
     """Return an item; whole days are instants like everything else, and nothing says that they are whole days."""
-    told: dict[str, Any] = {"status": SHOW_AS[_status(item)]}
-    told |= {"start": view.moment(item.start), "end": view.moment(item.end)}
+    entry: dict[str, Any] = {"status": SHOW_AS[_status(item)]}
+    entry |= {"start": view.moment(item.start), "end": view.moment(item.end)}
     if tells_subjects:
-        told["isPrivate"] = item.sensitivity not in OPEN
+        entry["isPrivate"] = item.sensitivity not in OPEN
         if item.sensitivity in OPEN:
-            told |= {"subject": item.subject, "location": item.location}
-    return told
+            entry |= {"subject": item.subject, "location": item.location}
+    return entry
 
 
 def _availability(items: list[CalendarItem], asked: _Asked) -> str:

@@ -19,7 +19,7 @@ GERD = "gerd.vorstand@corp.example"
 KATHRIN, KW = "kathrin.weiss@corp.example", "kw@corp.example"
 
 
-def told(response: httpx.Response) -> tuple[int, str]:
+def outcome(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, code_of(response) if response.status_code >= 400 else ""
 
 
@@ -40,16 +40,16 @@ async def test_consent_takes_effect_with_the_next_token(cloud: PlainGraph) -> No
     cloud.application.roles[cloud.graph.url] = ()
     assert (await cloud.view()).status_code == 200
     await cloud.log_in()
-    assert told(await cloud.view()) == (403, "ErrorAccessDenied")
+    assert outcome(await cloud.view()) == (403, "ErrorAccessDenied")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic eDp5", "Bearer nonsense", "Bearer a.b.c"])
 async def test_without_a_token_nothing_is_said(cloud: PlainGraph, header: str) -> None:
     cloud.http.headers["Authorization"] = header
     response = await cloud.view()
-    assert told(response) == (401, "InvalidAuthenticationToken")
+    assert outcome(response) == (401, "InvalidAuthenticationToken")
     assert response.headers["WWW-Authenticate"].startswith("Bearer ")
-    assert told(await cloud.post("/$batch", {"requests": [view_part("0")]})) == (401, "InvalidAuthenticationToken")
+    assert outcome(await cloud.post("/$batch", {"requests": [view_part("0")]})) == (401, "InvalidAuthenticationToken")
     assert cloud.graph.ledger.refusals == 2
     assert cloud.graph.ledger.operations == {"calendarView": 1, "batch": 1}
 
@@ -61,7 +61,7 @@ async def test_a_token_is_for_one_resource_and_one_hour_and_may_be_revoked(cloud
     assert (await cloud.view()).status_code == 200
     cloud.entra.revoke_tokens()
     response = await cloud.view()
-    assert told(response) == (401, "InvalidAuthenticationToken")
+    assert outcome(response) == (401, "InvalidAuthenticationToken")
     assert "TokenIssuedBeforeRevocationTimestamp" in message_of(response)
     await cloud.log_in("Calendars.Read")
     assert (await cloud.view()).status_code == 200
@@ -85,14 +85,14 @@ async def test_a_permission_is_for_the_whole_tenant(cloud: PlainGraph) -> None:
 async def test_a_scoped_role_is_for_those_in_its_scope_and_adds_up_with_a_permission(cloud: PlainGraph) -> None:
     cloud.tenant.scoped_role = True
     await cloud.log_in()
-    assert told(await cloud.view()) == (200, "")
+    assert outcome(await cloud.view()) == (200, "")
     assert (await cloud.get(f"/users/{ANNA}/calendarView", **window())).json()["value"][0]["body"] is not None
     denied = await cloud.view(GERD)
-    assert told(denied) == (403, "ErrorAccessDenied")
+    assert outcome(denied) == (403, "ErrorAccessDenied")
     assert message_of(denied) == "Access is denied. Check credentials and try again."
-    assert told(await cloud.view("nobody@corp.example")) == (404, "ErrorInvalidUser")
+    assert outcome(await cloud.view("nobody@corp.example")) == (404, "ErrorInvalidUser")
     await cloud.log_in("Calendars.ReadBasic.All")
-    assert told(await cloud.view(GERD)) == (200, "")
+    assert outcome(await cloud.view(GERD)) == (200, "")
 
 
 def window() -> dict[str, Any]:
@@ -101,22 +101,22 @@ def window() -> dict[str, Any]:
 
 async def test_an_access_policy_excludes_the_others(cloud: PlainGraph) -> None:
     cloud.tenant.access_policy = True
-    assert told(await cloud.view()) == (200, "")
+    assert outcome(await cloud.view()) == (200, "")
     denied = await cloud.view(GERD)
-    assert told(denied) == (403, "ErrorAccessDenied")
+    assert outcome(denied) == (403, "ErrorAccessDenied")
     assert "[RAOP]" in message_of(denied)
 
 
 async def test_a_user_agent_may_be_blocked(cloud: PlainGraph) -> None:
     cloud.graph.faults.add(USER_AGENT_BLOCKED)
     denied = await cloud.view()
-    assert told(denied) == (403, "ErrorAccessDenied")
+    assert outcome(denied) == (403, "ErrorAccessDenied")
     assert message_of(denied) == "Access to OData is disabled."
 
 
 async def test_a_tenant_without_exchange_online(cloud: PlainGraph) -> None:
     cloud.tenant.exchange_online = False
-    assert told(await cloud.view()) == (401, "OrganizationFromTenantGuidNotFound")
+    assert outcome(await cloud.view()) == (401, "OrganizationFromTenantGuidNotFound")
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ async def test_a_tenant_without_exchange_online(cloud: PlainGraph) -> None:
 )
 async def test_a_mailbox_may_be_elsewhere(cloud: PlainGraph, hosting: Hosting, status: int, code: str) -> None:
     cloud.tenant.change("anna.mueller", hosting=hosting)
-    assert told(await cloud.view()) == (status, code)
+    assert outcome(await cloud.view()) == (status, code)
 
 
 async def test_an_account_without_a_mailbox_a_stranger_and_a_deleted_one(cloud: PlainGraph) -> None:
-    assert told(await cloud.view("empfang@corp.example")) == (404, "ResourceNotFound")
-    assert told(await cloud.view("nobody@corp.example")) == (404, "ErrorInvalidUser")
+    assert outcome(await cloud.view("empfang@corp.example")) == (404, "ResourceNotFound")
+    assert outcome(await cloud.view("nobody@corp.example")) == (404, "ErrorInvalidUser")
     cloud.tenant.remove("anna.mueller")
-    assert told(await cloud.view()) == (404, "ErrorInvalidUser")
+    assert outcome(await cloud.view()) == (404, "ErrorInvalidUser")
 
 
 @pytest.mark.parametrize(
@@ -179,4 +179,4 @@ async def test_a_disabled_account_may_have_a_calendar_and_a_guest_has_none(cloud
     )
     cloud.tenant.add(guest)
     key = "guest_kunde.example%23EXT%23@corp.onmicrosoft.example"
-    assert told(await cloud.get(f"/users/{key}/calendarView", **window())) == (404, "ResourceNotFound")
+    assert outcome(await cloud.get(f"/users/{key}/calendarView", **window())) == (404, "ResourceNotFound")

@@ -155,7 +155,7 @@ async def test_there_are_two_kinds_of_ids(cloud: PlainGraph) -> None:
     assert {each[:6] for each in immutable} == {"AAkALg"}
 
 
-async def test_an_item_is_told_as_it_is(cloud: PlainGraph) -> None:
+async def test_an_item_is_shown_as_it_is(cloud: PlainGraph) -> None:
     cloud.world.clear(ANNA)
     boss = Correspondent("Boss", "boss@corp.example")
     items: dict[str, dict[str, Any]] = {
@@ -166,20 +166,20 @@ async def test_an_item_is_told_as_it_is(cloud: PlainGraph) -> None:
     for key, fields in items.items():
         cloud.world.put(ANNA, cloud.world.appointment(key, "09:00-10:00", subject=key, **fields))
     names = ("subject", "sensitivity", "showAs", "isCancelled")
-    told = (await cloud.view(top="5")).json()["value"]
-    assert [tuple(event[name] for name in names) for event in told] == [
+    events = (await cloud.view(top="5")).json()["value"]
+    assert [tuple(event[name] for name in names) for event in events] == [
         ("a", "private", "workingElsewhere", False),
         ("b", "normal", "free", False),
         ("c", "normal", "unknown", True),
     ]
-    assert [event["responseStatus"]["response"] for event in told] == ["none", "declined", "notResponded"]
-    assert told[2]["responseStatus"]["time"] == "0001-01-01T00:00:00Z"
-    assert [event["organizer"]["emailAddress"]["address"] for event in told] == [ANNA, boss.address, boss.address]
+    assert [event["responseStatus"]["response"] for event in events] == ["none", "declined", "notResponded"]
+    assert events[2]["responseStatus"]["time"] == "0001-01-01T00:00:00Z"
+    assert [event["organizer"]["emailAddress"]["address"] for event in events] == [ANNA, boss.address, boss.address]
 
 
 async def test_misrepresented_items_are_misrepresented_here_too(cloud: PlainGraph) -> None:
     cloud.world.clear(ANNA)
-    told: dict[str, dict[str, str | None]] = {
+    stated: dict[str, dict[str, str | None]] = {
         "no start": {"calendar:Start": None},
         "no end": {"calendar:End": "next week"},
         "odd state": {"calendar:LegacyFreeBusyStatus": "Napping"},
@@ -189,9 +189,9 @@ async def test_misrepresented_items_are_misrepresented_here_too(cloud: PlainGrap
         "not at midnight": {"calendar:IsAllDayEvent": "true"},
         "backwards": {"calendar:End": "2026-03-02T07:00:00Z"},
     }
-    for number, (key, properties) in enumerate(told.items()):
+    for number, (key, properties) in enumerate(stated.items()):
         cloud.world.put(ANNA, cloud.world.appointment(key, f"{9 + number:02}:00-20:00", subject=key, told=properties))
-    events = dict(zip(told, (await cloud.view(top="50")).json()["value"], strict=True))
+    events = dict(zip(stated, (await cloud.view(top="50")).json()["value"], strict=True))
     assert events["no start"]["start"] is None
     assert events["no end"]["end"] == {"dateTime": "next week", "timeZone": "UTC"}
     assert events["odd state"]["showAs"] == "napping"

@@ -87,7 +87,7 @@ async def test_one_user_by_id_or_user_principal_name(cloud: PlainGraph) -> None:
         assert (response.status_code, code_of(response)) == (404, "Request_ResourceNotFound")
 
 
-async def test_without_select_only_the_usual_is_told(cloud: PlainGraph) -> None:
+async def test_without_select_only_the_usual_is_there(cloud: PlainGraph) -> None:
     user = (await cloud.get(f"/users('{ANNA}')")).raise_for_status().json()
     assert user["displayName"] == "Anna Müller"
     assert not {"proxyAddresses", "accountEnabled"} & user.keys()

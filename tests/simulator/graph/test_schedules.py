@@ -43,8 +43,8 @@ async def test_appointments_are_intervals_with_a_state(cloud: PlainGraph) -> Non
     for at, fields in items.items():
         cloud.world.put(ANNA, cloud.world.appointment(at, at, **fields))
     schedule = (await ask(cloud))[ANNA]
-    told = [(item["start"]["dateTime"][11:16], item["status"]) for item in schedule["scheduleItems"]]
-    assert told == [
+    found = [(item["start"]["dateTime"][11:16], item["status"]) for item in schedule["scheduleItems"]]
+    assert found == [
         *(("08:00", "busy"), ("09:00", "tentative"), ("10:00", "workingElsewhere"), ("10:30", "oof")),
         *(("11:00", "free"), ("11:30", "free")),
     ]
