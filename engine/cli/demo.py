@@ -13,7 +13,7 @@ from engine.core.presence.model import PresenceSettings
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon, serve
 from engine.daemon.signals import until_signalled
 from engine.daemon.temporary_directory import scratch_directory
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.company import Company, PbxSite, RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.scenarios import BERLIN, corp_world, surprises
 from engine.store.secrets import ENVIRONMENT
@@ -68,7 +68,7 @@ async def demo(
 
 
 async def _show(
-    company: Company, settings: Path, clock: SteadyClock, view: DemoOutput, seconds: float | None, pipe: int | None
+    company: PbxSite, settings: Path, clock: SteadyClock, view: DemoOutput, seconds: float | None, pipe: int | None
 ) -> bool:
     stats = DemoStats()
 
@@ -77,13 +77,10 @@ async def _show(
         view.show(event)
 
     dependencies = Dependencies(
-        environment={
-            ENVIRONMENT["exchange.password"]: EXCHANGE_PASSWORD.reveal(),
-            ENVIRONMENT["pbx.password"]: PBX_PASSWORD.reveal(),
-        },
+        environment={ENVIRONMENT[name]: secret.reveal() for name, secret in company.secrets.items()},
         clock=clock,
         observe=observe,
-        resolver=RoutedResolver(company.exchange.routes),
+        resolver=RoutedResolver(company.routes),
     )
     async with open_daemon(settings, None, dependencies) as daemon:
         last = list[EngineStatus]()
