@@ -36,9 +36,7 @@ def users(request: GraphRequest, tenant: Tenant) -> dict[str, Any]:
     check_options(request, "$select", "$top", "$filter", "$skiptoken", "$count")
     select = selected(request, "user", PROPERTIES)
     page = page_of(request, usual=USUAL_PAGE, most=LARGEST_PAGE)
-    text = request.options.get("$filter")
-    wanted = parse_filter(text) if text is not None else lambda account: True
-    found = [account for account in tenant.accounts if wanted(account)]
+    found = _found(tenant, request.options.get("$filter"))
     skip = _read_token(request.options.get("$skiptoken", ""))
     answer = collection(request, "users", select, [_user(each, select) for each in found[skip : skip + page.size]])
     if skip + page.size < len(found):
@@ -54,6 +52,14 @@ def user(request: GraphRequest, tenant: Tenant, key: str) -> dict[str, Any]:
     if account is None:
         raise not_in_directory(key)
     return {"@odata.context": f"{request.root}/$metadata#users/$entity"} | _user(account, select)
+
+
+def _found(tenant: Tenant, text: str | None) -> list[Account]:
+    if text is None:
+        return list(tenant.accounts)
+    wanted = parse_filter(text)
+    candidates = tenant.accounts if wanted.values is None else tenant.having(wanted.values)
+    return [account for account in candidates if wanted.matches(account)]
 
 
 def _user(account: Account, select: frozenset[str]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The query option $filter of users, as far as look-ups of addresses need it (OData URL Conventions, 5.1.1)."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from engine.simulator.graph.errors import Refusal, bad_request
@@ -15,20 +16,30 @@ TEXTS: dict[str, Callable[[Account], str | None]] = {
     "mail": lambda account: account.mail,
     "userPrincipalName": lambda account: account.user_principal_name,
     "displayName": lambda account: account.display_name,
-    "userType": lambda account: account.user_type,
 }
 
 
-def parse_filter(text: str) -> Predicate:
-    """Return which accounts the expression is true for. Raises Refusal.
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What an expression is true for; `values` are texts of which every such account has at least one, None if unknown.
+
+    See `Account.values`.
+    """
+
+    matches: Predicate
+    values: frozenset[str] | None
+
+
+def parse_filter(text: str) -> Filter:
+    """Return what the expression is true for. Raises Refusal.
 
     Known are `eq`, `in`, `and`, `or`, parentheses, and `proxyAddresses/any(p:p eq '…')`. Texts are compared ignoring
     case, but for the prefix of a proxy address.
     """
     parser = _Parser(_tokens(text))
-    predicate = parser.either()
+    matches = parser.either()
     parser.end()
-    return predicate
+    return Filter(matches, frozenset(parser.values) if parser.compares_texts_only else None)
 
 
 def _wrong(text: str) -> Refusal:
@@ -48,6 +59,8 @@ def _tokens(text: str) -> list[str]:
 
 class _Parser:
     def __init__(self, tokens: list[str]) -> None:
+        self.values: set[str] = set()
+        self.compares_texts_only = True
         self._tokens = tokens
         self._clauses = 0
 
@@ -85,28 +98,27 @@ class _Parser:
             self._expect("eq")
             wanted = self._next() == "true"
             self._clauses += 1
+            self.compares_texts_only = False
             return lambda account: account.enabled is wanted
         if name not in TEXTS:
             raise _wrong(f"users cannot be filtered by '{name}'.")
-        values = self._values()
+        values = frozenset(value.casefold() for value in self._compared_values())
+        self._clauses += len(values)
+        self.values |= values
         read = TEXTS[name]
         return lambda account: (read(account) or "").casefold() in values
 
-    def _values(self) -> frozenset[str]:
+    def _compared_values(self) -> list[str]:
         """Read `eq 'value'` or `in ('value', …)`."""
         if self._takes("eq"):
-            return frozenset(self._folded([self._text()]))
+            return [self._text()]
         self._expect("in")
         self._expect("(")
         values = [self._text()]
         while self._takes(","):
             values.append(self._text())
         self._expect(")")
-        return frozenset(self._folded(values))
-
-    def _folded(self, values: list[str]) -> Iterable[str]:
-        self._clauses += len(values)
-        return (value.casefold() for value in values)
+        return values
 
     def _any_proxy(self) -> Predicate:
         self._expect("(")
@@ -118,6 +130,7 @@ class _Parser:
         self._expect(")")
         self._clauses += 1
         wanted = f"{prefix}:{address.casefold()}"
+        self.values.add(wanted)
         return lambda account: wanted in account.folded_proxies
 
     def _text(self) -> str:

@@ -33,11 +33,6 @@ class GraphRequest:
     part: str = ""
 
     @property
-    def url(self) -> str:
-        """The absolute URL."""
-        return f"{self.root}{self.path}" + (f"?{self.query}" if self.query else "")
-
-    @property
     def root(self) -> str:
         """The URL of the version."""
         return f"https://{self.host}{VERSION}"

@@ -87,6 +87,12 @@ class Account:
         return frozenset(smtp | ({self.mail.casefold()} if self.mail else set()))
 
     @property
+    def values(self) -> frozenset[str]:
+        """All texts that a filter may look for, in lower case."""
+        texts = (self.id, self.user_principal_name, self.display_name, self.mail or "")
+        return self.folded_proxies | {text.casefold() for text in texts}
+
+    @property
     def folded_proxies(self) -> frozenset[str]:
         """All proxy addresses in lower case but for their prefix, which says which of them is the primary one."""
         proxies = (each.partition(":") for each in self.proxy_addresses)
@@ -129,6 +135,8 @@ class Tenant:
         self._accounts = {person.name: _account_of(person, domain) for person in world.people}
         self._users: dict[str, Account] = {}
         self._recipients: dict[str, Account] = {}
+        self._by_value: dict[str, list[Account]] = {}
+        self._positions: dict[str, int] = {}
         self._index()
 
     @property
@@ -162,6 +170,11 @@ class Tenant:
     def recipient(self, address: str) -> Account | None:
         """Return the account that mail to that address reaches, None if there is none."""
         return self._recipients.get(address.casefold())
+
+    def having(self, values: frozenset[str]) -> tuple[Account, ...]:
+        """Return the accounts that have any of these values, in the order of all accounts."""
+        found = {each.id: each for value in values for each in self._by_value.get(value, ())}
+        return tuple(sorted(found.values(), key=lambda each: self._positions[each.id]))
 
     def mailbox_named(self, key: str) -> str:
         """Return the primary address of the mailbox that a key in a path means, else the key itself."""
@@ -202,8 +215,11 @@ class Tenant:
 
     def _index(self) -> None:
         self._users = {key: each for each in self.accounts for key in (each.id, each.user_principal_name.casefold())}
-        self._recipients = {}
+        self._positions = {each.id: position for position, each in enumerate(self.accounts)}
+        self._recipients, self._by_value = {}, {}
         for each in self.accounts:
+            for value in each.values:
+                self._by_value.setdefault(value, []).append(each)
             for address in each.addresses:
                 self._recipients.setdefault(address, each)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -168,7 +169,7 @@ async def test_a_mailbox_has_so_many_requests_in_ten_minutes(world: World, autho
 
 async def test_a_fault_of_one_mailbox_leaves_the_other_parts_alone(cloud: PlainGraph) -> None:
     keys = people(cloud.world, 8)
-    cloud.graph.faults.add(unknown_error(504), mailbox=keys[0])
+    cloud.graph.faults.add(replace(unknown_error(504), inner_code="MailboxInfoStale"), mailbox=keys[0])
     cloud.graph.faults.add(throttled(None), mailbox=keys[1])
     cloud.graph.faults.add(MAILBOX_FULL, mailbox=keys[2])
     cloud.graph.faults.add(Cut(), mailbox=keys[3])
@@ -179,7 +180,7 @@ async def test_a_fault_of_one_mailbox_leaves_the_other_parts_alone(cloud: PlainG
     statuses = {name: part["status"] for name, part in sorted(answers.items())}
     assert statuses == {"0": 504, "1": 429, "2": 507, "4": 401, "5": 302, "6": 200, "7": 200}
     error = answers["0"]["body"]["error"]
-    assert (error["code"], error["message"]) == ("UnknownError", "")
+    assert (error["code"], error["message"], error["innerError"]["code"]) == ("UnknownError", "", "MailboxInfoStale")
     assert "Retry-After" not in answers["1"]["headers"]
     assert answers["5"]["headers"]["Location"] == "https://elsewhere.example/"
     assert answers["6"]["body"] == "PGh0bWw+"
@@ -210,6 +211,22 @@ async def test_a_batch_may_be_cut_off_or_fail_as_a_whole(cloud: PlainGraph) -> N
     assert await cloud.batch(view_part("0")) == {}
     cloud.graph.faults.add(redirect("https://elsewhere.example/"), operation="batch", times=1)
     assert (await cloud.post("/$batch", {"requests": [view_part("0")]}, prefer="")).status_code == 302
+
+
+async def test_a_stop_in_the_middle_of_a_batch_ends_its_requests(cloud: PlainGraph) -> None:
+    hold = Hold()
+    cloud.graph.faults.add(hold, operation="calendarView", times=4)
+
+    async def ask_in_vain() -> None:
+        with pytest.raises(httpx.TransportError):
+            await cloud.batch(*(view_part(str(each)) for each in range(20)))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask_in_vain())
+        await hold.reached.wait()
+        await cloud.graph.refuse_connections()
+    await cloud.graph.listen()
+    assert [part["status"] for part in (await cloud.batch(*map(view_part, "abcd"))).values()] == [200] * 4
 
 
 async def test_it_may_refuse_connections_and_resume(cloud: PlainGraph) -> None:
