@@ -10,8 +10,9 @@ from engine.core.appointments import Appointment, Oddity, Sensitivity, ShowAs
 from engine.exchange.errors import NotUnderstood
 from engine.exchange.ews.safe_xml import Element
 from engine.exchange.ews.soap import MESSAGES, TYPES, parse_instant
-from engine.exchange.ews.time_zones import iana_zone, zone_definition
+from engine.exchange.ews.time_zones import zone_definition
 from engine.exchange.source import Window
+from engine.exchange.zone_names import stated_zone
 
 _SHOW_AS = {
     "Free": ShowAs.FREE,
@@ -56,7 +57,6 @@ _TYPE = f"{TYPES}CalendarItemType"
 _RESPONSE = f"{TYPES}MyResponseType"
 FIND_COUNT_LIMIT = 1000
 """The most items that Exchange returns in one response (EWSFindCountLimit)."""
-_LONGEST_ZONE = 100
 _WITHOUT_ID = "\0"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUE = ("true", "1")
@@ -145,7 +145,7 @@ def _appointment(item: Element, item_id: str, texts: _Texts, with_subjects: bool
         show_as=show_as or ShowAs.NO_DATA,
         sensitivity=sensitivity or Sensitivity.PRIVATE,
         all_day=all_day,
-        zone=None if zone is None else _stated_zone(zone),
+        zone=None if zone is None else stated_zone(zone.get("Id") or zone.get("TimeZoneName") or ""),
         # The id says nothing about another appointment, and may be longer than everything else in this one.
         zone_definition=zone_definition(zone) if zone is not None and all_day else None,
         cancelled=_text(texts, _CANCELLED) in _TRUE,
@@ -160,11 +160,6 @@ def _text(texts: _Texts, tag: str) -> str:
 def _id_of(item: Element) -> str:
     element = next(item.iterchildren(_ITEM_ID), None)
     return element.get("Id", "") if element is not None else ""
-
-
-def _stated_zone(zone: Element) -> str | None:
-    name = zone.get("Id") or zone.get("TimeZoneName") or ""
-    return iana_zone(name) or name[:_LONGEST_ZONE] or None
 
 
 def _instant(instant: datetime) -> bytes:

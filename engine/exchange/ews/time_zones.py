@@ -1,13 +1,11 @@
-"""Time zones of EWS: Windows names to IANA names, and zones defined by their rules (MS-OXWSGTZ)."""
+"""Time zones of EWS that are defined by their rules (MS-OXWSGTZ)."""
 
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
-from functools import cache, lru_cache
-from zoneinfo import available_timezones
+from functools import lru_cache
 
-from babel.core import get_global
 from lxml import etree
 
 from engine.core.time_zones import LAST, ClockChange, Era, TimeZoneDefinition
@@ -157,28 +155,3 @@ def _duration(text: str) -> timedelta:
     sign, days, hours, minutes, seconds = match.groups()
     length = timedelta(days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0), seconds=int(seconds or 0))
     return -length if sign else length
-
-
-# Exchange uses this id for items of programs that wrote UTC without a Windows zone.
-_EXCHANGE_UTC = "tzone://Microsoft/Utc"
-
-
-@lru_cache
-def iana_zone(exchange_id: str) -> str | None:
-    """Return the IANA name for a time zone id of Exchange by CLDR's table; None for a custom zone.
-
-    Items from other systems may carry an IANA name, perhaps after a path of the program that wrote it; it is returned
-    without the path. Case does not matter.
-    """
-    known = _names()
-    folded = exchange_id.strip().casefold()
-    while folded not in known and "/" in folded:
-        folded = folded.partition("/")[2]
-    return known.get(folded)
-
-
-@cache
-def _names() -> Mapping[str, str]:
-    windows: Mapping[str, str] = get_global("windows_zone_mapping")
-    iana = {name.casefold(): name for name in available_timezones()}
-    return {_EXCHANGE_UTC.casefold(): "Etc/UTC"} | iana | {name.casefold(): zone for name, zone in windows.items()}

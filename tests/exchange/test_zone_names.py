@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.core import get_global
 
-from engine.exchange.ews.time_zones import iana_zone
+from engine.exchange.zone_names import iana_zone
 
 
 @pytest.mark.parametrize(
