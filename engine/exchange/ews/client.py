@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from statistics import median
 from time import perf_counter
 from typing import Protocol
@@ -19,6 +17,7 @@ from engine.exchange.ews.soap import Impersonation, ResponseMessage, envelope, r
 from engine.exchange.ews.streaming.protocol import EnvelopeSplitter
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.http.login_page import is_html, what_answers
+from engine.exchange.http.retry_after import LONGEST_PAUSE, retry_after, whole_number
 
 KEPT = 60
 KEPT_SECONDS = 900.0
@@ -152,8 +151,6 @@ class Http(Protocol):
 
 
 _MAY_BE_SOAP = (200, 500)
-_LONGEST_PAUSE = 3600.0
-"""Longest pause in seconds; if Exchange wants a longer one, it can ask again."""
 
 
 class EwsResponse:
@@ -189,7 +186,7 @@ class EwsResponse:
         detail = self._where(code or "an error without a code", about)
         if failure is NotPrimaryAddress:
             return NotPrimaryAddress(detail, primary=message.values.get("Primary"))
-        return failure(detail, retry_after=_back_off(message) or self._retry_after())
+        return failure(detail, retry_after=_back_off(message) or retry_after(self._answer.headers))
 
     def content(self, message: ResponseMessage) -> Element:
         """Return the element of a response message; raises its failure when it failed."""
@@ -222,38 +219,18 @@ class EwsResponse:
         failure = meaning_of_status(status, by_policy=bool(reason))
         waits = issubclass(failure, ExchangeBusy | MailboxTrouble)
         return failure(
-            f'{detail}, "{reason}"' if reason else detail, retry_after=self._retry_after() if waits else None
+            f'{detail}, "{reason}"' if reason else detail,
+            retry_after=retry_after(self._answer.headers) if waits else None,
         )
 
     def _where(self, what: str, about: str | None = None) -> str:
         whose = about or (self._impersonation.address if self._impersonation else "the service account")
         return f"{what} for {whose} (request {self._answer.request_id})"
 
-    def _retry_after(self) -> float | None:
-        header = self._answer.headers.get("retry-after", "")
-        seconds = _seconds(header)
-        if seconds is None and (until := _date(header)) and (now := _date(self._answer.headers.get("date", ""))):
-            # By the server's own clock, so that the accuracy of ours does not matter.
-            seconds = max(0.0, (until - now).total_seconds())
-        return None if seconds is None else min(seconds, _LONGEST_PAUSE)
-
 
 def _back_off(message: ResponseMessage) -> float | None:
-    milliseconds = _seconds(message.values.get("BackOffMilliseconds", ""))
-    return None if milliseconds is None else min(milliseconds / 1000, _LONGEST_PAUSE)
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _date(text: str) -> datetime | None:
-    """Read an HTTP date (RFC 9110, section 5.6.7)."""
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date if date.tzinfo else None
+    milliseconds = whole_number(message.values.get("BackOffMilliseconds", ""))
+    return None if milliseconds is None else min(milliseconds / 1000, LONGEST_PAUSE)
 
 
 class EwsClient:
