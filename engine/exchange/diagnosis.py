@@ -141,7 +141,13 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         oauth.TenantUnknown: ("The tenant ID is wrong, or belongs to another cloud.", ""),
         oauth.AuthorityTlsImpossible: ("A proxy, or an appliance that inspects TLS, answers in its place.", ""),
         oauth.AuthorityUnreachable: ("This machine cannot reach the log-in service.", ""),
-        oauth.TokenDenied: ("A policy of the tenant, such as Conditional Access, forbids it.", ""),
+        oauth.ResourceUnknown: ("The URL of the server is of another cloud than the log-in service.", ""),
+        oauth.ConsentMissing: (
+            "No administrator has granted consent to the application.",
+            "az ad app permission admin-consent --id {account}",
+        ),
+        oauth.ConditionalAccessBlocks: ("A Conditional Access policy of the tenant keeps applications out.", ""),
+        oauth.TokenDenied: ("A policy of the tenant forbids it.", ""),
     }
 )
 # Error codes of autodiscover itself (engine.exchange.ews.autodiscover).

@@ -469,7 +469,10 @@ class NotUnderstood(ExchangeFailure):
     fault = Fault.PEER_PROTOCOL
     scope = Scope.USER
     meaning = "Exchange's answer cannot be understood"
-    remedy = "Check that no proxy or log-in page answers in place of Exchange, and that exchange.ews_url is right."
+    remedy = (
+        "Check that no proxy or log-in page answers in place of Exchange, and that exchange.ews_url or "
+        "exchange.graph_url is right."
+    )
 
 
 class RequestRejected(ExchangeFailure):

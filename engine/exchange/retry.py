@@ -15,6 +15,7 @@ from engine.core.backoff import Pauses, asked_for, doubling
 from engine.core.errors import Failure, Fault, Scope
 from engine.exchange import errors as exchange
 from engine.exchange.errors import ExchangeFailure
+from engine.exchange.graph import errors as graph
 from engine.exchange.http import proxy_errors as proxy
 from engine.exchange.oauth import errors as oauth
 from engine.logins import rules
@@ -195,9 +196,25 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
             replace(_SERVICE, before_a_token=AFTER_A_PERSON, by_breaker=True),
         ),
         **dict.fromkeys(
-            (oauth.TokenDenied, oauth.TokenRefused),
+            (
+                oauth.ResourceUnknown,
+                oauth.ConsentMissing,
+                oauth.ConditionalAccessBlocks,
+                oauth.TokenDenied,
+                oauth.TokenRefused,
+            ),
             replace(_SERVICE, before_a_token=AFTER_A_PERSON, pauses_of_all=WITHOUT_RIGHT),
         ),
+        **dict.fromkeys(
+            (graph.TenantWithoutExchange, graph.GraphPermissionMissing), replace(_SERVICE, pauses_of_all=WITHOUT_RIGHT)
+        ),
+        graph.UserAgentBlocked: _FORBIDDEN,
+        graph.GraphAccessDenied: replace(_DENIED, for_everybody=graph.GraphPermissionMissing),
+        graph.AccessPolicyExcludes: _DENIED,
+        graph.AddressAmbiguous: replace(_DENIED, forgets=Forgets.MAILBOX),
+        graph.MailboxNotOnline: replace(_NOT_FOUND, confirms=False),
+        graph.MailboxFull: RetryPolicy(pauses=LOOKS),
+        graph.ExchangeOnlineTrouble: replace(_TROUBLE, concerns=Concerns.MAILBOX_UNLESS_MANY),
         exchange.RequestRejected: replace(_TROUBLE, pauses=LOOKS, subscribing=Subscribing.REFUSED),
     }
 )

@@ -62,7 +62,7 @@ class Asked:
 @dataclass
 class InProcessExchange:
     """Implements `Http`; every request is in `asked`. An answer takes `seconds`; none comes while there is an
-    `http_failure`."""
+    `http_failure`, nor about a mailbox (by its address in lower case) that has one of the `failures`."""
 
     world: World
     clock: Clock
@@ -70,6 +70,7 @@ class InProcessExchange:
     seconds: float = 0.05
     faults: Faults = field(default_factory=Faults)
     http_failure: ExchangeFailure | None = None
+    failures: dict[str, ExchangeFailure] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,14 +83,14 @@ class InProcessExchange:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None) -> Whole:
         request, understood, effects = self._ask(url, body, headers)
-        await self._wait(effects)
+        await self._wait(effects, understood.mailbox)
         status, content, told = _reply(effects) or self._answer(request, understood, effects)
         return Whole(status, content, told)
 
     @contextlib.asynccontextmanager
     async def stream(self, url: str, body: bytes, headers: Mapping[str, str]) -> AsyncIterator[Hanging]:
         request, understood, effects = self._ask(url, body, headers)
-        await self._wait(effects)
+        await self._wait(effects, understood.mailbox)
         if (reply := _reply(effects)) is not None:
             yield Hanging(reply[0], reply[2], _once(reply[1]))
             return
@@ -123,7 +124,7 @@ class InProcessExchange:
         )
         return request, understood, effects
 
-    async def _wait(self, effects: Sequence[Effect]) -> None:
+    async def _wait(self, effects: Sequence[Effect], mailbox: str) -> None:
         seconds = self.seconds + sum(each.seconds for each in effects if isinstance(each, Delay))
         if any(isinstance(each, Hold) for each in effects) or seconds > ANSWER_SECONDS:
             await asyncio.sleep(ANSWER_SECONDS)
@@ -131,6 +132,8 @@ class InProcessExchange:
         await asyncio.sleep(seconds)
         if self.http_failure is not None:
             raise self.http_failure
+        if (failure := self.failures.get(mailbox.lower())) is not None:
+            raise failure
         if any(isinstance(each, Unauthorized) for each in effects):
             raise LoginRefused("HTTP 401")
         for cut in (each for each in effects if isinstance(each, Cut)):

@@ -33,6 +33,7 @@ from engine.exchange.errors import (
     ServiceAccountBusy,
 )
 from engine.exchange.ews.response_codes import MEANINGS
+from engine.exchange.graph import errors as graph
 from engine.exchange.http.proxy_errors import ProxyFailure, ProxyLogInRefused
 from engine.exchange.oauth import errors as oauth
 from engine.exchange.retry import (
@@ -102,8 +103,21 @@ OF_HTTP: list[type[ExchangeFailure]] = [
     ProxyFailure,
     ProxyLogInRefused,
     *oauth_kinds(),
+    graph.TenantWithoutExchange,
+    graph.GraphPermissionMissing,
 ]
 """What is wrong with every request, told by the HTTP client."""
+
+OF_GRAPH: list[type[ExchangeFailure]] = [
+    graph.GraphAccessDenied,
+    graph.AccessPolicyExcludes,
+    graph.UserAgentBlocked,
+    graph.AddressAmbiguous,
+    graph.MailboxNotOnline,
+    graph.MailboxFull,
+    graph.ExchangeOnlineTrouble,
+]
+"""What only Graph says of a mailbox."""
 
 NO_READING = (Subscribing.LATER, Subscribing.REFUSED, Subscribing.LOST)
 LISTENING = [kind for kind in FAULTS if policy_of(kind).subscribing in (Subscribing.AS_READING, Subscribing.LATER)]
@@ -204,6 +218,23 @@ def test_one_mailbox_is_read_again_when_its_row_says_and_the_others_go_on(kind: 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", OF_GRAPH, ids=named)
+def test_one_mailbox_that_graph_refuses_is_read_again_when_its_row_says(kind: type[ExchangeFailure]) -> None:
+    def affects(server: InProcessExchange) -> None:
+        server.failures[(server.world.people[0].mailbox or "").lower()] = kind()
+        change(server, 0)
+        asyncio.get_running_loop().call_later(4, change, server, 1)
+
+    policy = policy_of(kind)
+    pauses = policy.pauses
+    if policy.while_known is not None:
+        pauses = Pauses(tuple(min(step, policy.while_known) for step in pauses.steps))
+    found = run(affects, minutes=minutes_for(pauses), healthy_minutes=HEALTHY)
+    assert_paused(tries(found, kind, 0), pauses)
+    assert tries(found, kind, 1)[0][0] - begun(found) < timedelta(seconds=10)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in READING if policy_of(kind).while_known is not None], ids=named)
 def test_one_mailbox_that_was_never_read_is_looked_for_when_its_row_says(kind: type[ExchangeFailure]) -> None:
     pauses = policy_of(kind).pauses
@@ -269,7 +300,7 @@ def test_every_row_is_walked() -> None:
     by_themselves: set[type[ExchangeFailure]] = {ServiceAccountBusy, SeriesNotExpanded, MailboxAtAnotherUrl}
     # Where autodiscover leads to decides the one, how many are missing at once the other: tests/sync/test_hiccups.
     verdicts: set[type[ExchangeFailure]] = {MailboxOutOfReach, ManyMailboxesMissing}
-    kinds: list[type[ExchangeFailure]] = [*READING, *OF_HTTP, *by_themselves, *verdicts]
+    kinds: list[type[ExchangeFailure]] = [*READING, *OF_HTTP, *OF_GRAPH, *by_themselves, *verdicts]
     walked = {each for kind in kinds for each in kind.__mro__}
     assert set(POLICIES) <= walked
 

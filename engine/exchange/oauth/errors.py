@@ -39,7 +39,7 @@ class AuthorityTlsImpossible(AuthorityUnreachable):
 
 
 class TenantUnknown(ExchangeFailure):
-    """The authority knows no such tenant (AADSTS90002, AADSTS900023)."""
+    """The authority knows no such tenant, or it is none for applications (AADSTS90002, AADSTS900023, AADSTS50194)."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -114,6 +114,39 @@ class ClockWrong(ExchangeFailure):
     remedy = "Correct the clock, preferably with NTP (timedatectl set-ntp true)."
 
 
+class ResourceUnknown(ExchangeFailure):
+    """The tenant does not know the server that the token is for (AADSTS500011)."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Microsoft Entra does not know the server that the token is for"
+    remedy = (
+        "Check that exchange.graph_url or exchange.ews_url belongs to the same cloud as exchange.authority, and that "
+        "the tenant has Exchange Online."
+    )
+
+
+class ConsentMissing(ExchangeFailure):
+    """No administrator has consented to the permissions of the application (AADSTS65001, AADSTS90094, AADSTS650056)."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "No administrator has consented to the permissions of the application"
+    remedy = 'In the app registration, under API permissions, press "Grant admin consent".'
+
+
+class ConditionalAccessBlocks(ExchangeFailure):
+    """A Conditional Access policy or the security defaults keep the application out (AADSTS53003, AADSTS530032)."""
+
+    fault = Fault.PERMISSION
+    scope = Scope.SERVICE
+    meaning = "A Conditional Access policy blocks the application"
+    remedy = (
+        "In the Entra portal, under Conditional Access, exclude the application (workload identities), or add the "
+        "public address of this site to the named locations that the policy admits."
+    )
+
+
 class TokenDenied(ExchangeFailure):
     """The authority denies a token for another reason; its code can be looked up."""
 
@@ -140,15 +173,17 @@ class TokenRefused(ExchangeFailure):
 # OAuth2 below decide where one is not known.
 _CODES: Mapping[int, type[ExchangeFailure]] = MappingProxyType(
     {
-        90002: TenantUnknown,
-        900023: TenantUnknown,
-        700016: ApplicationUnknown,
-        7000112: ApplicationUnknown,
-        7000229: ApplicationUnknown,
+        **dict.fromkeys((90002, 900023, 90038, 50194, 9001023), TenantUnknown),
+        **dict.fromkeys((70001, 700011, 700016, 7000112, 7000229), ApplicationUnknown),
         7000215: ClientSecretRefused,
         7000222: ClientSecretExpired,
         700024: ClockWrong,
-        700027: ClientCertificateRefused,
+        **dict.fromkeys((50012, 700027, 700030), ClientCertificateRefused),
+        500011: ResourceUnknown,
+        **dict.fromkeys((65001, 90094, 650056), ConsentMissing),
+        **dict.fromkeys((53003, 530032, 530035, 50131), ConditionalAccessBlocks),
+        # Asked too often, or temporary.
+        **dict.fromkeys((50196, 90055, 90006, 90012, 90024, 90033, 90090), AuthorityUnreachable),
     }
 )
 _ERRORS: Mapping[str, type[ExchangeFailure]] = MappingProxyType(

@@ -21,8 +21,8 @@ from engine.exchange.oauth.errors import (
     ClientSecretExpired,
     ClientSecretRefused,
     ClockWrong,
+    ResourceUnknown,
     TenantUnknown,
-    TokenDenied,
 )
 from engine.exchange.oauth.msal_client import Application, ClientCertificate, Token
 from engine.simulator.certificates import CertificateAuthority, Flaw
@@ -116,7 +116,7 @@ async def test_an_unknown_application(make_application: MakeApplication) -> None
 
 async def test_a_resource_without_the_application(make_application: MakeApplication) -> None:
     failure = await failure_of(make_application(resource="https://graph.microsoft.us"))
-    assert type(failure) is TokenDenied
+    assert type(failure) is ResourceUnknown
     assert "AADSTS500011, invalid_resource" in failure.detail
 
 
