@@ -310,8 +310,8 @@ class EwsSwitchedOff(ExchangeFailure):
     remedy = (
         "Set EWSEnabled of the organisation to true and add exchange.client_id to its EwsAllowedAppIDs "
         "(Set-OrganizationConfig; it takes up to 24 hours to have an effect), and check EwsEnabled and the licence of "
-        "single mailboxes (Get-CASMailbox). Microsoft ends EWS on 2027-04-01: change "
-        'exchange.type to "cloud-graph" as soon as it is available.'
+        "single mailboxes (Get-CASMailbox). Microsoft ends EWS on 2027-04-01, so better set exchange.type = "
+        '"cloud-graph": the same application needs Calendars.ReadBasic.All.'
     )
 
 

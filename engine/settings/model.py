@@ -31,8 +31,8 @@ class ExchangeType(StrEnum):
     """Kind of Exchange, and the protocol used with it."""
 
     ON_PREMISES = "on-premises"
-    CLOUD_EWS = "cloud-ews"
     CLOUD_GRAPH = "cloud-graph"
+    CLOUD_EWS = "cloud-ews"
 
 
 class Authentication(StrEnum):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from engine.core.presence.model import AppointmentKind
 from engine.exchange import impersonation
+from engine.exchange.graph import consent
 from engine.settings.editor import SettingValue
 from engine.settings.model import ExchangeType, Mode, PbxLinkKind
 from engine.settings.parsers import has_user
@@ -37,8 +38,17 @@ def pbx_objects(values: _Values) -> tuple[str, ...]:
     )
 
 
+KINDS_OF_EXCHANGE = (
+    'An Exchange Server of your own: "on-premises".',
+    'Exchange Online: "cloud-graph". Microsoft switches the other way, "cloud-ews", off tenant by tenant, and ends it on '
+    "2027-04-01.",
+)
+
+
 def exchange_account(values: _Values) -> tuple[str, ...]:
     """Return what the service account, or the app registration, needs."""
+    if values.get("exchange.type") == ExchangeType.CLOUD_GRAPH:
+        return _graph_application(str(values.get("exchange.client_id") or ""))
     if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
         return (
             "In Entra, register an application, and note its Application (client) ID and Directory (tenant) ID.",
@@ -46,7 +56,7 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
             "Exchange Online), or, for all mailboxes, the application permission full_access_as_app of Office 365 "
             "Exchange Online.",
             "Create a client secret, or upload the certificate named by exchange.certificate.",
-            "Microsoft shuts down EWS in Exchange Online on 2027-04-01.",
+            'Microsoft shuts down EWS in Exchange Online on 2027-04-01: "cloud-graph" needs the same application.',
         )
     if values.get("exchange.mode") == Mode.FREE_BUSY:
         return ("An ordinary account with a mailbox is enough: like any user, it sees when others are busy.",)
@@ -60,8 +70,29 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
     )
 
 
+def _graph_application(client_id: str) -> tuple[str, ...]:
+    return (
+        "In the Entra portal (entra.microsoft.com), under App registrations, register an application for this "
+        "organizational directory only, without a redirect URI.",
+        "Its overview shows the Application (client) ID and the Directory (tenant) ID.",
+        "Under Certificates & secrets, create a client secret and copy its Value (not its Secret ID), or upload the "
+        "certificate named by exchange.certificate.",
+        "Then either let it read all mailboxes: under API permissions, add Microsoft Graph, Application permissions, "
+        'Calendars.ReadBasic.All, and press "Grant admin consent". With the Azure CLI:',
+        *consent.tenant_wide(client_id),
+        "Or, instead, only the direct members of a group, in PowerShell; these lines may be repeated:",
+        *consent.scoped(client_id),
+        "Changes take 30 minutes to 2 hours to have an effect.",
+    )
+
+
 def exchange_server(values: _Values) -> tuple[str, ...]:
     """Return the guidance on how Exchange is found."""
+    if values.get("exchange.type") == ExchangeType.CLOUD_GRAPH:
+        return (
+            "Leave exchange.graph_url empty: it follows from exchange.authority, except for the cloud of the DoD.",
+            "Name a user whose calendar may be read to test that everything works.",
+        )
     if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
         return ("Leave exchange.ews_url empty, except in a national cloud.",)
     return (
@@ -148,8 +179,13 @@ def _proxy_secrets(values: Values) -> tuple[str, ...]:
 
 
 def _server_keys(values: Values) -> tuple[str, ...]:
-    found = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "proxy", "ca_file")
-    names = ("ews_url", "ca_file") if _is_cloud(values) else found
+    match values.get("exchange.type"):
+        case ExchangeType.CLOUD_EWS:
+            names: tuple[str, ...] = ("ews_url", "ca_file")
+        case ExchangeType.CLOUD_GRAPH:
+            names = ("graph_url", "ca_file", "poll_seconds")
+        case _:
+            names = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "proxy", "ca_file")
     return tuple(f"exchange.{name}" for name in names)
 
 
@@ -169,7 +205,9 @@ STEPS = (
     SetupStepForm("language", "Language and time zone", lambda _: ("presence.language", "presence.timezone")),
     SetupStepForm("pbx", "Link to the PBX", _pbx_keys, lambda _: ("pbx.password",), pbx_objects, Check.PBX),
     SetupStepForm("users", "Who takes part", lambda _: (*_SELECTION, "pbx.users.hidden"), check=Check.USERS),
-    SetupStepForm("exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode")),
+    SetupStepForm(
+        "exchange", "Which Exchange", lambda _: ("exchange.type", "exchange.mode"), guidance=lambda _: KINDS_OF_EXCHANGE
+    ),
     SetupStepForm("credentials", "Service account", _account_keys, _account_secrets, exchange_account),
     SetupStepForm(
         "server", "Finding Exchange", _server_keys, _server_secrets, exchange_server, Check.EXCHANGE, asks_for_user=True

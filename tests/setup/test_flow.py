@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from engine.settings.forms import differences, setting_forms
 from engine.settings.keys import KEYS
-from engine.settings.model import SiteSettings
+from engine.settings.model import ExchangeType, SiteSettings
 from engine.settings.reader import read_settings
 from engine.setup.flow import NAMES, Flow, answered, checked, gone_to, needed_secrets, problems, problems_of, tried
 from engine.setup.steps import STEPS, Values, step_named
@@ -45,7 +45,7 @@ def missing(flow: Flow, *known: str) -> list[str]:
 
 def test_every_key_that_is_asked_for_exists() -> None:
     assert set(ASKED_FOR) <= set(KEYS)
-    for kind in ("on-premises", "cloud-ews"):
+    for kind in ExchangeType:
         assert {key for step in STEPS for key in step.keys({"exchange.type": kind})} <= set(KEYS)
 
 
@@ -61,12 +61,23 @@ def test_what_is_missing_is_told_in_the_order_of_the_steps() -> None:
     assert "exchange.client_secret" not in needed_secrets(values_of(with_certificate))
 
 
-@pytest.mark.parametrize("kind", ["on-premises", "cloud-ews"])
+@pytest.mark.parametrize("kind", ["on-premises", "cloud-ews", "cloud-graph"])
 def test_the_password_of_a_proxy_is_asked_for_once_where_its_user_is_named(kind: str) -> None:
     flow = with_answers(Flow(text=""), {**COMPLETE, "exchange.type": kind})
     for proxy, asked in (("http://proxy.example:3128", 0), ("http://user@proxy.example:3128", 1), ("http://[", 0)):
         needed = needed_secrets(values_of(with_answers(flow, {"exchange.proxy": proxy})))
         assert needed.count("exchange.proxy_password") == asked
+
+
+def test_the_commands_for_graph_name_the_application_of_the_site() -> None:
+    client_id = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
+    values = {"exchange.type": "cloud-graph", "exchange.client_id": client_id}
+    lines = step_named("credentials").guidance(values)
+    assert any(line.startswith("az ad app permission add") and client_id in line for line in lines)
+    assert any("New-ManagementRoleAssignment" in line for line in lines)
+    assert "exchange.graph_url" in step_named("server").keys(values)
+    hostile = step_named("credentials").guidance({**values, "exchange.client_id": "'; Remove-Mailbox anna #"})
+    assert not [line for line in hostile if "Remove-Mailbox" in line]
 
 
 def test_a_wrong_answer_stays_and_is_a_problem_of_its_step() -> None:

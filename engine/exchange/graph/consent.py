@@ -1,0 +1,54 @@
+"""Commands that let the application read calendars by Microsoft Graph: of the whole tenant, or of a group alone.
+
+https://learn.microsoft.com/exchange/permissions-exo/application-rbac
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from engine.exchange.impersonation import NAME, quoted
+
+GRAPH = "00000003-0000-0000-c000-000000000000"
+"""The application ID of Microsoft Graph, in every cloud."""
+
+PERMISSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Calendars.ReadBasic.All": "8ba4a692-bc31-4128-9094-475872af8a53",
+        "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
+    }
+)
+"""Application permissions of Microsoft Graph and their ids: what is needed, and what finds secondary addresses."""
+
+ROLE = "Application Calendars.Read"
+"""The role of RBAC for Applications; there is none that reads less."""
+
+
+def tenant_wide(client_id: str, permission: str = "Calendars.ReadBasic.All") -> tuple[str, ...]:
+    """Return commands of the Azure CLI that give the application a permission for all mailboxes."""
+    app = quoted(client_id, "CLIENT-ID")
+    return (
+        f"az ad app permission add --id {app} --api {GRAPH} --api-permissions {PERMISSIONS[permission]}=Role",
+        f"az ad app permission admin-consent --id {app}",
+    )
+
+
+def scoped(client_id: str, mailbox: str = "") -> tuple[str, ...]:
+    """Return lines of Exchange Online PowerShell that let the application read the direct members of a group alone.
+
+    They may be repeated. `mailbox` is one to test the scope with. The object id is that of the service principal, which
+    `az ad sp show` returns: the registration has another one.
+    """
+    app, tested = quoted(client_id, "CLIENT-ID"), quoted(mailbox, "ANNA@EXAMPLE.COM")
+    silently = "-ErrorAction SilentlyContinue"
+    return (
+        f"$object = az ad sp show --id {app} --query id -o tsv",
+        "Connect-ExchangeOnline",
+        f"if (-not (Get-ServicePrincipal -Identity $object {silently})) "
+        f"{{ New-ServicePrincipal -AppId {app} -ObjectId $object -DisplayName '{NAME}' }}",
+        "$group = (Get-DistributionGroup 'GROUP').DistinguishedName",
+        f"if (-not (Get-ManagementScope -Identity '{NAME}' {silently})) "
+        f"{{ New-ManagementScope -Name '{NAME}' -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\" }}",
+        f"if (-not (Get-ManagementRoleAssignment -Identity '{NAME}' {silently})) "
+        f"{{ New-ManagementRoleAssignment -Name '{NAME}' -App $object -Role '{ROLE}' -CustomResourceScope '{NAME}' }}",
+        f"Test-ServicePrincipalAuthorization -Identity $object -Resource {tested} | Format-Table",
+    )
