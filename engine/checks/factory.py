@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.checks.access import ExchangeAccess
 from engine.checks.exchange import ExchangeCheck
+from engine.checks.graph import GraphCheck
 from engine.checks.mailboxes import CalendarsCheck, MailboxesCheck
 from engine.checks.network import Lookup, look_up
 from engine.checks.pbx import PATIENCE, PbxCheck
@@ -14,7 +15,7 @@ from engine.core.secret import Secret
 from engine.core.users import User
 from engine.exchange.source import Mailbox
 from engine.pbx.events import PbxEvent
-from engine.settings.model import SiteSettings
+from engine.settings.model import ExchangeType, SiteSettings
 from engine.store.secrets import Secrets
 from engine.sync.reconciler import Link
 
@@ -42,9 +43,12 @@ class CheckFactory:
             patience=self.patience,
         )
 
-    def exchange(self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]) -> ExchangeCheck:
+    def exchange(
+        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]
+    ) -> ExchangeCheck | GraphCheck:
         """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read."""
-        return ExchangeCheck(
+        check = GraphCheck if settings.exchange.type is ExchangeType.CLOUD_GRAPH else ExchangeCheck
+        return check(
             settings.exchange,
             functools.partial(self.make_access, settings, secrets),
             candidates,

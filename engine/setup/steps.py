@@ -40,7 +40,7 @@ def pbx_objects(values: _Values) -> tuple[str, ...]:
 
 KINDS_OF_EXCHANGE = (
     'An Exchange Server of your own: "on-premises".',
-    'Exchange Online: "cloud-graph". Microsoft switches the other way, "cloud-ews", off tenant by tenant, and ends it on '
+    'Exchange Online: "cloud-graph". The other way, "cloud-ews", is switched off tenant by tenant now, and ends on '
     "2027-04-01.",
 )
 

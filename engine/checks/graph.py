@@ -1,0 +1,133 @@
+"""Check of Microsoft Graph: from a token to one calendar that is read."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from engine.checks.access import ExchangeAccess, MakeAccess
+from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog
+from engine.checks.connection import ConnectionSteps
+from engine.checks.network import Lookup, look_up
+from engine.core.clock import Clock
+from engine.display import visible
+from engine.exchange.addresses import smtp_address
+from engine.exchange.errors import ExchangeFailure, MailboxNotFound
+from engine.exchange.graph import consent
+from engine.exchange.graph.errors import GraphAccessDenied, GraphPermissionMissing
+from engine.exchange.oauth.roles import roles_in
+from engine.exchange.source import Mailbox, Window
+from engine.settings.clouds import graph_root
+from engine.settings.model import ExchangeSettings
+
+NAMES = ("files", "token", "name lookup", "connection", "TLS", "mailbox", "calendar")
+LOOK = timedelta(days=1)
+READS_CALENDARS = "calendars.read"
+"""Begins every permission that lets an application read calendars, in lower case."""
+
+
+class GraphCheck:
+    """Tries the settings for which `make_access` builds the clients.
+
+    `candidates` are the addresses of the user whose calendar is read. `clock` is the network clock, `calendar_clock`
+    gives the current day.
+    """
+
+    names = NAMES
+
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        make_access: MakeAccess,
+        candidates: Sequence[str],
+        *,
+        clock: Clock,
+        calendar_clock: Clock,
+        lookup: Lookup = look_up,
+    ) -> None:
+        self._settings = settings
+        self._make_access = make_access
+        self._named = tuple(candidates)
+        self._candidates = tuple(filter(None, map(smtp_address, candidates)))
+        self._clock = clock
+        self._calendar_clock = calendar_clock
+        self._lookup = lookup
+        self._access: ExchangeAccess
+        self._mailbox: Mailbox | None = None
+        self._roles: tuple[str, ...] | None = None
+
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
+        """Run the check and return all steps."""
+        check_run = CheckRun(NAMES, report, self._clock)
+        await check_run.run("files", self._prepare)
+        if not check_run.holds:
+            for name in NAMES[1:]:
+                check_run.skip(name, "no connection is possible")
+            return tuple(check_run.steps)
+        try:
+            await self._run_steps(check_run)
+        finally:
+            await self._access.source.close()
+        return tuple(check_run.steps)
+
+    async def _prepare(self, step_log: StepLog) -> None:
+        self._access = self._make_access()
+        step_log.evidence.append("the files named in the settings can be read")
+
+    async def _run_steps(self, check_run: CheckRun) -> None:
+        root = graph_root(self._settings.authority, self._settings.graph_url) or ""
+        connection = ConnectionSteps(
+            root, "Microsoft Graph", "exchange.graph_url", self._access.network, self._lookup
+        )
+        await check_run.run("token", self._get_token)
+        await check_run.run("name lookup", connection.look_up)
+        await check_run.run("connection", connection.connect)
+        await check_run.run("TLS", connection.shake_hands)
+        await check_run.run("mailbox", self._find_mailbox)
+        await check_run.run("calendar", self._read_calendar)
+
+    async def _get_token(self, step_log: StepLog) -> None:
+        token = self._access.token
+        if token is None:
+            return
+        self._roles = roles_in(await token.authorization())
+        step_log.evidence.append(f"{token.user} obtained a token")
+        if self._roles:
+            step_log.evidence.append(f"its permissions are {visible(', '.join(sorted(self._roles)))}")
+        elif self._roles is not None:
+            step_log.evidence.append("it names no permission, so only a role in Exchange Online can let it read")
+
+    async def _find_mailbox(self, step_log: StepLog) -> None:
+        if self._named and not self._candidates:
+            raise MailboxNotFound(
+                f"{self._named[0][:100]} is no e-mail address, and nobody who takes part has that name"
+            )
+        if not self._candidates:
+            raise NobodyToTry
+        try:
+            self._mailbox = await self._access.source.resolve(self._candidates)
+        except (GraphAccessDenied, GraphPermissionMissing) as failure:
+            self._say_what_to_grant(failure, step_log)
+            raise
+        step_log.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
+
+    async def _read_calendar(self, step_log: StepLog) -> None:
+        if self._mailbox is None:
+            return
+        now = self._calendar_clock.now()
+        try:
+            found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
+        except (GraphAccessDenied, GraphPermissionMissing) as failure:
+            self._say_what_to_grant(failure, step_log)
+            raise
+        step_log.evidence.append(
+            f"{len(found)} appointments of {self._mailbox.address} from yesterday until tomorrow"
+        )
+        if (limitation := self._access.source.limitation(self._mailbox)) is not None:
+            raise limitation
+
+    def _say_what_to_grant(self, failure: ExchangeFailure, step_log: StepLog) -> None:
+        """Name the commands for what is missing, as far as the token shows it."""
+        client_id = self._settings.client_id or ""
+        if self._roles is not None and not any(each.lower().startswith(READS_CALENDARS) for each in self._roles):
+            commands = "; ".join(consent.tenant_wide(client_id))
+            step_log.remedy = f"{failure.remedy} For all mailboxes, with the Azure CLI: {commands}"
+            step_log.evidence.append("the token names no permission to read calendars")
