@@ -12,6 +12,7 @@ from engine.checks.connection import ConnectionSteps
 from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
 from engine.exchange import impersonation
+from engine.exchange.addresses import domain_of, is_smtp_address, smtp_address
 from engine.exchange.errors import (
     CalendarNotReadable,
     ExchangeFailure,
@@ -24,7 +25,6 @@ from engine.exchange.errors import (
     ServiceMailboxMissing,
     SubscriptionLost,
 )
-from engine.exchange.ews.addresses import domain_of, is_smtp_address, smtp_address
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.resolve_names import resolve_name

@@ -7,8 +7,8 @@ from pathlib import Path
 from engine.core.clock import Clock
 from engine.debuglog.query import LogReader
 from engine.debuglog.recorder import Capture
+from engine.exchange.addresses import smtp_address
 from engine.exchange.diagnosis import ServiceAccount
-from engine.exchange.ews.addresses import smtp_address
 from engine.server.handlers.log import LogExportRoutes, LogRoutes
 from engine.server.http import Routes
 from engine.server.log import LogService

@@ -1,6 +1,6 @@
 """Slowness is reported late, withdrawn late, and never for a few answers."""
 
-from engine.exchange.ews.client import KEPT, KEPT_SECONDS, LEAST, AnswerTimes
+from engine.exchange.answer_times import KEPT, KEPT_SECONDS, LEAST, AnswerTimes
 
 
 def after(*seconds: float) -> AnswerTimes:

@@ -2,14 +2,13 @@
 
 import contextlib
 import re
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from statistics import median
 from time import perf_counter
 from typing import Protocol
 
+from engine.exchange.answer_times import AnswerTimes
 from engine.exchange.errors import ExchangeBusy, ExchangeFailure, MailboxTrouble, NotPrimaryAddress, NotUnderstood
 from engine.exchange.ews.response_codes import effective_code, meaning_of, meaning_of_status
 from engine.exchange.ews.safe_xml import Element
@@ -18,38 +17,6 @@ from engine.exchange.ews.streaming.protocol import EnvelopeSplitter
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.http.login_page import is_html, what_answers
 from engine.exchange.http.retry_after import LONGEST_PAUSE, retry_after, whole_number
-
-KEPT = 60
-KEPT_SECONDS = 900.0
-"""The median is of at most this many answers within the last quarter of an hour."""
-
-LEAST = 5
-SLOW_SECONDS, FINE_SECONDS = 5.0, 2.5
-"""Slow from a median of `SLOW_SECONDS` until below `FINE_SECONDS`; a healthy server takes a fraction of a second."""
-
-
-class AnswerTimes:
-    """Statistics of answer times; a request without an answer counts with the time that it was waited for."""
-
-    def __init__(self) -> None:
-        self._times: deque[tuple[float, float]] = deque(maxlen=KEPT)
-        self._is_slow = False
-
-    def add(self, seconds: float, at: float) -> None:
-        """Add an answer that came at `at`, in seconds of any monotonic clock."""
-        self._times.append((at, seconds))
-
-    def slow_median(self, now: float) -> float | None:
-        """Return the median while it is slow, None otherwise or if there were too few requests."""
-        while self._times and now - self._times[0][0] > KEPT_SECONDS:
-            self._times.popleft()
-        if len(self._times) < LEAST:
-            self._is_slow = False
-            return None
-        found = median(seconds for _, seconds in self._times)
-        self._is_slow = found >= (FINE_SECONDS if self._is_slow else SLOW_SECONDS)
-        return found if self._is_slow else None
-
 
 _NAME = "X-BackEndOverrideCookie"
 _COOKIE = re.compile(rf"(?:^|[,;]\s*){_NAME}=([^;,\s]*)")

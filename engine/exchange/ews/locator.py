@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from engine.core.clock import Clock
 from engine.core.errors import Scope
+from engine.exchange.addresses import domain_of, is_smtp_address
 from engine.exchange.errors import (
     AutodiscoverFailed,
     ExchangeFailure,
@@ -13,7 +14,6 @@ from engine.exchange.errors import (
     MailboxOutOfReach,
     MailboxTrouble,
 )
-from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.protocol import host_of
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Http

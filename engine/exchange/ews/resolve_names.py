@@ -8,8 +8,9 @@ owns an address is decided by the addresses listed in them.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.exchange.addresses import is_smtp_address, same_address
 from engine.exchange.errors import MailboxNotFound
-from engine.exchange.ews.addresses import is_smtp_address, same_address, smtp_address_of
+from engine.exchange.ews.addresses import smtp_address_of
 from engine.exchange.ews.safe_xml import Element, markup, text_of
 from engine.exchange.ews.soap import MESSAGES, TYPES
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
+from engine.exchange.addresses import is_smtp_address, smtp_address
 from engine.exchange.errors import (
     ExchangeFailure,
     ExchangeSlow,
@@ -22,7 +23,6 @@ from engine.exchange.errors import (
     NotificationsRefused,
     NotPrimaryAddress,
 )
-from engine.exchange.ews.addresses import is_smtp_address, smtp_address
 from engine.exchange.ews.client import EwsClient, Http, HttpAnswer, HttpStream
 from engine.exchange.ews.locator import MailboxLocator
 from engine.exchange.ews.ownership import Ownership

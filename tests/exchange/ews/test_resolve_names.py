@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.exchange.addresses import same_address
 from engine.exchange.errors import MailboxNotFound
-from engine.exchange.ews.addresses import same_address
 from engine.exchange.ews.resolve_names import Offer, Resolution, offer, proved_owner
 from engine.exchange.ews.soap import response_messages
 from tests.exchange.ews.schema import violations

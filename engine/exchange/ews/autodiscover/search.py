@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from engine.core.clock import Clock
+from engine.exchange.addresses import domain_of, is_smtp_address
 from engine.exchange.errors import (
     AutodiscoverFailed,
     CertificateNotTrusted,
@@ -19,7 +20,6 @@ from engine.exchange.errors import (
     NotUnderstood,
     TlsImpossible,
 )
-from engine.exchange.ews.addresses import domain_of, is_smtp_address
 from engine.exchange.ews.autodiscover.protocol import (
     ErrorReply,
     EwsUrls,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.exchange.ews.addresses import is_smtp_address, smtp_address
+from engine.exchange.addresses import is_smtp_address, smtp_address
 from tests.support.hostile import HOSTILE, LONG
 
 pytestmark = pytest.mark.slow
