@@ -131,9 +131,8 @@ class RequestAuth(Protocol):
 
     user: str
 
-    @property
-    def refusal(self) -> type[ExchangeFailure]:
-        """The failure that a refused log-in is reported as."""
+    def refusal(self, host: str, headers: Mapping[str, str], body: bytes) -> ExchangeFailure:
+        """Return the failure that a 401 of this host, with these headers and this body, is reported as."""
         ...
 
     def turn(self) -> AbstractAsyncContextManager[None]:
@@ -148,8 +147,9 @@ class RequestAuth(Protocol):
         """Note that a request was accepted."""
         ...
 
-    def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
-        """Note a 401 with these headers; return whether the next request will have another authorization."""
+    def refused(self, authorization: str, host: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Note a 401 with these headers and this body; return whether the next request will have another
+        authorization."""
         ...
 
     async def close(self) -> None:

@@ -78,14 +78,11 @@ class PinnedConnection:
 
         Raises the refusal of the log-in, `LoginUnproved`, `LoginMethodNotOffered` and what `exchange` raises.
         """
-        diagnostics = ""
         for attempt in range(1, TRIES + 1):
             answer = await traced(self._trace, outgoing, self._try, lane=self._name, attempt=attempt)
             if answer.status != UNAUTHORIZED:
                 return answer
-            # Exchange gives its reason for refusing a token here (Microsoft, "Authenticate an EWS application").
-            diagnostics = answer.headers.get("x-ms-diagnostics", "")[:200]
-        raise await self._refusal(outgoing.url.host or "", diagnostics)
+        raise await self._refusal(outgoing.url.host or "", answer)
 
     async def _try(self, outgoing: HttpRequest) -> HttpResponse:
         connection = self._connection_if_logged_in()
@@ -149,12 +146,12 @@ class PinnedConnection:
             self._keep()
         return answer
 
-    async def _refusal(self, host: str, diagnostics: str) -> ExchangeFailure:
+    async def _refusal(self, host: str, answer: HttpResponse) -> ExchangeFailure:
+        if not isinstance(self._log_in_with, GuardedCredential):
+            return self._log_in_with.refusal(host, answer.headers, answer.body)
         who = f"{self._log_in_with.user} at {host}"
-        if isinstance(self._log_in_with, GuardedCredential):
-            pause = await self._log_in_with.breaker.pause()
-            return LoginRefused(who) if pause is None else self._named(pause, who)
-        return self._log_in_with.refusal(f"{who}: {diagnostics}" if diagnostics else who)
+        pause = await self._log_in_with.breaker.pause()
+        return LoginRefused(who) if pause is None else self._named(pause, who)
 
     def _named(self, pause: Paused, who: str) -> ExchangeFailure:
         kind = LoginRefused if pause.refused else LoginUnproved

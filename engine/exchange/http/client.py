@@ -119,7 +119,13 @@ class ExchangeHttp:
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
         `InputNotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
-        outgoing = replace(_logged_in("POST", url, headers, body), asked=asked or perf_counter())
+        return await self._send(replace(_logged_in("POST", url, headers, body), asked=asked or perf_counter()))
+
+    async def get(self, url: str, headers: Mapping[str, str], *, asked: float | None = None) -> HttpResponse:
+        """GET an https `url` like `post`; a redirect is an answer and is not followed."""
+        return await self._send(replace(_logged_in("GET", url, headers, b""), asked=asked or perf_counter()))
+
+    async def _send(self, outgoing: HttpRequest) -> HttpResponse:
         async with self._lanes_to(outgoing.url).one() as lane:
             return await lane.send(outgoing)
 

@@ -127,7 +127,8 @@ class BearerLogin(httpx.Auth):
         request.headers["Authorization"] = authorization
         response = yield request
         if response.status_code == UNAUTHORIZED:
-            self._token.refused(authorization, request.url.host, JoinedHeaders.of(response))
+            body = await response.aread()
+            self._token.refused(authorization, request.url.host, JoinedHeaders.of(response), body)
         else:
             self._token.accepted()
 

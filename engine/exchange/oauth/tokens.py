@@ -30,6 +30,7 @@ SOON = timedelta(seconds=10)
 """No token is requested sooner than this after another one."""
 
 REFUSALS = 2
+LONGEST_REASON = 200
 NOTHING_SENT = (
     AuthorityUnreachable,
     CertificateNotTrusted,
@@ -57,8 +58,6 @@ class BearerTokens:
 
     `breaker`, if given, is the circuit breaker for log-ins at the authority.
     """
-
-    refusal: type[ExchangeFailure] = TokenRefused
 
     def __init__(self, source: TokenSource, user: str, clock: Clock, breaker: Breaker | None = None) -> None:
         self.user = user
@@ -100,22 +99,34 @@ class BearerTokens:
         self._refusals = 0
         self._is_accepted = True
 
-    def refused(self, authorization: str, host: str, headers: Mapping[str, str]) -> bool:
+    def refusal(self, host: str, headers: Mapping[str, str], body: bytes) -> ExchangeFailure:
+        """Return the failure for a 401 from Exchange, with the reason that it gives.
+
+        https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-authenticate-an-ews-application-by-using-oauth
+        """
+        reason = headers.get("x-ms-diagnostics", "")[:LONGEST_REASON]
+        return TokenRefused(f"{self.user} at {host}: {reason}" if reason else f"{self.user} at {host}")
+
+    def is_stale(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Return whether a 401 rejects the token itself, so that another one may help (RFC 6750, section 3.1)."""
+        return "invalid_token" in headers.get("www-authenticate", "")
+
+    def refused(self, authorization: str, host: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Note a 401 from Exchange; return whether the next request will have another token.
 
-        It will once, if Exchange rejects the token itself (RFC 6750, section 3.1). Otherwise no token is fetched for a
-        while after the second refusal, because another one would be no better.
+        It will once, if Exchange rejects the token itself. Otherwise no token is fetched for a while after the second
+        refusal, because another one would be no better.
         """
         if self._authorization is None or authorization != self._authorization.reveal():
             return True
         self._is_accepted = False
-        if not self._replaced and "invalid_token" in headers.get("www-authenticate", ""):
+        if not self._replaced and self.is_stale(headers, body):
             self._authorization = None
             self._replaced = True
             return True
         self._refusals += 1
         if self._refusals >= REFUSALS:
-            self._failure = TokenRefused(f"{self.user} at {host}")
+            self._failure = self.refusal(host, headers, body)
             self._paused_until = self._clock.now() + _pause_after(self._failure)
             self._authorization, self._refusals = None, 0
         return False

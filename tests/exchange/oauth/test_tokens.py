@@ -84,25 +84,25 @@ async def test_an_authority_that_is_down_for_a_moment_costs_nothing(
 
 async def test_a_refused_token_is_dropped_once(tokens: BearerTokens, source: CountedTokens) -> None:
     first = await tokens.authorization()
-    assert tokens.refused(first, HOST, INVALID)
-    assert tokens.refused(first, HOST, INVALID)
+    assert tokens.refused(first, HOST, INVALID, b"")
+    assert tokens.refused(first, HOST, INVALID, b"")
     second = await tokens.authorization()
     assert (second, source.asked) == ("Bearer token2", [False, True])
-    assert not tokens.refused(second, HOST, INVALID)
+    assert not tokens.refused(second, HOST, INVALID, b"")
     assert await tokens.authorization() == second
 
 
 async def test_one_that_was_accepted_in_between_may_be_dropped_again(
     tokens: BearerTokens, source: CountedTokens
 ) -> None:
-    assert tokens.refused(await tokens.authorization(), HOST, INVALID)
+    assert tokens.refused(await tokens.authorization(), HOST, INVALID, b"")
     await tokens.authorization()
     tokens.accepted()
-    assert tokens.refused(await tokens.authorization(), HOST, INVALID)
+    assert tokens.refused(await tokens.authorization(), HOST, INVALID, b"")
 
 
 async def test_a_401_that_is_not_about_the_token_drops_nothing(tokens: BearerTokens) -> None:
-    assert not tokens.refused(await tokens.authorization(), HOST, {"www-authenticate": "Bearer"})
+    assert not tokens.refused(await tokens.authorization(), HOST, {"www-authenticate": "Bearer"}, b"")
 
 
 @pytest.mark.parametrize(
