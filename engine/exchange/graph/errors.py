@@ -104,6 +104,19 @@ class AddressAmbiguous(ExchangeFailure):
     )
 
 
+class UserNameUnknown(ExchangeFailure):
+    """The mailbox exists, but Graph reads it by its user principal name only, which neither PBX nor directory tells."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "Only times and states of appointments are read, because the PBX does not have the user principal name"
+    remedy = (
+        "Enter the user principal name (the name the user signs in to Microsoft 365 with) in the user object in the "
+        "PBX, or give the application User.Read.All (Microsoft Graph, Application permissions) with admin consent, so "
+        "that it is looked up."
+    )
+
+
 class MailboxNotOnline(ExchangeFailure):
     """The user has no mailbox in Exchange Online: it is on premises, was deleted, or has no licence (yet)."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -45,9 +45,7 @@ def calendar_view(user: str, window: Window, *, with_subjects: bool, with_organi
     """
     fields = _NEEDED + (",subject" if with_subjects else "") + (",organizer" if with_organizers else "")
     span = f"startDateTime={_local(window.start)}Z&endDateTime={_local(window.end)}Z"
-    return GraphRequest(
-        "GET", f"{_path_of(user)}/calendarView?{span}&$select={fields}&$top={EVENTS_OF_A_PAGE}", _IN_UTC
-    )
+    return GraphRequest("GET", f"{path_of(user)}/calendarView?{span}&$select={fields}&$top={EVENTS_OF_A_PAGE}", _IN_UTC)
 
 
 def next_page(url: str) -> GraphRequest:
@@ -59,7 +57,7 @@ def get_schedule(anchor: str, addresses: Sequence[str], window: Window) -> Graph
     """Request the free/busy times of 1 to 20 SMTP addresses in `window`, as seen from the mailbox `anchor`."""
     return GraphRequest(
         "POST",
-        f"{_path_of(anchor)}/calendar/getSchedule",
+        f"{path_of(anchor)}/calendar/getSchedule",
         _JSON_IN_UTC,
         {
             "schedules": list(addresses),
@@ -84,8 +82,14 @@ _READABLE = "/():',@"
 """What needs no escape in a query (RFC 3986, section 3.4)."""
 
 
-def _path_of(user: str) -> str:
+def path_of(user: str) -> str:
+    """Return the path of a user relative to the version, by object id or user principal name."""
     return f"/users/{quote(user, safe='@')}"
+
+
+def user_in(url: str) -> str:
+    """Return the object id or user principal name in the URL of a user."""
+    return unquote(url.rpartition("/")[2])
 
 
 def _has(address: str) -> str:

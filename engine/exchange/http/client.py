@@ -109,17 +109,25 @@ class ExchangeHttp:
         self._lanes: dict[tuple[str, int], _ConnectionPool] = {}
 
     async def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], *, asked: float | None = None
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        asked: float | None = None,
+        patience: float | None = None,
     ) -> HttpResponse:
         """POST `body` to an https `url`, logged in; any HTTP status but 401 is an answer.
 
-        `asked` is when the request was made (perf_counter), if that was before now.
+        `asked` is when the request was made (perf_counter), if that was before now. The answer is waited for `patience`
+        seconds, or as long as usual.
 
         A `Cookie` in `headers` is sent as it is, instead of those that the connection's host has set.
         Raises `ExchangeUnreachable`, `CertificateNotTrusted`, the refusal of the log-in, `LoginMethodNotOffered`,
         `InputNotUnderstood` (answers above 32 MiB too) or `RequestRejected` (headers that cannot be sent).
         """
-        return await self._send(replace(_logged_in("POST", url, headers, body), asked=asked or perf_counter()))
+        outgoing = _logged_in("POST", url, headers, body)
+        return await self._send(replace(outgoing, asked=asked or perf_counter(), patience=patience))
 
     async def get(self, url: str, headers: Mapping[str, str], *, asked: float | None = None) -> HttpResponse:
         """GET an https `url` like `post`; a redirect is an answer and is not followed."""

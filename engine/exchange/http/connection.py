@@ -189,7 +189,8 @@ async def _whole(response: httpx.Response) -> bytes:
 
 def _extensions(outgoing: HttpRequest) -> dict[str, Any]:
     """Return what `PinnedTransport` is told about a request."""
-    found: dict[str, Any] = {"timeout": {"connect": CONNECT_SECONDS, "read": ANSWER_SECONDS}}
+    patience = ANSWER_SECONDS if outgoing.patience is None else outgoing.patience
+    found: dict[str, Any] = {"timeout": {"connect": CONNECT_SECONDS, "read": patience}}
     if outgoing.in_pieces:
         found["endless"] = True
     if outgoing.watch is not None:

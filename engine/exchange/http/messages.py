@@ -57,8 +57,9 @@ class UntrustedCertificate(Exception):
 
 class HttpRequest(msgspec.Struct, frozen=True):
     """A request to send; `request_id` lets an administrator find it in the server's logs. The body of an answer with
-    status 200 to one that is `in_pieces` is not awaited: `HttpResponse.rest` yields it as it arrives. `asked` is when
-    it was requested (perf_counter), `watch` measures it if it is traced.
+    status 200 to one that is `in_pieces` is not awaited: `HttpResponse.rest` yields it as it arrives. Others are waited
+    for `patience` seconds, or as long as usual. `asked` is when it was requested (perf_counter), `watch` measures it if
+    it is traced.
 
     https://learn.microsoft.com/exchange/client-developer/exchange-web-services/instrumenting-client-requests-for-ews-and-rest-in-exchange
     """
@@ -69,6 +70,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     body: bytes
     request_id: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
     in_pieces: bool = False
+    patience: float | None = None
     asked: float | None = None
     watch: Stopwatch | None = None
 
