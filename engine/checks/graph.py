@@ -74,9 +74,7 @@ class GraphCheck:
 
     async def _run_steps(self, check_run: CheckRun) -> None:
         root = graph_root(self._settings.authority, self._settings.graph_url) or ""
-        connection = ConnectionSteps(
-            root, "Microsoft Graph", "exchange.graph_url", self._access.network, self._lookup
-        )
+        connection = ConnectionSteps(root, "Microsoft Graph", "exchange.graph_url", self._access.network, self._lookup)
         await check_run.run("token", self._get_token)
         await check_run.run("name lookup", connection.look_up)
         await check_run.run("connection", connection.connect)
@@ -118,9 +116,7 @@ class GraphCheck:
         except (GraphAccessDenied, GraphPermissionMissing) as failure:
             self._say_what_to_grant(failure, step_log)
             raise
-        step_log.evidence.append(
-            f"{len(found)} appointments of {self._mailbox.address} from yesterday until tomorrow"
-        )
+        step_log.evidence.append(f"{len(found)} appointments of {self._mailbox.address} from yesterday until tomorrow")
         if (limitation := self._access.source.limitation(self._mailbox)) is not None:
             raise limitation
 

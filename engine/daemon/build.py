@@ -17,6 +17,8 @@ from engine.core.resolver import Resolver
 from engine.core.secret import Secret
 from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
+from engine.exchange.graph.source import GraphSource
+from engine.exchange.graph.tokens import GraphTokens
 from engine.exchange.http.auth import Credential
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.connection import verified_context
@@ -24,6 +26,7 @@ from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.wire import Network, network_of
 from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
+from engine.exchange.oauth.tokens import BearerTokens
 from engine.exchange.source import CalendarSource
 from engine.logins.breaker import LogIns
 from engine.pbx import websocket
@@ -32,6 +35,7 @@ from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCerti
 from engine.pbx.client import PbxLink
 from engine.pbx.events import PbxEvent
 from engine.pbx.server import PbxListener
+from engine.settings.clouds import graph_root
 from engine.settings.model import EngineSettings, ExchangeSettings, ExchangeType, PbxLinkKind, SiteSettings
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
@@ -83,22 +87,26 @@ def exchange_access(
     tls = verified_context(exchange.ca_file)
     proxy = proxy_of(exchange.proxy, secrets.exchange_proxy_password)
     log_ins = log_ins or LogIns(network_clock)
-    token: ExchangeOnlineTokens | None = None
-    if exchange.type is not ExchangeType.ON_PREMISES:
+    if exchange.type is ExchangeType.CLOUD_EWS:
         exchange = for_exchange_online(exchange)
+    tokens: BearerTokens | None = None
+    if exchange.type is not ExchangeType.ON_PREMISES:
         registration = _registration(exchange, secrets)
-        scope = scope_of(exchange.ews_url or "")
-        network = Network(tls, proxy=proxy)
-        application = Application(registration, scope, network=network, user_agent=USER_AGENT, trace=trace)
-        token = ExchangeOnlineTokens(
-            application,
-            f"application {registration.client_id}",
-            network_clock,
-            clock,
-            log_ins.breaker(registration.account, registration.identity),
+        application = Application(
+            registration,
+            _scope(exchange),
+            network=Network(tls, proxy=proxy),
+            user_agent=USER_AGENT,
+            trace=trace,
         )
+        user = f"application {registration.client_id}"
+        breaker = log_ins.breaker(registration.account, registration.identity)
+        if exchange.type is ExchangeType.CLOUD_GRAPH:
+            tokens = GraphTokens(application, user, network_clock, breaker)
+        else:
+            tokens = ExchangeOnlineTokens(application, user, network_clock, clock, breaker)
     http = ExchangeHttp(
-        log_in=token or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
+        log_in=tokens or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
         connections=exchange.connections,
         tls=tls,
         clock=network_clock,
@@ -108,7 +116,8 @@ def exchange_access(
         trace=trace,
         log_ins=log_ins,
     )
-    source = EwsSource(
+    make_source = GraphSource if exchange.type is ExchangeType.CLOUD_GRAPH else EwsSource
+    source = make_source(
         exchange,
         with_subjects=settings.presence.needs_subjects,
         exception_organizer=settings.presence.tentative_exception_organizer,
@@ -116,7 +125,14 @@ def exchange_access(
         clock=network_clock,
         random=random,
     )
-    return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins), http, token, source)
+    return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins), http, tokens, source)
+
+
+def _scope(exchange: ExchangeSettings) -> str:
+    """Return the scope for all permissions that the application has at the server; each cloud has its own."""
+    if exchange.type is ExchangeType.CLOUD_GRAPH:
+        return f"{graph_root(exchange.authority, exchange.graph_url)}/.default"
+    return scope_of(exchange.ews_url or "")
 
 
 def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:
