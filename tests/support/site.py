@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from lxml import etree
 
@@ -19,11 +19,11 @@ from engine.core.presence.model import Presence
 from engine.daemon.build import assemble
 from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.company import Company, PbxSite, RoutedResolver
 from engine.simulator.world import Person, World
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
-from engine.store.secrets import Secrets
+from engine.store.secrets import chosen_secrets
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
@@ -31,6 +31,7 @@ from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import pauses_pass_quickly
 
 T = TypeVar("T")
+C = TypeVar("C", bound=PbxSite)
 
 LOOK = timedelta(days=10)
 SCHEMA = Path(__file__).parent.parent / "fixtures" / "ews-schema" / "messages.xsd"
@@ -42,8 +43,8 @@ def ews_schema() -> etree.XMLSchema:
 
 
 @dataclass
-class Site:
-    company: Company
+class SiteOf(Generic[C]):
+    company: C
     engine: Engine
     clock: ManualClock
     settings: SiteSettings
@@ -79,14 +80,17 @@ class Site:
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
+Site: TypeAlias = SiteOf[Company]
+
+
 @asynccontextmanager
 async def running_engine(
-    company: Company,
+    company: C,
     clock: ManualClock,
     directory: Path,
     tables: Mapping[str, Mapping[str, Any]],
     network_clock: Clock | None = None,
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[SiteOf[C]]:
     """Run an engine with an existing company; `tables` go into its settings file.
 
     Pauses of seconds between attempts pass quickly, unless a `network_clock` is given.
@@ -98,15 +102,15 @@ async def running_engine(
     try:
         engine = assemble(
             settings,
-            Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD),
+            chosen_secrets(company.secrets, settings.exchange),
             AcknowledgedPresences(database),
             clock=clock,
             network_clock=network_clock or pauses_pass_quickly(),
             observe=events.append,
-            resolver=RoutedResolver(company.exchange.routes),
+            resolver=RoutedResolver(company.routes),
         )
         async with tasks_of(engine):
-            yield Site(company, engine, clock, settings, events)
+            yield SiteOf(company, engine, clock, settings, events)
     finally:
         await database.close()
         collect_cancelled_handshakes()
