@@ -61,13 +61,13 @@ class GraphService:
             raise Refusal(ODataError(405, "Request_BadRequest", "Specified HTTP method is not allowed."))
         match understood.operation:
             case "calendarView":
-                owner, level = self.tenant.mailbox(caller, understood.key)
+                owner, level = self.tenant.calendar(caller, understood.key)
                 return answered(calendar_view(request, self.tenant.world, owner, level, effects), applied(request))
             case "getSchedule":
-                self.tenant.mailbox(caller, understood.key)
+                self.tenant.calendar(caller, understood.key)
                 return answered(get_schedule(request, self.tenant, caller), applied(request))
             case _:
-                self.tenant.directory(caller)
+                self.tenant.check_directory(caller)
                 if understood.key:
                     return answered(directory.user(request, self.tenant, understood.key), {})
                 return answered(directory.users(request, self.tenant), {})

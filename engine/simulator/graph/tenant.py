@@ -181,12 +181,12 @@ class Tenant:
         account = self.user(key) or self.recipient(key)
         return (account and account.mailbox) or key
 
-    def directory(self, caller: Caller) -> None:
+    def check_directory(self, caller: Caller) -> None:
         """Check that the caller may read the directory. Raises Refusal."""
         if not caller.roles & DIRECTORY_ROLES:
             raise Refusal(DIRECTORY_DENIED)
 
-    def mailbox(self, caller: Caller, key: str) -> tuple[Account, Level]:
+    def calendar(self, caller: Caller, key: str) -> tuple[Account, Level]:
         """Return whose calendar the key in a path means, and how much of it the caller may read. Raises Refusal."""
         if not self.exchange_online:
             raise Refusal(NO_EXCHANGE_ONLINE)
@@ -247,7 +247,7 @@ def _account_of(person: Person, domain: str) -> Account:
     """Return the account of a person; its user principal name is the primary address, as Microsoft recommends."""
     proxies = tuple(each if ":" in each else f"smtp:{each}" for each in person.proxy_addresses)
     return Account(
-        id=str(uuid.UUID(person.guid)),
+        id=str(uuid.uuid5(uuid.NAMESPACE_OID, person.guid)),
         user_principal_name=person.mailbox or f"{person.name}@{domain}",
         display_name=person.display_name,
         mail=person.mailbox,
