@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from urllib.parse import parse_qsl
 
 from engine.simulator.graph.request import GraphRequest
 from engine.simulator.graph.service import CALENDAR_VIEW, OF_OUTLOOK, USERS, Understood
@@ -52,15 +53,15 @@ def _about_part(request: GraphRequest) -> list[str]:
 
 
 def _about_options(request: GraphRequest, understood: Understood, needed: frozenset[str] | None) -> list[str]:
-    names = request.query.casefold().replace("%24", "$")
-    if "$select=" not in names:
+    options = {name.casefold(): value for name, value in parse_qsl(request.query, keep_blank_values=True)}
+    if "$select" not in options:
         return [f"{understood.operation} without $select"]
     if understood.operation == USERS:
         return []
     found = []
-    if "$top=" not in names and "odata.maxpagesize" not in request.preferences:
+    if "$top" not in options and "odata.maxpagesize" not in request.preferences:
         found.append("pages of ten, since no size is asked for")
     if needed is not None:
-        asked = set(request.options.get("$select", "").split(","))
+        asked = set(options["$select"].split(","))
         found += [f"{name} is selected and not needed" for name in sorted(asked - needed)]
     return found

@@ -235,3 +235,5 @@ async def test_what_is_selected_without_need_is_complained_about(world: World, a
         assert cloud.graph.ledger.complaints == []
         await cloud.view(select="id,start,body", top="5")
         assert cloud.graph.ledger.complaints == ["body is selected and not needed"]
+        path = f"{cloud.graph.url}/v1.0/users/{ANNA}/calendarView"
+        assert (await cloud.get(f"{path}?$select=id&$select=start")).status_code == 400
