@@ -161,6 +161,7 @@ def _add_demo(commands: SubParsers) -> None:
         help="show the engine at work on a simulated PBX and Exchange",
         description="Starts a simulated PBX, a simulated Exchange and the engine, and lets a working day pass.",
     )
+    parser.add_argument("--cloud", action="store_true", help="with Exchange Online, by Microsoft Graph")
     parser.add_argument("--speed", type=positive, default=300.0, metavar="N", help="N times real time (300)")
     parser.add_argument("--headless", action="store_true", help="plain lines, no colours")
     parser.add_argument("--for", type=positive, dest="seconds", metavar="SECONDS", help="end after that many seconds")
@@ -184,6 +185,7 @@ def _run_demo(options: argparse.Namespace) -> int:
             seconds=options.seconds,
             plain=options.headless,
             as_json=options.json,
+            cloud=options.cloud,
             socket=options.socket,
             pipe=sys.stdin.fileno() if options.until_eof else None,
         )

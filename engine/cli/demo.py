@@ -13,7 +13,7 @@ from engine.core.presence.model import PresenceSettings
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon, serve
 from engine.daemon.signals import until_signalled
 from engine.daemon.temporary_directory import scratch_directory
-from engine.simulator.company import Company, PbxSite, RoutedResolver
+from engine.simulator.company import CloudCompany, Company, PbxSite, RoutedResolver
 from engine.simulator.world import World
 from engine.simulator.world.scenarios import BERLIN, corp_world, surprises
 from engine.store.secrets import ENVIRONMENT
@@ -39,12 +39,14 @@ async def demo(
     seconds: float | None,
     plain: bool,
     as_json: bool,
+    cloud: bool = False,
     socket: Path | None = None,
     pipe: int | None = None,
 ) -> bool:
     """Run the demo until stopped, until `pipe` ends, or for some real seconds; return whether all went well.
 
-    The local API is at `socket`, by default in a temporary directory.
+    The local API is at `socket`, by default in a temporary directory. With `cloud` the calendars are in Exchange Online
+    and read by Microsoft Graph.
 
     All went well if every readable calendar was read, the PBX confirmed every presence, and nothing failed.
     """
@@ -54,7 +56,8 @@ async def demo(
     with scratch_directory("calendar-demo-") as directory:
         socket = socket or directory / SOCKET
         view.begin(speed, start, socket)
-        async with Company(corp_world(start.astimezone(BERLIN).date()), directory, clock, now=clock.now) as company:
+        world = corp_world(start.astimezone(BERLIN).date())
+        async with (CloudCompany if cloud else Company)(world, directory, clock, now=clock.now) as company:
             presence = PRESENCE | {"note_max_length": room_for_notes(plain=plain or as_json) or NOTE_LENGTH}
             settings = directory / "settings.toml"
             settings.write_text(

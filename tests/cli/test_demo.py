@@ -32,8 +32,9 @@ def demo_for(seconds: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return ended
 
 
-def test_headless_json_shows_a_meeting_begin_and_end_and_names_the_unresolvable() -> None:
-    ended = demo_for(4, "--headless", "--speed", "1200", "--json")
+@pytest.mark.parametrize("where", [(), ("--cloud",)])
+def test_headless_json_shows_a_meeting_begin_and_end_and_names_the_unresolvable(where: tuple[str, ...]) -> None:
+    ended = demo_for(4, "--headless", "--speed", "1200", "--json", *where)
     assert ended.returncode == 0, ended.stderr
     *presences, summary = (json.loads(line) for line in ended.stdout.splitlines())
     assert all(presence.keys() == {"user", "activity", "note", "time"} for presence in presences)
