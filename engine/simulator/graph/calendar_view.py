@@ -11,6 +11,7 @@ from engine.simulator.graph.events import PROPERTIES, View, event
 from engine.simulator.graph.odata import (
     check_options,
     collection,
+    date_and_time,
     next_link,
     page_of,
     selected,
@@ -77,8 +78,5 @@ def _window(request: GraphRequest) -> tuple[datetime, datetime]:
 
 
 def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise bad_request(f"The value '{text}' is no date and time.", "ErrorInvalidParameter") from error
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    moment = date_and_time(text, "startDateTime, endDateTime")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

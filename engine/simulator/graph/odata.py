@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from engine.simulator.graph.errors import bad_request
 from engine.simulator.graph.request import GraphRequest
 from engine.simulator.windows_zones import iana_zone
 
+YEARS = range(1602, 4500)
 ALWAYS_THERE = frozenset({"id"})
 
 
@@ -72,6 +74,17 @@ def unknown_zone(name: str) -> Exception:
     """Return the refusal of the name of a time zone."""
     message = f"A valid TimeZone value must be specified. The following TimeZone value is not supported: '{name}'."
     return bad_request(message, "TimeZoneNotSupportedException")
+
+
+def date_and_time(text: str, name: str) -> datetime:
+    """Return a date and time, with an offset or without. Raises Refusal if it is none that Exchange can store."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise bad_request(f"The value '{text}' of '{name}' is no date and time.", "ErrorInvalidParameter")
+    return moment
 
 
 def applied(request: GraphRequest) -> Mapping[str, str]:

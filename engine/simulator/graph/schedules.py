@@ -10,7 +10,7 @@ from engine.core.appointments import Sensitivity, ShowAs
 from engine.simulator.faults import ODataError
 from engine.simulator.graph.errors import Refusal, bad_request
 from engine.simulator.graph.events import SHOW_AS, View
-from engine.simulator.graph.odata import collection, time_zone_preferred, unknown_zone
+from engine.simulator.graph.odata import collection, date_and_time, time_zone_preferred, unknown_zone
 from engine.simulator.graph.request import GraphRequest
 from engine.simulator.graph.tenant import Account, Caller, Hosting, Tenant
 from engine.simulator.windows_zones import iana_zone, windows_zone
@@ -152,10 +152,7 @@ def _instant(given: object, name: str) -> datetime:
     """Return the instant of a dateTimeTimeZone. Raises Refusal if it is none."""
     moment: Mapping[str, Any] = given if isinstance(given, dict) else {}
     zone = iana_zone(str(moment.get("timeZone", "")))
-    try:
-        local = datetime.fromisoformat(str(moment.get("dateTime", "")))
-    except ValueError as error:
-        raise bad_request(f"The parameter '{name}' is no date and time.") from error
+    local = date_and_time(str(moment.get("dateTime", "")), name)
     if zone is None:
         raise unknown_zone(str(moment.get("timeZone", "")))
     if local.tzinfo is not None:

@@ -80,6 +80,8 @@ async def test_a_batch_is_json_and_posted(cloud: PlainGraph) -> None:
 async def test_members_that_nobody_knows_are_tolerated(cloud: PlainGraph) -> None:
     answers = await cloud.batch(view_part("0", depends_on=[], colour="red"))
     assert answers["0"]["status"] == 200
+    assert cloud.checked.findings == ["POST /$batch: requests[0]: colour, depends_on"]
+    cloud.checked.findings.clear()
 
 
 async def test_every_kind_of_request_may_be_a_part(cloud: PlainGraph) -> None:

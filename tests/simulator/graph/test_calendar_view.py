@@ -54,6 +54,7 @@ async def test_a_page_has_one_to_a_thousand_entries(cloud: PlainGraph, top: str)
         (("", DAY[1]), "ErrorInvalidParameter"),
         ((DAY[0], ""), "ErrorInvalidParameter"),
         (("yesterday", DAY[1]), "ErrorInvalidParameter"),
+        (("0001-01-01T00:00+14:00", "0001-01-02T00:00Z"), "ErrorInvalidParameter"),
         ((DAY[1], DAY[0]), "ErrorCalendarEndDateIsEarlierThanStartDate"),
         (("2020-01-01", "2026-01-01"), "ErrorCalendarViewRangeTooBig"),
     ],

@@ -121,9 +121,10 @@ async def test_too_many_entries_are_an_error_of_that_schedule(authority: Certifi
         ({"endTime": {"dateTime": DAY[0], "timeZone": "UTC"}}, "ErrorInvalidTimeInterval"),
         ({"endTime": {"dateTime": "2026-05-03T08:00:00", "timeZone": "UTC"}}, "ErrorTimeIntervalTooBig"),
         ({"endTime": {"dateTime": "2026-03-03T08:00:00Z", "timeZone": "UTC"}}, "BadRequest"),
-        ({"endTime": {"dateTime": "soon", "timeZone": "UTC"}}, "BadRequest"),
+        ({"endTime": {"dateTime": "soon", "timeZone": "UTC"}}, "ErrorInvalidParameter"),
         ({"endTime": {"dateTime": "2026-03-03T08:00:00", "timeZone": "Nowhere"}}, "TimeZoneNotSupportedException"),
-        ({"endTime": None}, "BadRequest"),
+        ({"endTime": {"dateTime": "9999-12-31T00:00:00", "timeZone": "UTC"}}, "ErrorInvalidParameter"),
+        ({"endTime": None}, "ErrorInvalidParameter"),
     ],
 )
 async def test_a_wrong_argument_refuses_everything(cloud: PlainGraph, change: dict[str, Any], code: str) -> None:
