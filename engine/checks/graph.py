@@ -9,6 +9,7 @@ from engine.checks.connection import ConnectionSteps
 from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
 from engine.display import visible
+from engine.exchange import impersonation
 from engine.exchange.addresses import smtp_address
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound
 from engine.exchange.graph import consent
@@ -122,8 +123,8 @@ class GraphCheck:
 
     def _say_what_to_grant(self, failure: ExchangeFailure, step_log: StepLog) -> None:
         """Name the commands for what is missing, as far as the token shows it."""
-        client_id = self._settings.client_id or ""
         if self._roles is not None and not any(each.lower().startswith(READS_CALENDARS) for each in self._roles):
-            commands = "; ".join(consent.tenant_wide(client_id))
+            app = impersonation.quoted(self._settings.client_id or "", "CLIENT-ID")
+            commands = "; ".join(consent.tenant_wide(app))
             step_log.remedy = f"{failure.remedy} For all mailboxes, with the Azure CLI: {commands}"
             step_log.evidence.append("the token names no permission to read calendars")

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec.structs import replace
 
 from engine.debuglog.entry import LogEntry
+from engine.debuglog.graph import graph_operation
 from engine.debuglog.redaction.pseudonyms import Pseudonyms, blank_personal
 from engine.debuglog.redaction.spans import BLANKED
 from engine.display import visible
@@ -147,7 +148,9 @@ def curl(kept: LogEntry) -> str:
     """Return the command, with placeholders for user name and password, or the token."""
     particulars = kept.particulars
     words = ["curl", "--request", particulars.method, particulars.url]
-    if particulars.url.startswith("https:") and kept.row.operation not in ("Token", "Tenant"):
+    if graph_operation(particulars.url):
+        words += ["--header", "Authorization: Bearer TOKEN"]
+    elif particulars.url.startswith("https:") and kept.row.operation not in ("Token", "Tenant"):
         words += ["--ntlm", "--user", "USER:PASSWORD"]
     for name, value in particulars.request_headers:
         if name.lower() not in _LEFT_TO_CURL and BLANKED not in value:

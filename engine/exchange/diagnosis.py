@@ -10,6 +10,11 @@ from engine.exchange import impersonation
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.ews.autodiscover.protocol import POX_UNKNOWN_ADDRESS
 from engine.exchange.ews.response_codes import MEANINGS, meaning_of, meaning_of_status
+from engine.exchange.graph import consent
+from engine.exchange.graph import errors as graph
+from engine.exchange.graph.error_codes import GraphError
+from engine.exchange.graph.error_codes import meaning_of as meaning_of_graph
+from engine.exchange.graph.schedules import meaning_of_schedule
 from engine.exchange.http.login_page import what_answers
 from engine.exchange.narration import Task, in_short, narrated
 from engine.exchange.oauth import errors as oauth
@@ -126,6 +131,45 @@ _CAUSES: Mapping[type[ExchangeFailure], tuple[str, str]] = MappingProxyType(
         ),
         exchange.LoginUnproved: ("Something other than Exchange answers the log-ins.", ""),
         exchange.TlsImpossible: ("The server supports neither TLS 1.2 nor newer, or no common cipher suite.", ""),
+        graph.GraphTokenRefused: ("The clock is wrong, or the token is for the Graph of another cloud.", ""),
+        graph.TenantWithoutExchange: ("The tenant has no Exchange Online, or is of another cloud.", ""),
+        graph.GraphPermissionMissing: (
+            "The application has neither the permission with an administrator's consent nor a role in Exchange Online.",
+            "; ".join(consent.tenant_wide("{account}")),
+        ),
+        graph.GraphAccessDenied: (
+            "The mailbox is not in the scope of the application's role, or was added less than two hours ago.",
+            "Test-ServicePrincipalAuthorization -Identity {account} -Resource {mailbox}",
+        ),
+        graph.AccessPolicyExcludes: (
+            "The mailbox is not in the group of the application access policy.",
+            "Test-ApplicationAccessPolicy -AppId {account} -Identity {mailbox}",
+        ),
+        graph.UserAgentBlocked: (
+            "The organisation lists which programs may use Exchange Online.",
+            "Get-OrganizationConfig | Format-List Ews*",
+        ),
+        graph.DirectoryNotReadable: (
+            "The application has no permission to read the directory.",
+            "; ".join(consent.tenant_wide("{account}", "User.Read.All")),
+        ),
+        graph.AddressAmbiguous: (
+            "A guest, a contact or a second account has the same address.",
+            "Get-Recipient -Identity {mailbox} | Format-List Name, RecipientTypeDetails, EmailAddresses",
+        ),
+        graph.UserNameUnknown: (
+            "The PBX has another address of this mailbox than the user principal name.",
+            "Get-Mailbox -Identity {mailbox} | Format-List UserPrincipalName, PrimarySmtpAddress, EmailAddresses",
+        ),
+        graph.MailboxNotOnline: (
+            "The mailbox is on premises, was deleted, or has no licence.",
+            "Get-Recipient -Identity {mailbox} | Format-List RecipientTypeDetails, SKUAssigned",
+        ),
+        graph.MailboxFull: (
+            "The mailbox has reached its quota.",
+            "Get-MailboxStatistics -Identity {mailbox} | Format-List TotalItemSize, StorageLimitStatus",
+        ),
+        graph.ExchangeOnlineTrouble: ("Exchange Online has a problem, of this mailbox or of a whole region.", ""),
         oauth.TokenRefused: (
             "The application lacks the permission, or the token is for another cloud.",
             "New-ManagementRoleAssignment -App {account} -Role 'Application EWS.AccessAsApp'",
@@ -161,6 +205,7 @@ _AUTODISCOVER: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
         "ServerBusy": exchange.ExchangeBusy,
     }
 )
+_OF_GRAPH = frozenset(("calendarView", "getSchedule", "users", "batch"))
 _TASKS: Mapping[str, Task] = MappingProxyType({"Subscribe": Task.SUBSCRIBE, "GetStreamingEvents": Task.LISTEN})
 
 
@@ -187,6 +232,8 @@ def diagnose(
     elif operation in ("Token", "Tenant"):
         if status is None or status >= 400:
             found.append((" ".join(codes) or f"HTTP {status}", _of_token(account, codes)))
+    elif operation in _OF_GRAPH:
+        found += _of_graph(status, codes, of_a_mailbox=bool(mailbox))
     else:
         table = _AUTODISCOVER if operation in ("GetUserSettings", "Autodiscover") else {}
         found += [
@@ -198,6 +245,16 @@ def diagnose(
             found.append((f"HTTP {status}", meaning_of_status(status, by_policy=by_policy)))
     task = _TASKS.get(operation, Task.READ)
     return tuple(_diagnosed(code, kind, task, account, mailbox) for code, kind in found)
+
+
+def _of_graph(
+    status: int | None, codes: Sequence[str], *, of_a_mailbox: bool
+) -> list[tuple[str, type[ExchangeFailure]]]:
+    """Return what an answer of Graph means: the most exact code of an error, which is the last, or every schedule's."""
+    if status is not None and status >= 400:
+        error = GraphError(tuple(reversed(codes)), "") if codes else None
+        return [(codes[-1] if codes else f"HTTP {status}", meaning_of_graph(status, error, of_a_mailbox=of_a_mailbox))]
+    return [(code, meaning_of_schedule(code)) for code in codes]
 
 
 def stranger_in(status: int | None, headers: Mapping[str, str], body: bytes) -> str:

@@ -71,6 +71,7 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
 
 
 def _graph_application(client_id: str) -> tuple[str, ...]:
+    app = impersonation.quoted(client_id, "CLIENT-ID")
     return (
         "In the Entra portal (entra.microsoft.com), under App registrations, register an application for this "
         "organizational directory only, without a redirect URI.",
@@ -79,9 +80,9 @@ def _graph_application(client_id: str) -> tuple[str, ...]:
         "certificate named by exchange.certificate.",
         "Then either let it read all mailboxes: under API permissions, add Microsoft Graph, Application permissions, "
         'Calendars.ReadBasic.All, and press "Grant admin consent". With the Azure CLI:',
-        *consent.tenant_wide(client_id),
+        *consent.tenant_wide(app),
         "Or, instead, only the direct members of a group, in PowerShell; these lines may be repeated:",
-        *consent.scoped(client_id),
+        *consent.scoped(app, "'ANNA@EXAMPLE.COM'"),
         "Changes take 30 minutes to 2 hours to have an effect.",
     )
 

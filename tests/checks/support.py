@@ -13,7 +13,7 @@ from engine.core.secret import Secret
 from engine.daemon.build import make_check_factory
 from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, PbxSite, RoutedResolver
 from engine.simulator.proxy import ProxySimulator
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
@@ -50,30 +50,30 @@ class CheckResult:
         return "\n".join(self.steps[name].evidence)
 
 
-def settings_of(company: Company, **tables: Mapping[str, Any]) -> SiteSettings:
+def settings_of(company: PbxSite, **tables: Mapping[str, Any]) -> SiteSettings:
     return read_settings(company.settings(**tables), default_zone=company.world.zone)
 
 
 def check_factory_of(
-    company: Company, calendar_clock: Clock, patience: float = 20.0, through: ProxySimulator | None = None
+    company: PbxSite, calendar_clock: Clock, patience: float = 20.0, through: ProxySimulator | None = None
 ) -> CheckFactory:
     """Give the checks; those of Exchange can look up its names, or only that of the proxy they go `through`."""
-    routes = company.exchange.routes if through is None else {("http", "localhost", through.port): through.port}
+    routes = company.routes if through is None else {("http", "localhost", through.port): through.port}
     check_factory = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(routes))
     return replace(check_factory, patience=patience)
 
 
-def proxy_to(company: Company, **options: Any) -> ProxySimulator:
+def proxy_to(company: PbxSite, **options: Any) -> ProxySimulator:
     """Give a proxy that reaches the names of a company's Exchange."""
     return ProxySimulator(places=places_of(company), **options)
 
 
-def places_of(company: Company) -> dict[tuple[str, int], int]:
-    return {(host, port): place for (_, host, port), place in company.exchange.routes.items()}
+def places_of(company: PbxSite) -> dict[tuple[str, int], int]:
+    return {(host, port): place for (_, host, port), place in company.routes.items()}
 
 
 async def run_pbx_check(
-    company: Company,
+    company: PbxSite,
     directory: Path,
     *,
     password: Secret = PBX_PASSWORD,
@@ -88,7 +88,7 @@ async def run_pbx_check(
 
 
 async def run_exchange_check(
-    company: Company,
+    company: PbxSite,
     *candidates: str,
     password: Secret = EXCHANGE_PASSWORD,
     through: ProxySimulator | None = None,

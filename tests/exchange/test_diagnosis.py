@@ -10,10 +10,12 @@ from engine.exchange.errors import (
     ExchangeFailure,
     LoginPage,
     LoginRefused,
+    MailboxBusy,
     MailboxNotFound,
     ServiceAccountBusy,
 )
 from engine.exchange.ews.response_codes import MEANINGS, meaning_of
+from engine.exchange.graph import errors as graph
 from engine.exchange.impersonation import grant
 from engine.exchange.narration import Task, narrated
 
@@ -62,6 +64,28 @@ def test_every_failure_is_known_by_its_name(slug: str) -> None:
 def test_meaning(seen: dict[str, object], failure: type[ExchangeFailure]) -> None:
     [found] = of(**seen)
     assert found.failure is failure
+
+
+@pytest.mark.parametrize("kind", [each for each in all_failures() if each.__module__ == graph.__name__])
+def test_every_failure_of_graph_has_a_cause(kind: type[ExchangeFailure]) -> None:
+    [found] = of(operation="calendarView", status=None, failure=kind().slug)
+    assert found.cause
+    assert not [each for each in ("{mailbox}", "{account}") if each in found.command]
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "failure"),
+    [
+        ({"status": 403, "codes": ("ErrorAccessDenied",)}, "ErrorAccessDenied", graph.GraphAccessDenied),
+        ({"status": 403, "codes": ("x", "ErrorAccessDenied")}, "ErrorAccessDenied", graph.GraphAccessDenied),
+        ({"status": 401, "operation": "batch", "mailbox": ""}, "HTTP 401", graph.GraphPermissionMissing),
+        ({"status": 429, "codes": ("ApplicationThrottled",)}, "ApplicationThrottled", MailboxBusy),
+        ({"operation": "getSchedule", "codes": ("5009",)}, "5009", MailboxNotFound),
+    ],
+)
+def test_meaning_of_what_graph_answers(seen: dict[str, object], code: str, failure: type[ExchangeFailure]) -> None:
+    [found] = of(**({"operation": "calendarView"} | seen))
+    assert (found.code, found.failure) == (code, failure)
 
 
 def test_what_is_fine_needs_no_diagnosis() -> None:

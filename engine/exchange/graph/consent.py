@@ -6,7 +6,7 @@ https://learn.microsoft.com/exchange/permissions-exo/application-rbac
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from engine.exchange.impersonation import NAME, quoted
+from engine.exchange.impersonation import NAME
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 """The application ID of Microsoft Graph, in every cloud."""
@@ -23,22 +23,21 @@ ROLE = "Application Calendars.Read"
 """The role of RBAC for Applications; there is none that reads less."""
 
 
-def tenant_wide(client_id: str, permission: str = "Calendars.ReadBasic.All") -> tuple[str, ...]:
-    """Return commands of the Azure CLI that give the application a permission for all mailboxes."""
-    app = quoted(client_id, "CLIENT-ID")
+def tenant_wide(app: str, permission: str = "Calendars.ReadBasic.All") -> tuple[str, ...]:
+    """Return commands of the Azure CLI that give the application `app` (its client ID, quoted) a permission for all
+    mailboxes."""
     return (
         f"az ad app permission add --id {app} --api {GRAPH} --api-permissions {PERMISSIONS[permission]}=Role",
         f"az ad app permission admin-consent --id {app}",
     )
 
 
-def scoped(client_id: str, mailbox: str = "") -> tuple[str, ...]:
+def scoped(app: str, mailbox: str) -> tuple[str, ...]:
     """Return lines of Exchange Online PowerShell that let the application read the direct members of a group alone.
 
-    They may be repeated. `mailbox` is one to test the scope with. The object id is that of the service principal, which
-    `az ad sp show` returns: the registration has another one.
+    They may be repeated. `app` is its client ID and `mailbox` one to test the scope with, both quoted. The object id is
+    that of the service principal, which `az ad sp show` returns: the registration has another one.
     """
-    app, tested = quoted(client_id, "CLIENT-ID"), quoted(mailbox, "ANNA@EXAMPLE.COM")
     silently = "-ErrorAction SilentlyContinue"
     return (
         f"$object = az ad sp show --id {app} --query id -o tsv",
@@ -50,5 +49,5 @@ def scoped(client_id: str, mailbox: str = "") -> tuple[str, ...]:
         f"{{ New-ManagementScope -Name '{NAME}' -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\" }}",
         f"if (-not (Get-ManagementRoleAssignment -Identity '{NAME}' {silently})) "
         f"{{ New-ManagementRoleAssignment -Name '{NAME}' -App $object -Role '{ROLE}' -CustomResourceScope '{NAME}' }}",
-        f"Test-ServicePrincipalAuthorization -Identity $object -Resource {tested} | Format-Table",
+        f"Test-ServicePrincipalAuthorization -Identity $object -Resource {mailbox} | Format-Table",
     )

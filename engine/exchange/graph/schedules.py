@@ -84,10 +84,15 @@ def schedules(body: bytes, addresses: Sequence[str], window: Window) -> dict[str
     return found | {address: MailboxTrouble(f"getSchedule says nothing of {address}") for address in missing}
 
 
+def meaning_of_schedule(code: str) -> type[ExchangeFailure]:
+    """Return the failure that the response code of one schedule means."""
+    return _MEANINGS.get(code.casefold(), MailboxTrouble)
+
+
 def _meaning(schedule: _Schedule, address: str, window: Window) -> Schedule:
     if schedule.error is not None:
         code = str(schedule.error.response_code)[:_LONGEST_CODE]
-        return _MEANINGS.get(code.casefold(), MailboxTrouble)(f"{address}: {code}")
+        return meaning_of_schedule(code)(f"{address}: {code}")
     if schedule.schedule_items is None:
         return CalendarNotReadable(f"Graph returns no free/busy times of {address}")
     return tuple(_appointments(schedule.schedule_items, window))
