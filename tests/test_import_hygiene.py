@@ -18,8 +18,20 @@ TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.main"
         (ENGINE, {"textual", "rich"}),
         ("engine.cli.main, engine.daemon.daemon", {"engine.simulator"}),
         (
-            "engine.cli.status, engine.cli.log, engine.cli.check",
-            {"engine.sync", "engine.exchange", "engine.pbx", "engine.store", "aiohttp", "lxml", "httpx"},
+            "engine.cli.main, engine.cli.status, engine.cli.log, engine.cli.check",
+            {
+                "engine.sync",
+                "engine.exchange",
+                "engine.pbx",
+                "engine.settings.model",
+                "engine.store.secrets",
+                "aiohttp",
+                "httpx",
+                "lxml",
+                "babel",
+                "regex",
+                "importlib.metadata",
+            },
         ),
         ("engine.api.schema", {"aiohttp", "asyncio", "sqlite3", "lxml", "engine.core", "engine.sync"}),
         (

@@ -5,7 +5,6 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +35,16 @@ class CommandParser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message:
             (file or sys.stderr).write(message)
+
+
+class _ShowVersion(argparse.Action):
+    """Prints the version of this program, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # imports the whole e-mail package
+
+        sys.stdout.write(f"{PROGRAM} {version('calendar-tui')}\n")
+        parser.exit()
 
 
 def declare(
@@ -433,7 +442,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = CommandParser(
         prog=PROGRAM, description="Sets the presence of innovaphone PBX users from their Exchange calendars."
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version('calendar-tui')}")
+    parser.add_argument(
+        "--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help="show the version and exit"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for add in (
         _add_service,

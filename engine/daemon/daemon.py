@@ -15,7 +15,6 @@ from engine.core.resolver import Resolver
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
-from engine.daemon.process import taken_environment
 from engine.daemon.signals import on_hangup, until_signalled
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
@@ -40,7 +39,7 @@ from engine.store.logins import LogInHistory
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
-from engine.store.secrets import Secrets
+from engine.store.secrets import Secrets, taken_environment
 from engine.store.settings_history import SettingsHistory
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone

@@ -1,4 +1,4 @@
-"""Process settings: memory protection, file descriptor limit, garbage collection, environment and exit."""
+"""Process settings: memory protection, file descriptor limit, garbage collection and exit."""
 
 import contextlib
 import ctypes
@@ -7,10 +7,7 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import MutableMapping
 from typing import NoReturn
-
-from engine.store.secrets import ENVIRONMENT
 
 PR_SET_DUMPABLE = 4
 SWITCH_SECONDS = 0.0005
@@ -52,14 +49,6 @@ def take_turns_quickly() -> None:
     After each wait the loop also has to wait for the thread: 9 ms with a hostile body, 5 ms with this setting.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-
-
-def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """Return a copy of the environment and remove the secrets from it, for child processes and crash reports."""
-    taken = dict(environment)
-    for name in ENVIRONMENT.values():
-        environment.pop(name, None)
-    return taken
 
 
 def leave(status: int) -> NoReturn:

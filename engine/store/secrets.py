@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -97,6 +97,14 @@ class Secrets:
     def all(self) -> tuple[Secret, ...]:
         """All of them, also those that are empty."""
         return (self.exchange_password, self.exchange_client_secret, self.exchange_proxy_password, self.pbx_password)
+
+
+def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
+    """Return a copy of the environment and remove the secrets from it, for child processes and crash reports."""
+    taken = dict(environment)
+    for name in ENVIRONMENT.values():
+        environment.pop(name, None)
+    return taken
 
 
 def secrets_in_environment(environment: Mapping[str, str]) -> dict[str, Secret]:

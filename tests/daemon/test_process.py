@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engine.daemon.process import MOST_FILES, taken_environment
+from engine.daemon.process import MOST_FILES
 from tests.support.eventually import PATIENCE
 
 PROGRAM = """
@@ -42,10 +42,3 @@ def test_memory_is_no_file_and_of_no_other_program() -> None:
     assert seen["open"] >= 3
     assert seen["switch"] < 0.001
     assert seen["for_good"] > 10 * seen["looked_at"], "what was loaded is looked at in every full collection"
-
-
-def test_secrets_are_taken_out_of_the_environment() -> None:
-    environment = {"CALENDAR_ENGINE_PBX_PASSWORD": "one", "CALENDAR_ENGINE_EXCHANGE_PASSWORD": "two", "HOME": "/"}
-    taken = taken_environment(environment)
-    assert taken["CALENDAR_ENGINE_PBX_PASSWORD"] == "one"
-    assert environment == {"HOME": "/"}

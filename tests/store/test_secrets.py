@@ -23,6 +23,7 @@ from engine.store.secrets import (
     chosen_secrets,
     secrets_in_environment,
     secrets_in_file,
+    taken_environment,
 )
 
 ON_PREMISES = ExchangeSettings(type=ExchangeType.ON_PREMISES)
@@ -46,6 +47,13 @@ def write(tmp_path: Path, content: str | bytes, mode: int = 0o600) -> Path:
 def test_the_environment_alone_is_enough() -> None:
     found = load(ENVIRONMENT, None)
     assert (found.exchange_password.reveal(), found.pbx_password.reveal()) == ("from env", "pbx env")
+
+
+def test_secrets_are_taken_out_of_the_environment() -> None:
+    environment = {"CALENDAR_ENGINE_PBX_PASSWORD": "one", "CALENDAR_ENGINE_EXCHANGE_PASSWORD": "two", "HOME": "/"}
+    taken = taken_environment(environment)
+    assert taken["CALENDAR_ENGINE_PBX_PASSWORD"] == "one"
+    assert environment == {"HOME": "/"}
 
 
 def test_the_file_alone_is_enough(tmp_path: Path) -> None:
