@@ -1,4 +1,4 @@
-"""The client of the engine's local API: HTTP/1.1 over a Unix socket, typed by engine.api.schema."""
+"""The client of the engine's local API: httpx over a Unix socket, typed by engine.api.schema."""
 
 import asyncio
 import socket
@@ -8,96 +8,12 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-import h11
 import msgspec
 
 from engine.api.errors import AnswerNotUnderstood, EngineUnreachable, RequestRefused, SocketForbidden
 from engine.api.event_parser import EventParser, ServerEvent
 from engine.api.paths import read_only_twin
 from engine.api.schema import FieldProblem, Problem
-
-PORTION = 64 * 1024
-
-
-class ApiResponse:
-    """A response whose head has arrived and whose body is read on demand."""
-
-    def __init__(self, status: int, head: Mapping[str, str], body: AsyncIterator[bytes]) -> None:
-        self.status = status
-        self.head = head
-        self.body = body
-
-    async def read(self) -> bytes:
-        """Return the whole body."""
-        return b"".join([part async for part in self.body])
-
-
-@asynccontextmanager
-async def request(
-    socket: Path, method: str, target: str, *, head: Mapping[str, str] | None = None, body: bytes = b""
-) -> AsyncIterator[ApiResponse]:
-    """Send a request on a connection of its own and return the response.
-
-    Raises `EngineUnreachable`, `SocketForbidden` or `AnswerNotUnderstood`, also while the body is read.
-    """
-    try:
-        reader, writer = await asyncio.open_unix_connection(str(socket))
-    except PermissionError as error:
-        raise SocketForbidden(str(socket)) from error
-    except OSError as error:
-        raise EngineUnreachable(f"{socket}: {error.strerror or error}") from error
-    connection = _Connection(socket, reader, writer)
-    try:
-        fields = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body)), **(head or {})}
-        await connection.send(h11.Request(method=method, target=target, headers=list(fields.items())), body)
-        yield await connection.answer()
-    finally:
-        writer.close()
-
-
-class _Connection:
-    """A connection: the protocol state and its stream."""
-
-    def __init__(self, socket: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._socket = socket
-        self._reader = reader
-        self._writer = writer
-        self._protocol = h11.Connection(h11.CLIENT)
-
-    async def send(self, request: h11.Request, body: bytes) -> None:
-        data = [self._protocol.send(request)]
-        if body:
-            data.append(self._protocol.send(h11.Data(data=body)))
-        data.append(self._protocol.send(h11.EndOfMessage()))
-        self._writer.writelines(part for part in data if part)
-        try:
-            await self._writer.drain()
-        except OSError as error:
-            raise EngineUnreachable(f"{self._socket}: {error.strerror or error}") from error
-
-    async def answer(self) -> ApiResponse:
-        event = await self._next()
-        if not isinstance(event, h11.Response):
-            raise AnswerNotUnderstood(str(self._socket))
-        head = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-        return ApiResponse(event.status_code, head, self._body())
-
-    async def _body(self) -> AsyncIterator[bytes]:
-        while isinstance(event := await self._next(), h11.Data):
-            yield bytes(event.data)
-
-    async def _next(self) -> object:
-        try:
-            while (event := self._protocol.next_event()) is h11.NEED_DATA:
-                self._protocol.receive_data(await self._reader.read(PORTION))
-        except h11.RemoteProtocolError as error:
-            if self._reader.at_eof():
-                raise EngineUnreachable(f"{self._socket}: the engine closed the connection") from error
-            raise AnswerNotUnderstood(f"{self._socket}: {error}") from error
-        except OSError as error:
-            raise EngineUnreachable(f"{self._socket}: {error.strerror or error}") from error
-        return event
-
 
 T = TypeVar("T")
 
@@ -110,6 +26,9 @@ UNANSWERED = 3.0
 SILENCE = 45.0
 """Seconds without a sign of life after which the events have ended; the engine gives one every 15 seconds."""
 
+LARGEST_ANSWER = 512 * 1024 * 1024
+"""Maximum bytes of a response. An export has up to 64 MiB of bodies, and JSON writes a byte in up to six."""
+
 FORBIDDEN, NOT_FOUND = 403, 404
 
 
@@ -121,8 +40,12 @@ class ApiClient:
     """
 
     def __init__(self, socket: Path, unanswered: Callable[[], None] | None = None) -> None:
+        # Here, since httpx takes long to load: the terminal program draws before it has a client.
+        from engine.api.transport import http_client
+
         self.socket = socket
         self._unanswered = unanswered
+        self._http = http_client(socket)
 
     async def get(self, path: str, kind: type[T], question: msgspec.Struct | None = None) -> T:
         """Return the resource at `path`."""
@@ -167,12 +90,12 @@ class ApiClient:
         path = f"/v1/events?{urlencode({'topics': topics})}" if topics else "/v1/events"
         head = {"Last-Event-ID": last_event_id} if last_event_id else {}
         parser = EventParser()
-        async with self._asking("GET", path, head) as (answer, patience):
+        async with self._asking("GET", path, head) as (parts, patience):
             patience.reschedule(None)
             while True:
                 try:
                     async with asyncio.timeout(SILENCE):
-                        part = await anext(answer.body, b"")
+                        part = await anext(parts, b"")
                 except TimeoutError as error:
                     raise EngineUnreachable(f"{self.socket}: no data for {SILENCE:.0f} seconds") from error
                 if not part:
@@ -195,31 +118,45 @@ class ApiClient:
         return decoded(await self._fetch(method, path, {**typed, **(head or {})}, data), kind, path)
 
     async def _fetch(self, method: str, path: str, head: Mapping[str, str], body: bytes = b"") -> bytes:
-        async with self._asking(method, path, head, body) as (answer, _):
-            return await answer.read()
+        async with self._asking(method, path, head, body) as (parts, _):
+            return await _whole(parts, path)
 
     @asynccontextmanager
     async def _asking(
         self, method: str, path: str, head: Mapping[str, str], body: bytes = b""
-    ) -> AsyncIterator[tuple[ApiResponse, asyncio.Timeout]]:
-        """Context manager of a request: the response, unless it is a refusal, and the timeout for reading it."""
+    ) -> AsyncIterator[tuple[AsyncIterator[bytes], asyncio.Timeout]]:
+        """Context manager of a request: the body of the response, unless that is a refusal, as it arrives, and the
+        timeout for reading it."""
         loop = asyncio.get_running_loop()
         waiting = loop.call_later(UNANSWERED, self._unanswered) if self._unanswered else None
         try:
             async with (
                 asyncio.timeout(PATIENCE) as patience,
-                request(self.socket, method, path, head=head, body=body) as answer,
+                self._http.stream(
+                    method, "/", content=body, headers=head, extensions={"target": path.encode("ascii")}
+                ) as answer,
             ):
                 if waiting is not None:
                     waiting.cancel()
-                if answer.status >= 400:
-                    raise _refusal(await answer.read(), answer.status)
-                yield answer, patience
+                parts = answer.aiter_raw()
+                if answer.status_code >= 400:
+                    raise _refusal(await _whole(parts, path), answer.status_code)
+                yield parts, patience
         except TimeoutError as error:
             raise EngineUnreachable(f"{self.socket}: no answer within {PATIENCE:.0f} s") from error
         finally:
             if waiting is not None:
                 waiting.cancel()
+
+
+async def _whole(parts: AsyncIterator[bytes], what: str) -> bytes:
+    """Return the whole body of a response. Raises `AnswerNotUnderstood` if it is too large."""
+    whole = bytearray()
+    async for part in parts:
+        whole += part
+        if len(whole) > LARGEST_ANSWER:
+            raise AnswerNotUnderstood(f"{what}: more than {LARGEST_ANSWER} bytes")
+    return bytes(whole)
 
 
 def decoded(data: bytes, kind: type[T], what: str) -> T:

@@ -1,4 +1,4 @@
-"""Tests of the API client against the real API, and against invalid servers."""
+"""Tests of the API client against the real API."""
 
 import asyncio
 import os
@@ -15,11 +15,12 @@ from calendar_tui.model import Attached, Lost, Model
 from calendar_tui.session import EngineSession, VersionsDiffer
 from engine.api import client
 from engine.api.client import ApiClient, quoted_segment, reachable_socket
-from engine.api.errors import AnswerNotUnderstood, ClientFailure, EngineUnreachable, RequestRefused, SocketForbidden
+from engine.api.errors import EngineUnreachable, RequestRefused, SocketForbidden
 from engine.api.paths import read_only_twin
 from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail, UsersPage, UsersQuestion
 from tests.support.api import people, served_engine
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.raw_answer import answering
 
 USERS = people(3)
 
@@ -45,35 +46,6 @@ async def test_refusals_say_what_to_do(tmp_path: Path) -> None:
         assert "GET /v1/users" in refused.value.remedy
         with pytest.raises(SocketForbidden, match="read-only"):
             await ApiClient(served.read_only).post("/v1/resync", Operation)
-
-
-@pytest.mark.parametrize(
-    ("answer", "failure"),
-    [
-        (b"", EngineUnreachable),
-        (b"220 mail.example ESMTP\r\n\r\n", AnswerNotUnderstood),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", AnswerNotUnderstood),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", EngineUnreachable),
-        (b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}", RequestRefused),
-    ],
-    ids=["hangs up", "something else", "other JSON", "cut off", "no problem+json"],
-)
-async def test_what_is_not_our_engine(tmp_path: Path, answer: bytes, failure: type[ClientFailure]) -> None:
-    async with answering(tmp_path / "s", answer):
-        with pytest.raises(failure):
-            await ApiClient(tmp_path / "s").get("/v1", About)
-
-
-@asynccontextmanager
-async def answering(path: Path, answer: bytes) -> AsyncIterator[None]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_unix_server(serve, str(path)):
-        yield
 
 
 async def test_the_socket_is_found_as_the_commands_find_it(tmp_path: Path) -> None:
