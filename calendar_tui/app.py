@@ -96,12 +96,15 @@ class CalendarApp(App[None]):
         self.theme = themes.THEMES[look.theme].name
 
     def on_mount(self) -> None:
-        """Show the first screen, and attach to the engine."""
+        """Show the first screen, and attach to the engine when it is drawn: loading the HTTP client takes a while."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.leave)
         self.set_interval(MINUTE, self._draw)
         self.open_view(FIRST)
+        self.call_after_refresh(self._start_session)
+
+    def _start_session(self) -> None:
         self.run_worker(self.session.run(), exclusive=True)
 
     def on_key(self, event: events.Key) -> None:

@@ -36,7 +36,21 @@ TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.main"
         ("engine.api.schema", {"aiohttp", "asyncio", "sqlite3", "lxml", "engine.core", "engine.sync"}),
         (
             TUI,
-            {"aiohttp", "sqlite3", "lxml", "engine.exchange", "engine.pbx", "engine.sync", "engine.cli"},
+            {
+                "aiohttp",
+                "sqlite3",
+                "lxml",
+                "engine.exchange",
+                "engine.pbx",
+                "engine.sync",
+                "engine.cli",
+                # after the first frame: see tests/tui/test_terminals.py
+                "httpx",
+                "httpcore",
+                "anyio",
+                "h11",
+                "engine.api.transport",
+            },
         ),
         ("engine.core.presence, engine.settings.reader", {"asyncio", "aiohttp", "httpx", "lxml", "sqlite3"}),
     ],

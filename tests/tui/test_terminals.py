@@ -50,6 +50,37 @@ async def test_what_an_administrator_sees(tmp_path: Path) -> None:
             assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
 
 
+WITHOUT_HTTP = """
+import sys
+import time
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+
+from calendar_tui.main import main
+
+class Gate(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        while name == "httpx" and not Path(sys.argv[2]).with_name("gate").exists():
+            time.sleep(0.01)
+
+sys.meta_path.insert(0, Gate())
+sys.exit(main())
+"""
+"""The program, in which httpx can be loaded as soon as there is a file named gate beside the socket."""
+
+
+@pytest.mark.pty
+async def test_the_first_picture_does_not_wait_for_the_http_client(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), program=("-c", WITHOUT_HTTP)) as seen:
+            try:
+                await seen.shows("looking for the engine")
+            finally:
+                served.socket.with_name("gate").touch()
+            await seen.shows("30 users")
+
+
 @pytest.mark.pty
 async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
     async with served_engine(tmp_path, USERS) as served:
