@@ -412,9 +412,10 @@ def _add_trying(commands: SubParsers) -> None:
         "preview",
         parents=[common],
         help="show which presences other settings would change today",
-        description="Compares all presences until the end of the day under other presence settings.",
+        description="Compares all presences until the end of the day under other settings of presence or Exchange. "
+        "With settings of Exchange all calendars are read by them as well.",
     )
-    _add_changes(preview, "use this value for a presence setting; may be repeated")
+    _add_changes(preview, "use this value for a setting of presence or Exchange; may be repeated")
     preview.set_defaults(run=_preview)
 
 

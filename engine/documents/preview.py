@@ -26,6 +26,9 @@ def preview_lines(preview: Preview | None, remark: str, width: int) -> Iterator[
 
 
 def _row(row: PreviewRow, width: int) -> Iterator[Line]:
+    if row.problem is not None:
+        problem = cut(f"cannot be read: {row.problem.title}", width - LABEL - 5)
+        yield line(f"   {fitted(row.label, LABEL)} ", Span(problem, Role.PROBLEM), key=row.guid)
     if not row.differences:
         return
     first = row.differences[0]
@@ -55,12 +58,23 @@ def _counts(preview: Preview, width: int) -> Iterator[Line]:
     affected = f"{preview.affected:,} of {counted(preview.looked_at, 'user')}"
     counts = f"{affected}, {preview.affected_now:,} of them at once{unread}"
     yield from wrapped(counts, width - 1, "   ", Role.NOTICE if preview.affected else Role.GOOD)
+    if preview.unreadable:
+        unreadable = f"{counted(preview.unreadable, 'calendar')} of them could not be read with these settings"
+        yield from wrapped(unreadable, width - 1, "   ", Role.PROBLEM)
+    if preview.stopped_by is not None:
+        stopped = f"No more calendars could be read: {preview.stopped_by.title}: {preview.stopped_by.detail}"
+        yield from wrapped(stopped, width - 1, "   ", Role.PROBLEM)
+        yield from wrapped(preview.stopped_by.remedy, width - 1, "   ", Role.MUTED)
     for each in preview.remarks:
         yield from wrapped(each, width - 1, "   ", Role.MUTED)
 
 
 def _whole_row(row: PreviewRow, zone: ZoneInfo, width: int) -> Iterator[Line]:
     yield line(f"   {row.label}", key=row.guid)
+    if row.problem is not None:
+        reason = f"{row.problem.title}: {row.problem.detail}".removesuffix(": ")
+        yield from wrapped(f"cannot be read: {reason}", width - 1, " " * 15, Role.PROBLEM)
+        yield from wrapped(row.problem.remedy, width - 1, " " * 15, Role.MUTED)
     for each in row.differences:
         start, end = each.at.astimezone(zone), each.until.astimezone(zone)
         before, after = activity(each.before.activity), activity(each.after.activity)

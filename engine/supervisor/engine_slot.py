@@ -7,14 +7,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.broadcast import Broadcast
-from engine.core.appointments import Appointment
 from engine.core.errors import Failure
 from engine.core.internal_errors import InternalErrorLog
-from engine.core.users import User
 from engine.supervisor.errors import ChangeBrokeLink
 from engine.supervisor.settings_file import system_zone
 from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Observer, ServiceChanged, Side, UserChanged
 from engine.sync.hold import Held
+from engine.sync.preview import UserCalendar
 from engine.sync.reconciler import Engine
 from engine.sync.status import ConnectionStatus, EngineStatus
 from engine.sync.views import UserDetails, UserSummary
@@ -81,8 +80,8 @@ class CurrentEngine:
         """Return all that is known about a user and explains the presence at `now`; None if not synchronised."""
         return None if self.engine is None else self.engine.details(guid, now)
 
-    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
-        """Return a user and the appointments read last (None before the first read); None if not synchronised."""
+    def calendar(self, guid: str) -> UserCalendar | None:
+        """Return a user with the appointments read last, None if not synchronised."""
         return None if self.engine is None else self.engine.calendar(guid)
 
     async def confirm_hold(self) -> Held | None:

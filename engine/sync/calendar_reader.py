@@ -6,15 +6,13 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from msgspec.structs import replace
-
 from engine.core.appointments import Oddity
 from engine.core.backoff import asked_for
 from engine.core.errors import EngineMistake, Failure
 from engine.core.internal_errors import InternalErrorLog
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound, ManyMailboxesMissing
 from engine.exchange.retry import PASSING, WITH_LESS, Concerns, Forgets, pause_after, policy_of
-from engine.exchange.source import CalendarSource, Mailbox, Priority, Window
+from engine.exchange.source import CalendarSource, Mailbox, Priority
 from engine.settings.model import SiteSettings
 from engine.sync.absences import Absences
 from engine.sync.availability import ServiceAvailability
@@ -25,23 +23,13 @@ from engine.sync.events import (
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.first_reading import candidates_after, read_first
 from engine.sync.participants import MailboxIndex, Participant, Participants, Reading
 from engine.sync.polling import PollSchedule
+from engine.sync.reading import candidates_after, cover_of, read_calendar, read_first
 from engine.sync.scheduling import Schedule, WakeableTimer
 from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxLimiter
 
 logger = logging.getLogger(__name__)
-
-OTHER_ZONES = timedelta(hours=26)
-"""Whole days count in the presence time zone, but Exchange uses the one they were made in: UTC-12 to UTC+14."""
-
-LOOK_BACK = timedelta(hours=1)
-LOOK_AHEAD = timedelta(hours=48)
-"""The window read around the present instant; longer if the horizon of the presence settings requires it."""
-
-LONGEST_WORDING = timedelta(hours=26)
-"""How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a margin."""
 
 SWEEP = timedelta(hours=12)
 """A watched mailbox is read again after half of this time to all of it, in case a notification was missed."""
@@ -87,7 +75,7 @@ class CalendarScheduler:
         self._network_clock = context.network_clock
         self._random = context.random
         self._polling = PollSchedule.of(settings)
-        self._cover = max(LONGEST_WORDING, timedelta(hours=settings.presence.horizon_hours or 0) + OTHER_ZONES)
+        self._cover = cover_of(settings.presence)
         self._changed = changed
         self._shows_something = shows_something
         self._observe = context.observe
@@ -345,17 +333,11 @@ class CalendarScheduler:
     async def _read_window(self, guid: str, mailbox: Mailbox) -> tuple[Mailbox, Reading]:
         mailbox = await self._source.watch(mailbox)
         self._watchlist.put(guid, mailbox)
-        now = self._clock.now()
-        window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, self._cover + timedelta(hours=22)))
         self._reading.add(guid)
         try:
-            found = await self._source.read_window(mailbox, replace(window, start=window.start - OTHER_ZONES))
+            return mailbox, await read_calendar(self._source, mailbox, self._clock.now(), self._cover)
         finally:
             self._reading.discard(guid)
-        appointments = tuple(
-            each for each in found if not each.is_understood or each.all_day or each.end > window.start
-        )
-        return mailbox, Reading(window, appointments, now)
 
     def _make_due(self, guid: str) -> None:
         self._bring_forward(guid, self._clock.now())

@@ -12,8 +12,8 @@ from engine.core.errors import Failure
 from engine.exchange.errors import ExchangeFailure, MailboxAmbiguous, MailboxNotFound, MailboxShared
 from engine.exchange.source import CalendarSource, Mailbox
 from engine.sync.events import SyncContext, UserChanged, UserTrouble
-from engine.sync.first_reading import candidates_after
 from engine.sync.participants import Participant, Participants
+from engine.sync.reading import candidates_after
 from engine.sync.scheduling import Schedule, WakeableTimer
 
 FIRST_LOOK = timedelta(minutes=1)

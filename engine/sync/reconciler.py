@@ -10,12 +10,10 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from engine.broadcast import Broadcast
-from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED
-from engine.core.users import User
 from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
 from engine.pbx.errors import PbxLinkMistake
 from engine.pbx.events import (
@@ -50,6 +48,7 @@ from engine.sync.events import (
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.participants import Membership, Participants
+from engine.sync.preview import UserCalendar
 from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
 from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, users_counted
@@ -353,12 +352,13 @@ class Engine:
             notices=self._claims.notices(guid),
         )
 
-    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
-        """Return a user and the appointments read last, or None for these; None if the user does not take part."""
+    def calendar(self, guid: str) -> UserCalendar | None:
+        """Return a user with the appointments read last, None if the user does not take part."""
         participant = self._participants.get(guid)
         if participant is None or participant.departing:
             return None
-        return participant.user, participant.reading.appointments if participant.reading else None
+        appointments = participant.reading.appointments if participant.reading else None
+        return UserCalendar(participant.user, participant.candidates, appointments)
 
     def adjust(self, settings: SiteSettings) -> None:
         """Apply other settings for presence, users and writing; those of the links and calendars stay as they are.

@@ -1,17 +1,14 @@
-"""Read-only views of the engine's users, and the preview of other presence settings."""
+"""Read-only views of the engine's users."""
 
-import asyncio
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from engine.core.appointments import Appointment
 from engine.core.errors import Failure
-from engine.core.presence import PresenceDifference, decide, differences
+from engine.core.presence import decide
 from engine.core.presence.decide import Decision
-from engine.core.presence.local_days import ONE_DAY, local_day, start_of_day
+from engine.core.presence.local_days import local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.what_if import PresenceChange, preview_day
 from engine.core.users import User
@@ -21,6 +18,7 @@ from engine.store.presence import PresenceRecord
 from engine.sync.events import Observer, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
+from engine.sync.preview import UserCalendar
 from engine.sync.status import ConnectionStatus, EngineStatus
 
 
@@ -80,7 +78,7 @@ class EngineView(Protocol):
     def guids(self) -> tuple[str, ...]: ...  # noqa: D102
     def summary(self, guid: str) -> UserSummary | None: ...  # noqa: D102
     def details(self, guid: str, now: datetime) -> UserDetails | None: ...  # noqa: D102
-    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None: ...  # noqa: D102
+    def calendar(self, guid: str) -> UserCalendar | None: ...  # noqa: D102
     async def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def resync(self, guid: str) -> None: ...  # noqa: D102
     def reresolve(self, guid: str) -> None: ...  # noqa: D102
@@ -154,58 +152,3 @@ def details_of(
 def _rationed(following: SubscriptionStatus) -> Failure | None:
     until = following.held_back_until
     return None if until is None else MailboxRationed(f"the next reading is at {until:%H:%M:%S} UTC")
-
-
-USERS_IN_A_ROW = 5
-"""After this many the event loop gets a turn: a day of one user takes about a millisecond."""
-
-
-class UserCalendars(Protocol):
-    """Source of users and their calendars."""
-
-    def calendar(self, guid: str) -> tuple[User, tuple[Appointment, ...] | None] | None:
-        """Return a user and the appointments read last, or None for these; None if the user does not take part."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class AffectedUser:
-    """A user whose presence would change, with the differences in order of time."""
-
-    user: User
-    differences: tuple[PresenceDifference, ...]
-
-
-@dataclass(slots=True)
-class PresencePreview:
-    """Result so far: `looked_at` users, `unread` of them without a calendar, and the affected ones."""
-
-    looked_at: int
-    unread: int
-    affected: list[AffectedUser]
-
-
-async def preview(
-    calendars: UserCalendars,
-    guids: Iterable[str],
-    before: PresenceSettings,
-    after: PresenceSettings,
-    now: datetime,
-    progressed: Callable[[PresencePreview], None],
-) -> None:
-    """Compare two settings from `now` (calendar time) until the end of the local day, some users at a time."""
-    end = start_of_day(local_day(now, after.timezone) + ONE_DAY, after.timezone)
-    result = PresencePreview(0, 0, [])
-    for guid in guids:
-        found = calendars.calendar(guid)
-        if found is not None:
-            user, appointments = found
-            result.looked_at += 1
-            result.unread += appointments is None
-            changed = differences(appointments or (), before, after, now, end)
-            if changed:
-                result.affected.append(AffectedUser(user, changed))
-        if result.looked_at % USERS_IN_A_ROW == 0:
-            progressed(result)
-            await asyncio.sleep(0)
-    progressed(result)

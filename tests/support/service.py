@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,7 @@ from engine.daemon.daemon import build_daemon, open_installation
 from engine.logins.breaker import LogIns
 from engine.server.state import ApiState
 from engine.settings.model import SiteSettings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver, Routes
 from engine.store.database import Database
 from engine.store.logins import LogInHistory
 from engine.store.presence import AcknowledgedPresences
@@ -94,14 +95,18 @@ async def running_service(
     *,
     with_secrets: bool = True,
     environment: Mapping[str, str] | None = None,
+    more_routes: Routes = MappingProxyType({}),
 ) -> AsyncIterator[ServedService]:
-    """Run a service with a settings file of `text`, or without one; secrets are stored, or in `environment`."""
+    """Run a service with a settings file of `text`, or without one; secrets are stored, or in `environment`.
+
+    `more_routes` lead to other servers than those of the company.
+    """
     file = directory / "etc" / "calendar-engine.toml"
     if text is not None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
     network_clock = pauses_pass_quickly()
-    resolver = RoutedResolver(company.exchange.routes)
+    resolver = RoutedResolver({**company.routes, **more_routes})
     try:
         async with open_installation(file, None, environment or {}, clock, directory / "state") as installation:
             if with_secrets and environment is None:

@@ -106,7 +106,7 @@ class Site:
             return []
         now = self.clock.now()
         calendars = filter(None, map(self.engine.calendar, self.engine.guids()))
-        known = {user.name: appointments for user, appointments in calendars}
+        known = {each.user.name: each.appointments for each in calendars}
         differing = []
         for person in PEOPLE:
             read = known.get(person.name)

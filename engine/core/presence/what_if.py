@@ -51,11 +51,16 @@ def differences(
     after: PresenceSettings,
     start: datetime,
     end: datetime,
+    *,
+    calendar_after: Iterable[Appointment] | None = None,
 ) -> tuple[PresenceDifference, ...]:
-    """Return the periods between `start` and `end` (aware, UTC) in which a user's presence differs under `after`."""
+    """Return the periods between `start` and `end` (aware, UTC) in which a user's presence differs under `after`.
+
+    `calendar_after` are the appointments then, None if they stay the same.
+    """
     calendar = tuple(appointments)
     old = [candidate(appointment, before) for appointment in calendar]
-    new = [candidate(appointment, after) for appointment in calendar]
+    new = [candidate(appointment, after) for appointment in (calendar if calendar_after is None else calendar_after)]
     shown, planned = (list(_changes(*side, start, end)) for side in ((old, before), (new, after)))
     found: list[PresenceDifference] = []
     bounds = sorted({change.at for change in (*shown, *planned)})
@@ -92,16 +97,39 @@ _Side = tuple[Sequence[Candidate], PresenceSettings]
 
 def _why(before: _Side, after: _Side, at: datetime) -> str:
     """Explain the appointments whose outcome differs; identified by their times, since subjects may be private."""
-    old = {reason.id: reason for reason in reasons(situation(before[0], at))}
+    old, new = ([*reasons(situation(side[0], at))] for side in (before, after))
+    pairs = _paired(old, new)
     differences = [
         f"{_when(reason, after[1])}: {reason.words}{_as_what(reason)}"
-        for reason in reasons(situation(after[0], at))
-        if _decides_otherwise(old[reason.id], reason)
+        for reason, counterpart in zip(new, pairs, strict=True)
+        if _decides_otherwise(counterpart, reason)
     ]
+    gone = [each for each in old if each not in pairs and each.outcome in _DECISIVE]
+    differences += [f"{_when(reason, before[1])}: not found" for reason in gone]
     return "; ".join(differences) or "the same appointments, worded differently"
 
 
-def _decides_otherwise(old: Reason, new: Reason) -> bool:
+def _paired(old: Sequence[Reason], new: Sequence[Reason]) -> list[Reason | None]:
+    """Return the counterpart of each new reason: that of the same appointment, or of one at the same time that another
+    source has by another id."""
+    by_id = {reason.id: reason for reason in old}
+    left = [reason for reason in old if reason.id not in {each.id for each in new}]
+    pairs: list[Reason | None] = []
+    for reason in new:
+        found = by_id.get(reason.id) or next((each for each in left if _is_at(each, reason)), None)
+        pairs.append(found)
+        if found in left:
+            left.remove(found)
+    return pairs
+
+
+def _is_at(one: Reason, other: Reason) -> bool:
+    return (one.start, one.end, one.all_day) == (other.start, other.end, other.all_day)
+
+
+def _decides_otherwise(old: Reason | None, new: Reason) -> bool:
+    if old is None:
+        return new.outcome in _DECISIVE
     decisive = old.outcome in _DECISIVE or new.outcome in _DECISIVE
     return decisive and (old.outcome, old.target) != (new.outcome, new.target)
 

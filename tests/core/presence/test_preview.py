@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -112,3 +113,23 @@ def test_between_its_bounds_a_difference_is_what_would_be_decided(
         pairs = [(each.before, each.after) for each in found if each.at <= now < each.until]
         decided = (decide(calendar, before, now).presence, decide(calendar, after, now).presence)
         assert pairs == ([decided] if decided[0] != decided[1] else [])
+
+
+def test_another_calendar_is_compared_appointment_by_appointment() -> None:
+    moved = msgspec.structs.replace(MEETING, id="another-id", show_as=ShowAs.OOF)
+    [difference] = differences([MEETING], SHOWN, SHOWN, at("14:00"), at("20:00"), calendar_after=[moved])
+    assert (difference.at, difference.until) == (at("14:00"), at("15:00"))
+    assert difference.before != difference.after
+    assert difference.why.startswith("14:00 to 15:00: ")
+
+
+def test_an_appointment_that_another_calendar_lacks_is_named_by_its_times() -> None:
+    [difference] = differences([MEETING], SHOWN, SHOWN, at("14:00"), at("20:00"), calendar_after=[])
+    assert (difference.after, difference.why) == (Presence(), "14:00 to 15:00: not found")
+    [other_way_round] = differences([], SHOWN, SHOWN, at("14:00"), at("20:00"), calendar_after=[MEETING])
+    assert other_way_round.before == Presence()
+
+
+def test_the_same_appointments_by_other_ids_are_the_same() -> None:
+    again = [msgspec.structs.replace(each, id=f"x{each.id}") for each in (MEETING, HOME)]
+    assert differences([MEETING, HOME], SHOWN, SHOWN, at("00:00"), at("23:00"), calendar_after=again) == ()
