@@ -12,6 +12,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from engine.display import operating_system
+
 PRIVATE = 0o600
 
 
@@ -50,7 +52,7 @@ def report(error: BaseException, at: datetime) -> str:
     """Return the lines of code that led to an error, without variables or messages, which may contain data."""
     heads = (
         f"calendar-tui {version('calendar-tui')}, textual {version('textual')}, Python {platform.python_version()}",
-        f"{platform.platform()}",
+        operating_system(),
         f"{at:%Y-%m-%d %H:%M:%S} UTC",
     )
     return "\n".join([*heads, *(text for each in _all_of(error, set()) for text in _where(each))]) + "\n"

@@ -4,6 +4,8 @@ Names, subjects, texts of servers and settings may hold anything. Everything tha
 `visible`; what is sent to programs (JSON) stays as it is.
 """
 
+import os
+import platform
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -163,3 +165,9 @@ def is_ascii_locale(environment: Mapping[str, str], *, utf8_mode: bool) -> bool:
     if utf8_mode and kind.lower() in ("c.utf-8", "c.utf8", "utf-8"):
         kind = ""
     return (environment.get("LC_ALL") or kind or environment.get("LANG")) in ("C", "POSIX")
+
+
+def operating_system() -> str:
+    """Return the kernel, the machine and the C library, without starting a process as `platform.platform` may."""
+    kernel = os.uname()
+    return f"{kernel.sysname}-{kernel.release}-{kernel.machine}-with-{''.join(platform.libc_ver())}"

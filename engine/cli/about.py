@@ -18,6 +18,7 @@ from engine.cli.client import CommandClient
 from engine.cli.exit_codes import WELL
 from engine.cli.output import show
 from engine.daemon.loop import run_loop
+from engine.display import operating_system
 from engine.server.handlers.state import API_VERSION
 
 
@@ -43,7 +44,7 @@ def show_versions(options: argparse.Namespace) -> int:
         version=version("calendar-tui"),
         api=API_VERSION,
         python=platform.python_version(),
-        platform=platform.platform(),
+        platform=operating_system(),
         engine=engine,
     )
     show(versions, _words, as_json=options.json)

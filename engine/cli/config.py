@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -95,10 +96,14 @@ class ConfigCommands:
         if not self._options.changes:
             self._show(settings, lambda these: [] if these.trouble else [line("The settings are valid.")])
             return self._told(settings)
-        check = await self._requests.check(self._changes(settings))
+        changes = self._changes(settings)
+        check = await self._requests.check(changes)
         defaults = _defaults(settings)
         if check.valid:
             self._show(check, lambda this: check_document(this, room(), defaults))
+            if any(key.startswith("exchange.") for key in changes):
+                options = " ".join(f"--set {shlex.quote(pair)}" for pair in self._options.changes)
+                remark(f"Who would show something else: calendar-engine preview {options}")
             return WELL
         self._show(check, lambda _: ())
         _tell(check_document(check, room()))

@@ -5,7 +5,6 @@ The format: https://w3c.github.io/web-performance/specs/HAR/Overview.html. Names
 
 import base64
 import io
-import platform
 import shlex
 import sqlite3
 import ssl
@@ -24,7 +23,7 @@ from engine.debuglog.entry import LogEntry
 from engine.debuglog.graph import graph_operation
 from engine.debuglog.redaction.pseudonyms import Pseudonyms, blank_personal
 from engine.debuglog.redaction.spans import BLANKED
-from engine.display import visible
+from engine.display import operating_system, visible
 
 NOT_THERE = -1
 """HAR's value for a time or size that is unknown or does not apply."""
@@ -229,7 +228,7 @@ def versions() -> dict[str, str]:
     found = {
         "calendar-engine": version("calendar-tui"),
         "python": sys.version.split()[0],
-        "system": platform.platform(),
+        "system": operating_system(),
         "openssl": ssl.OPENSSL_VERSION,
         "sqlite": sqlite3.sqlite_version,
     }

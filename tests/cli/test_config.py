@@ -54,6 +54,8 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
     assert status == 0
     assert "presence.language" in out
     assert re.search(r"^   presence\.language +en +default$", out, re.MULTILINE)
+    status, _, err = run("check", "exchange.connections=4")
+    assert (status, "calendar-engine preview --set exchange.connections=4" in err) == (0, True)
     status, out, _ = run("schema")
     assert "   Port of the PBX\n   whole number from 1 to 65535; default: 443. Affects " in out
     assert not (file.parent / "state").exists()
