@@ -19,13 +19,14 @@ from engine.core.presence.model import Presence
 from engine.daemon.build import assemble
 from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
-from engine.simulator.company import Company, PbxSite, RoutedResolver
+from engine.simulator.company import CloudCompany, Company, PbxSite, RoutedResolver
 from engine.simulator.world import Person, World
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import chosen_secrets
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
+from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import pauses_pass_quickly
@@ -81,6 +82,7 @@ class SiteOf(Generic[C]):
 
 
 Site: TypeAlias = SiteOf[Company]
+CloudSite: TypeAlias = SiteOf[CloudCompany]
 
 
 @asynccontextmanager
@@ -142,3 +144,17 @@ async def running_site(
         running_engine(company, clock, directory, tables) as site,
     ):
         yield site
+
+
+@asynccontextmanager
+async def running_cloud_site(
+    world: World, directory: Path, clock: ManualClock, **tables: Mapping[str, Any]
+) -> AsyncIterator[CloudSite]:
+    """Run simulators of a site in Exchange Online, and engine; what Graph hears and says is checked by its schema."""
+    checked = Checked()
+    async with (
+        CloudCompany(world, directory, clock, observe=checked) as company,
+        running_engine(company, clock, directory, tables) as site,
+    ):
+        yield site
+    assert checked.findings == []
