@@ -9,6 +9,7 @@ from random import Random
 from engine.checks.access import ExchangeAccess, MakeAccess
 from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog, StepSkipped
 from engine.checks.connection import ConnectionSteps
+from engine.checks.graph import GraphCheck
 from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
 from engine.exchange import impersonation
@@ -61,6 +62,8 @@ _SAID_AFTER_THE_LOG_IN = (
     NotPrimaryAddress,
     ServiceMailboxMissing,
 )
+BY_GRAPH = "Microsoft Graph"
+_AFTER_THE_TOKEN = NAMES.index("token") + 1
 LOOK = timedelta(days=1)
 SIGN_OF_LIFE = 60.0
 """Seconds: a stream is never silent for longer (Exchange sends a heartbeat every 45)."""
@@ -71,10 +74,9 @@ class ExchangeCheck:
     """Tries the settings for which `make_access` builds the clients.
 
     `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is read.
-    `clock` is the network clock, `calendar_clock` gives the current day.
+    `clock` is the network clock, `calendar_clock` gives the current day. `by_graph` tries the same application by
+    Microsoft Graph: whatever comes of it is no failure.
     """
-
-    names = NAMES
 
     def __init__(
         self,
@@ -85,7 +87,10 @@ class ExchangeCheck:
         clock: Clock,
         calendar_clock: Clock,
         lookup: Lookup = look_up,
+        by_graph: GraphCheck | None = None,
     ) -> None:
+        self.names = NAMES if by_graph is None else (*NAMES[:_AFTER_THE_TOKEN], BY_GRAPH, *NAMES[_AFTER_THE_TOKEN:])
+        self._by_graph = by_graph
         self._settings = settings
         self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
@@ -104,10 +109,10 @@ class ExchangeCheck:
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
-        check_run = CheckRun(NAMES, report, self._clock)
+        check_run = CheckRun(self.names, report, self._clock)
         await check_run.run("files", self._prepare)
         if not check_run.holds:
-            for name in NAMES[1:]:
+            for name in self.names[1:]:
                 check_run.skip(name, "no connection is possible")
             return tuple(check_run.steps)
         try:
@@ -127,6 +132,8 @@ class ExchangeCheck:
             check_run.skip("token", "the service account logs in with its password")
         else:
             await check_run.run("token", self._get_token)
+        if self._by_graph is not None:
+            await check_run.run(BY_GRAPH, self._try_graph)
         if self._settings.ews_url is not None:
             check_run.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
         else:
@@ -151,6 +158,13 @@ class ExchangeCheck:
         if token is not None:
             await token.authorization()
             step_log.evidence.append(f"{token.user} obtained a token")
+
+    async def _try_graph(self, step_log: StepLog) -> None:
+        steps = await self._by_graph.run(lambda _: None) if self._by_graph is not None else ()
+        failed = next((step for step in steps if step.failure is not None), None)
+        if failed is not None and failed.failure is not None:
+            raise StepSkipped(f"not possible yet: {failed.failure}. {failed.remedy}")
+        step_log.evidence.append('this application may read by Microsoft Graph: set exchange.type to "cloud-graph"')
 
     async def _discover(self, step_log: StepLog) -> None:
         search = Search(

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.checks.access import ExchangeAccess
 from engine.checks.exchange import ExchangeCheck
@@ -47,8 +47,25 @@ class CheckFactory:
         self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]
     ) -> ExchangeCheck | GraphCheck:
         """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read."""
-        check = GraphCheck if settings.exchange.type is ExchangeType.CLOUD_GRAPH else ExchangeCheck
-        return check(
+        by_graph: GraphCheck | None = None
+        match settings.exchange.type:
+            case ExchangeType.CLOUD_GRAPH:
+                return self._by_graph(settings, secrets, candidates)
+            case ExchangeType.CLOUD_EWS:
+                exchange = replace(settings.exchange, type=ExchangeType.CLOUD_GRAPH)
+                by_graph = self._by_graph(replace(settings, exchange=exchange), secrets, candidates)
+        return ExchangeCheck(
+            settings.exchange,
+            functools.partial(self.make_access, settings, secrets),
+            candidates,
+            clock=self.network_clock,
+            calendar_clock=self.clock,
+            lookup=self.exchange_lookup,
+            by_graph=by_graph,
+        )
+
+    def _by_graph(self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]) -> GraphCheck:
+        return GraphCheck(
             settings.exchange,
             functools.partial(self.make_access, settings, secrets),
             candidates,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from engine.checks.check import CheckStep, StepOutcome
@@ -13,7 +14,7 @@ from engine.core.secret import Secret
 from engine.daemon.build import make_check_factory
 from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, PbxSite, RoutedResolver
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, PbxSite, RoutedResolver, Routes
 from engine.simulator.proxy import ProxySimulator
 from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
@@ -55,10 +56,16 @@ def settings_of(company: PbxSite, **tables: Mapping[str, Any]) -> SiteSettings:
 
 
 def check_factory_of(
-    company: PbxSite, calendar_clock: Clock, patience: float = 20.0, through: ProxySimulator | None = None
+    company: PbxSite,
+    calendar_clock: Clock,
+    patience: float = 20.0,
+    through: ProxySimulator | None = None,
+    more_routes: Routes = MappingProxyType({}),
 ) -> CheckFactory:
     """Give the checks; those of Exchange can look up its names, or only that of the proxy they go `through`."""
-    routes = company.routes if through is None else {("http", "localhost", through.port): through.port}
+    routes = (
+        {**company.routes, **more_routes} if through is None else {("http", "localhost", through.port): through.port}
+    )
     check_factory = make_check_factory(calendar_clock, SteadyClock(), RoutedResolver(routes))
     return replace(check_factory, patience=patience)
 
@@ -93,6 +100,7 @@ async def run_exchange_check(
     password: Secret = EXCHANGE_PASSWORD,
     through: ProxySimulator | None = None,
     proxy_password: Secret = Secret(""),  # noqa: B008 - nothing changes it
+    more_routes: Routes = MappingProxyType({}),
     **exchange: Any,
 ) -> CheckResult:
     if through is not None:
@@ -106,5 +114,6 @@ async def run_exchange_check(
         pbx_password=PBX_PASSWORD,
     )
     reported: list[CheckStep] = []
-    probe = check_factory_of(company, ManualClock(NOON), through=through).exchange(settings, secrets, candidates)
+    check_factory = check_factory_of(company, ManualClock(NOON), through=through, more_routes=more_routes)
+    probe = check_factory.exchange(settings, secrets, candidates)
     return CheckResult(await probe.run(reported.append), reported)

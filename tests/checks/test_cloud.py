@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,8 @@ from engine.simulator.company import DOMAIN, Company
 from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ews_switched_off
+from engine.simulator.graph.server import GraphSimulator
+from engine.simulator.graph.tenant import Tenant
 from engine.simulator.proxy import ProxySimulator
 from engine.simulator.world import World
 from tests.checks.support import CheckResult, places_of, run_exchange_check
@@ -32,7 +35,10 @@ class Cloud:
     company: Company
     entra: EntraSimulator
 
-    async def run_check(self, secret: Secret = SECRET, through: ProxySimulator | None = None) -> CheckResult:
+    async def run_check(
+        self, secret: Secret = SECRET, through: ProxySimulator | None = None, graph: GraphSimulator | None = None
+    ) -> CheckResult:
+        more: dict[str, Any] = {} if graph is None else {"more_routes": graph.routes, "graph_url": graph.url}
         return await run_exchange_check(
             self.company,
             f"anna.mueller@{DOMAIN}",
@@ -42,6 +48,7 @@ class Cloud:
             tenant_id=TENANT,
             client_id=CLIENT,
             authority=self.entra.url,
+            **more,
         )
 
 
@@ -69,7 +76,9 @@ async def cloud(world: World, tmp_path: Path) -> AsyncIterator[Cloud]:
 async def test_a_right_registration_climbs_every_rung(cloud: Cloud) -> None:
     result = await cloud.run_check()
     outcomes = {name: step.outcome for name, step in result.steps.items()}
-    assert outcomes == dict.fromkeys(outcomes, StepOutcome.OK) | {"autodiscover": StepOutcome.SKIPPED}
+    skipped = dict.fromkeys(("autodiscover", "Microsoft Graph"), StepOutcome.SKIPPED)
+    assert outcomes == dict.fromkeys(outcomes, StepOutcome.OK) | skipped
+    assert "not possible yet" in result["Microsoft Graph"].skipped_because
     assert CLIENT in result.evidence("token")
     assert cloud.company.exchange.ledger.complaints == []
 
@@ -94,3 +103,20 @@ async def test_web_services_that_a_policy_switched_off(cloud: Cloud) -> None:
     cloud.company.exchange.faults.add(ews_switched_off(), operation="ResolveNames")
     broken = (await cloud.run_check()).failed_at("log-in")
     assert isinstance(broken.failure, EwsSwitchedOff)
+
+
+async def test_the_same_application_is_tried_by_graph_as_well_even_if_ews_is_off(cloud: Cloud) -> None:
+    tenant = Tenant(cloud.company.world, DOMAIN)
+    async with GraphSimulator(tenant, cloud.entra, authority=cloud.company.authority) as graph:
+        application = cloud.entra.applications[CLIENT]
+        application.resources = (*application.resources, *graph.urls)
+        denied = (await cloud.run_check(graph=graph))["Microsoft Graph"]
+        assert "The application may not read" in denied.skipped_because
+        assert f"az ad app permission admin-consent --id '{CLIENT}'" in denied.skipped_because
+
+        tenant.scoped_role = True
+        cloud.company.exchange.faults.add(ews_switched_off(), operation="ResolveNames")
+        result = await cloud.run_check(graph=graph)
+        assert isinstance(result.failed_at("log-in").failure, EwsSwitchedOff)
+        assert result["Microsoft Graph"].outcome is StepOutcome.OK
+        assert 'set exchange.type to "cloud-graph"' in result.evidence("Microsoft Graph")
