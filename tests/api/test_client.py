@@ -18,9 +18,9 @@ from engine.api.client import ApiClient, quoted_segment, reachable_socket
 from engine.api.errors import EngineUnreachable, RequestRefused, SocketForbidden
 from engine.api.paths import read_only_twin
 from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail, UsersPage, UsersQuestion
-from tests.support.api import people, served_engine
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.raw_answer import answering
+from tests.support.served_engine import people, served_engine
 
 USERS = people(3)
 

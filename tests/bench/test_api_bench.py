@@ -11,8 +11,8 @@ import pytest
 
 from engine.daemon.process import keep_for_good
 from engine.server.process_health import LoopLag
-from tests.support.api import ServedEngine, people, served_engine
 from tests.support.eventually import eventually
+from tests.support.served_engine import ServedEngine, people, served_engine
 
 pytestmark = pytest.mark.process
 

@@ -18,8 +18,8 @@ import pytest
 
 from engine.api.client import ApiClient
 from engine.api.event_parser import EventParser
-from tests.support.api import people, served_engine
 from tests.support.eventually import eventually
+from tests.support.served_engine import people, served_engine
 
 pytestmark = pytest.mark.process
 

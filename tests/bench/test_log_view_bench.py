@@ -13,8 +13,8 @@ from calendar_tui.screens.log_entry import LogEntryScreen
 from engine.debuglog.store import FILE, open_to_write
 from engine.documents.body import BodyView
 from engine.documents.body_syntax import shape_of
-from tests.support.api import SETTINGS
 from tests.support.logged import fill, logged_engine, some_exchanges
+from tests.support.served_engine import SETTINGS
 from tests.support.tui import Terminal, terminal
 
 EXCHANGES, BLOCK = 1_000_000, 1000

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.core.users import User
-from tests.support.api import people, served_engine
 from tests.support.pty import on_terminal
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import terminal
 
 pytestmark = pytest.mark.pty

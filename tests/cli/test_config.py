@@ -14,7 +14,7 @@ import pytest
 
 from engine.cli.main import main
 from tests.cli.service import read_until, running
-from tests.support.api import people, served_engine
+from tests.support.served_engine import people, served_engine
 
 SETTINGS = """
 # of the head office

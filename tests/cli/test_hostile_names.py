@@ -16,8 +16,8 @@ from engine.daemon.log_handler import LogHandler
 from engine.daemon.log_messages import log
 from engine.exchange.errors import MailboxNotFound
 from engine.sync.events import ConnectionLost, PresenceConfirmed, Side, UserTrouble
-from tests.support.api import NINE, SETTINGS, ServedEngine, an_exchange, served_engine
 from tests.support.hostile import HOSTILE, NAME, USERS, harm_in_lines, hostile_source
+from tests.support.served_engine import NINE, SETTINGS, ServedEngine, an_exchange, served_engine
 
 COMMANDS: list[tuple[str, ...]] = [
     ("status",),

@@ -14,9 +14,9 @@ from engine.cli.terminal import AnsiPalette
 from engine.documents.log_entry import body_document
 from engine.exchange.impersonation import grant
 from tests.server.test_log import ON, changes
-from tests.support.api import ServedEngine, an_exchange, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.eventually import eventually
+from tests.support.served_engine import ServedEngine, an_exchange, people, served_engine
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from engine.api.paths import socket_path
 from engine.core.appointments import Appointment, Oddity, Sensitivity
 from engine.exchange.errors import MailboxNotFound
-from tests.support.api import NINE, SETTINGS, InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.eventually import eventually
+from tests.support.served_engine import NINE, SETTINGS, InstantSource, ServedEngine, people, served_engine
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.exchange.errors import ExchangeUnreachable, LoginRefused, ServiceAccountBusy
-from tests.support.api import InstantSource, ServedEngine, people, served_engine
 from tests.support.command import Ended, command
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.served_engine import InstantSource, ServedEngine, people, served_engine
 
 pytestmark = pytest.mark.slow
 

@@ -20,8 +20,8 @@ from engine.server import acceptor, process_health
 from engine.server.acceptor import limits_here
 from engine.server.event_stream import StreamTimeouts
 from engine.server.metrics import Counters
-from tests.support.api import people, served_engine
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.served_engine import people, served_engine
 
 USERS = people(3)
 SECRET = b"Bearer hunter2-in-a-header"

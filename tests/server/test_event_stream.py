@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from engine.api.schema import Actor, AuditEntry, AuditEvent, Topic, UsersEvent
 from engine.server.event_log import ConsumerLagged, Events
 from engine.server.event_stream import TOPICS, StreamTimeouts
-from tests.support.api import NINE, EventReader, InstantSource, ServedEngine, people, served_engine
 from tests.support.eventually import eventually
 from tests.support.idle_time import idle_seconds
+from tests.support.served_engine import NINE, EventReader, InstantSource, ServedEngine, people, served_engine
 
 USERS = people(20)
 ENTRY = AuditEntry(at=NINE, actor=Actor(uid=0, pid=1), action="resync", subject="everybody")

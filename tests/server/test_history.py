@@ -5,8 +5,8 @@ from pathlib import Path
 from engine.api.schema import PastChange, Shown
 from engine.server import state
 from engine.server.state import PresenceHistory
-from tests.support.api import NINE, people, served_engine
 from tests.support.eventually import eventually
+from tests.support.served_engine import NINE, people, served_engine
 
 USERS = people(2)
 

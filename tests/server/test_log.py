@@ -20,9 +20,17 @@ from engine.api.schema.log import (
     LogStatistics,
 )
 from engine.exchange.impersonation import grant
-from tests.support.api import PASSWORDS, SETTINGS, EventReader, ServedEngine, an_exchange, people, served_engine
 from tests.support.eventually import eventually
 from tests.support.exchanges import answered
+from tests.support.served_engine import (
+    PASSWORDS,
+    SETTINGS,
+    EventReader,
+    ServedEngine,
+    an_exchange,
+    people,
+    served_engine,
+)
 
 USERS = people(3)
 ON = SETTINGS + "[debug_log]\news = true\nsubjects = true\n"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.api.schema import Status
 from engine.server.process_health import EVERY, SPAN, SPANS, TOO_LONG, LoopLag
-from tests.support.api import people, served_engine
+from tests.support.served_engine import people, served_engine
 from tests.support.virtual_time import run_in_virtual_time
 
 

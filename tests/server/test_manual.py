@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from engine.api.schema import Sort, Topic
-from tests.support.api import ServedEngine, an_exchange, people, served_engine
+from tests.support.served_engine import ServedEngine, an_exchange, people, served_engine
 
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-engine-api.7").read_text()
 EXAMPLES = [

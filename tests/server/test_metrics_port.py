@@ -11,8 +11,8 @@ import pytest
 
 from engine.server.app import MetricsServer, is_of_loopback
 from engine.server.errors import MetricsPortUnusable
-from tests.support.api import people, served_engine
 from tests.support.eventually import eventually
+from tests.support.served_engine import people, served_engine
 from tests.support.serving import once
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from engine.api import schema
 from engine.server.app import make_application
 from engine.server.event_stream import StreamTimeouts
-from tests.support.api import people, served_engine
+from tests.support.served_engine import people, served_engine
 
 
 def references(value: Any) -> set[str]:

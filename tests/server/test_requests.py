@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from engine.api.schema import ResyncQuestion
 from engine.server.event_stream import StreamTimeouts
 from engine.server.http import LARGEST_BODY, ApiError, invalid
-from tests.support.api import ServedEngine, people, served_engine
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import idle_seconds
 from tests.support.quiescence import quiescence
+from tests.support.served_engine import ServedEngine, people, served_engine
 
 USERS = people(3)
 NEVER_THE_SAME = ("/v1/events", "/v1/metrics", "/v1/log/bundle")

@@ -11,8 +11,8 @@ from engine.api.schema import About, Operation, Status, UserDetail, UsersPage, U
 from engine.core.appointments import Appointment, Sensitivity
 from engine.exchange.errors import MailboxNotFound
 from engine.exchange.source import Priority
-from tests.support.api import NINE, InstantSource, ServedEngine, people, served_engine
 from tests.support.eventually import eventually
+from tests.support.served_engine import NINE, InstantSource, ServedEngine, people, served_engine
 
 USERS = people(30)
 ANNA = USERS[3]

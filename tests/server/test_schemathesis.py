@@ -18,8 +18,8 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
 from engine.exchange.errors import MailboxNotFound
-from tests.support.api import InstantSource, people, served_engine
 from tests.support.eventually import PATIENCE
+from tests.support.served_engine import InstantSource, people, served_engine
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from engine.exchange.errors import MailboxNotFound
 from engine.server.convert import check_step
 from engine.simulator.company import Company
 from tests.supervisor.test_trying import over
-from tests.support.api import InstantSource, people, served_engine
 from tests.support.clock import ManualClock
+from tests.support.served_engine import InstantSource, people, served_engine
 from tests.support.service import running_service
 
 USERS = people(3)

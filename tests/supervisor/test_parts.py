@@ -23,9 +23,9 @@ from engine.sync.readback import ReadBack
 from engine.sync.reconciler import ClockStepDetector, Engine
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.writer import Writer
-from tests.support.api import InstantLink, InstantSource
 from tests.support.eventually import eventually
 from tests.support.parts import Place, Plant, running
+from tests.support.served_engine import InstantLink, InstantSource
 
 
 async def of_itself(_: Place) -> None:

@@ -14,11 +14,11 @@ from engine.supervisor.engine_slot import CurrentEngine
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
-from tests.support.api import InstantLink, InstantSource, Workshop
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.parts import USERS, Plant, running
+from tests.support.served_engine import InstantLink, InstantSource, Workshop
 
 SOMEBODY = Author(uid=0, pid=1, user="root")
 

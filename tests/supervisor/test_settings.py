@@ -8,9 +8,9 @@ import pytest
 
 from engine.core.presence.model import CLEARED
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
-from tests.support.api import EventReader
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.served_engine import EventReader
 from tests.support.service import ServedService, changes_of, running_service
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from datetime import timedelta
 from engine.core.appointments import Appointment
 from engine.core.users import User
 from engine.exchange.errors import MailboxNotFound
-from tests.support.api import NINE, InstantSource
+from tests.support.served_engine import NINE, InstantSource
 
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[31mX\x1b[45m\n\r\x0b\x0cERROR forged\t\x9b2J\x85"

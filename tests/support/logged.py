@@ -10,7 +10,7 @@ from engine.core.http_record import HttpRecord
 from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry
 from engine.debuglog.recorder import Capture
 from engine.debuglog.store import FILE, LogStore
-from tests.support.api import NINE, SETTINGS, ServedEngine, people, served_engine
+from tests.support.served_engine import NINE, SETTINGS, ServedEngine, people, served_engine
 
 USERS = people(8)
 URL = "https://mail.corp.example/EWS/Exchange.asmx"

@@ -21,11 +21,11 @@ from engine.daemon.daemon import Daemon, build_daemon, open_installation, serve
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
-from tests.support.api import NINE, PASSWORDS, SETTINGS, InstantLink, InstantSource, Workshop, people
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.ports import free_port
+from tests.support.served_engine import NINE, PASSWORDS, SETTINGS, InstantLink, InstantSource, Workshop, people
 
 USERS = people(5)
 OPERATOR = Actor(uid=0, pid=1)

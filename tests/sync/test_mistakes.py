@@ -14,7 +14,7 @@ from engine.core.presence.decide import Decision
 from engine.core.presence.model import CLEARED, PresenceSettings
 from engine.exchange.source import Priority
 from engine.sync.events import Event, UserRecovered, UserTrouble
-from tests.support.api import NINE, InstantSource, people, served_engine
+from tests.support.served_engine import NINE, InstantSource, people, served_engine
 
 USERS = people(3)
 ADDRESS = "user1@corp.example"

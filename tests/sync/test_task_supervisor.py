@@ -17,10 +17,10 @@ from engine.core.message_limiter import MOST_KEYS, PAUSE, MessageLimiter
 from engine.store.errors import StoreFailure, StoreUnusable
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, TaskSupervisor
-from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.parts import Plant
+from tests.support.served_engine import people, served_engine
 
 logger = logging.getLogger("test")
 Run = Callable[[], Awaitable[None]]
@@ -192,8 +192,8 @@ PARTS = {
     "engine.sync.reconciler.ClockStepDetector.run": "watching the clock",
     "engine.sync.calendar_reader.CalendarScheduler._wait_for_service": "reading calendars",
     "engine.sync.readback.ReadBack._is_anybody_waiting": "reading presences back",
-    "tests.support.api.InstantLink.run": "the link to the PBX",
-    "tests.support.api.InstantSource.run": "notifications from Exchange",
+    "tests.support.served_engine.InstantLink.run": "the link to the PBX",
+    "tests.support.served_engine.InstantSource.run": "notifications from Exchange",
 }
 
 

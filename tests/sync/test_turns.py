@@ -20,8 +20,8 @@ from engine.sync.decider import Decider
 from engine.sync.events import SyncContext
 from engine.sync.participants import Participant, Participants, Reading
 from engine.sync.writer import LOOKED_AT_IN_A_ROW
-from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
+from tests.support.served_engine import people, served_engine
 from tests.sync.writing import RecordingLink, running_writer
 
 USERS, MOST_PER_TURN = 10_000, 10

@@ -13,9 +13,9 @@ from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.documents.frame import help_document, palette_document
 from calendar_tui.main import make_parser
 from calendar_tui.screens.overview import ProblemScreen
-from tests.support.api import people, served_engine
 from tests.support.exchanges import traced
 from tests.support.parsers import options
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
 
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-tui.1").read_text()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api import people, served_engine
 from tests.support.logged import logged_engine, some_exchanges
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
 
 pytestmark = pytest.mark.slow

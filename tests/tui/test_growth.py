@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.api.schema import UsersEvent
-from tests.support.api import people, served_engine
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
 
 pytestmark = pytest.mark.slow

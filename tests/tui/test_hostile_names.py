@@ -11,8 +11,8 @@ from calendar_tui.app import MAIN_VIEWS
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities
 from engine.api.schema import UserDetail
 from engine.documents.user import user_text
-from tests.support.api import NINE, SETTINGS, an_exchange, served_engine
 from tests.support.hostile import NAME, USERS, harm_in, harm_in_lines, hostile_source
+from tests.support.served_engine import NINE, SETTINGS, an_exchange, served_engine
 from tests.support.tui import Terminal, terminal
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widgets import Input
 
-from tests.support.api import people, served_engine
 from tests.support.logged import logged_engine, some_exchanges
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
 
 pytestmark = pytest.mark.slow

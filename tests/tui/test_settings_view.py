@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from calendar_tui.screens.settings import SettingsScreen
-from tests.support.api import people, served_engine
 from tests.support.clock import ManualClock
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
 
 pytestmark = pytest.mark.slow

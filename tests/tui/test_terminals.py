@@ -12,9 +12,9 @@ import pytest
 
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities, TerminalUnfit, ThemeName, look_of
 from engine.core.users import User
-from tests.support.api import people, served_engine
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.pty import is_running, on_terminal
+from tests.support.served_engine import people, served_engine
 
 pytestmark = pytest.mark.slow
 

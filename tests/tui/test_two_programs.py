@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calendar_tui.screens.user import UserScreen
-from tests.support.api import people, served_engine
+from tests.support.served_engine import people, served_engine
 from tests.support.tui import terminal
 from tests.tui.test_settings_view import open_settings
 

@@ -7,8 +7,8 @@ import pytest
 from calendar_tui.screens.user import UserScreen
 from calendar_tui.screens.users import UsersScreen
 from engine.exchange.errors import MailboxNotFound
-from tests.support.api import InstantSource, people, served_engine
 from tests.support.eventually import eventually
+from tests.support.served_engine import InstantSource, people, served_engine
 from tests.support.tui import terminal
 
 pytestmark = pytest.mark.slow

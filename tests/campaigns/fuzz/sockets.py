@@ -25,9 +25,9 @@ from tests.campaigns.fuzz.sessions import conversation
 from tests.campaigns.fuzz.targets import PBX
 from tests.pbx.support import PASSWORD, pbx_user, simulator
 from tests.pbx.test_server import PATH, Site, listening
-from tests.support.api import ServedEngine, people, served_engine
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE
+from tests.support.served_engine import ServedEngine, people, served_engine
 from tests.support.site import collect_cancelled_handshakes
 
 SECONDS_TO_ASK = 0.1
