@@ -74,6 +74,7 @@ async def test_what_is_not_our_engine(tmp_path: Path, said: bytes, failure: type
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", EVENTS, EVENTS + chunk(b"id: 1\ndata: {")])
 )
