@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = timedelta(days=2)
+LIFETIME = timedelta(days=730)
 LEEWAY = timedelta(hours=1)
 
 
@@ -32,7 +32,7 @@ class Flaw(Enum):
 
 
 _SHIFTS: Mapping[Flaw | None, timedelta] = MappingProxyType(
-    {Flaw.EXPIRED: -timedelta(days=30), Flaw.NOT_YET_VALID: timedelta(days=30)}
+    {Flaw.EXPIRED: -LIFETIME - timedelta(days=30), Flaw.NOT_YET_VALID: timedelta(days=30)}
 )
 
 
@@ -68,18 +68,20 @@ class CertificateAuthority:
         path.write_bytes(self.pem)
         return path
 
-    def issue(self, *names: str, flaw: Flaw | None = None) -> IssuedCertificate:
-        """Return a server certificate for `names`, each a host name or an IP address."""
+    def issue(self, *names: str, flaw: Flaw | None = None, ends: datetime | None = None) -> IssuedCertificate:
+        """Return a server certificate for `names`, each a host name or an IP address; valid until `ends`, if given."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        return IssuedCertificate(context, self.issue_into(context, *names, flaw=flaw))
+        return IssuedCertificate(context, self.issue_into(context, *names, flaw=flaw, ends=ends))
 
-    def issue_into(self, context: ssl.SSLContext, *names: str, flaw: Flaw | None = None) -> bytes:
+    def issue_into(
+        self, context: ssl.SSLContext, *names: str, flaw: Flaw | None = None, ends: datetime | None = None
+    ) -> bytes:
         """Make `context` present a certificate for `names`, and return that certificate (DER)."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _common_name(names[0])
         issuer, signer = (subject, key) if flaw is Flaw.SELF_SIGNED else (self._name, self._key)
         builder = (
-            _builder(subject, issuer, key.public_key(), signer.public_key(), _SHIFTS.get(flaw, timedelta()))
+            _builder(subject, issuer, key.public_key(), signer.public_key(), _SHIFTS.get(flaw, timedelta()), ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(sign_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -98,6 +100,7 @@ def _builder(
     key: ec.EllipticCurvePublicKey,
     issuer_key: ec.EllipticCurvePublicKey,
     shift: timedelta = timedelta(),
+    ends: datetime | None = None,
 ) -> x509.CertificateBuilder:
     # TLS libraries use the machine's own time, so no injected clock is used here.
     now = datetime.now(UTC) + shift
@@ -108,7 +111,7 @@ def _builder(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - LEEWAY)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(ends or now + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )
