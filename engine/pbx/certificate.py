@@ -5,30 +5,36 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from engine.pbx.errors import ListenCertificateUnusable
 from engine.settings.model import PbxSettings
 from engine.tls.certificate import UNREADABLE, fingerprint_of
+from engine.tls.self_signed import self_signed
 
-LIFETIME = timedelta(days=730)
-RENEWED_BEFORE_END = timedelta(days=30)
-_LEEWAY = timedelta(days=1)
+RENEWED_BEFORE_END = timedelta(days=31)
+"""A day before the first warning that a certificate expires."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCertificate:
+    """A certificate that is presented now: its SHA-256 and its end."""
+
+    fingerprint: str
+    ends: datetime
 
 
 class ListenCertificate(Protocol):
     """A certificate to present to a PBX that connects. Reads and writes files: not for the event loop's thread."""
 
-    def load(self, context: ssl.SSLContext, now: datetime) -> str:
-        """Load the current certificate into `context` and return its SHA-256.
+    def load(self, context: ssl.SSLContext, now: datetime) -> PresentedCertificate:
+        """Load the current certificate into `context` and return it.
 
         Existing connections keep the former one. Raises `ListenCertificateUnusable`; `context` then stays as it is.
         """
@@ -50,14 +56,14 @@ class GivenCertificate:
         self._certificate = certificate
         self._key = key or certificate
 
-    def load(self, context: ssl.SSLContext, now: datetime) -> str:
+    def load(self, context: ssl.SSLContext, now: datetime) -> PresentedCertificate:
         """See `ListenCertificate`."""
         shown = _read(self._certificate)
         try:
             context.load_cert_chain(self._certificate, self._key, password=lambda: b"")
         except OSError as error:
             raise ListenCertificateUnusable(f"{self._certificate}, {self._key}: {error.strerror or error}") from error
-        return fingerprint_of(shown.public_bytes(Encoding.DER))
+        return _presented(shown)
 
 
 class OwnCertificate:
@@ -67,7 +73,7 @@ class OwnCertificate:
         self._file = directory / "pbx-listen.pem"
         self._names = tuple(names)
 
-    def load(self, context: ssl.SSLContext, now: datetime) -> str:
+    def load(self, context: ssl.SSLContext, now: datetime) -> PresentedCertificate:
         """See `ListenCertificate`."""
         try:
             if not self._is_good(now):
@@ -75,7 +81,7 @@ class OwnCertificate:
             context.load_cert_chain(self._file)
         except (OSError, ValueError) as error:  # ValueError: a name that no certificate can hold
             raise ListenCertificateUnusable(f"{self._file}: {error}") from error
-        return fingerprint_of(_read(self._file).public_bytes(Encoding.DER))
+        return _presented(_read(self._file))
 
     def _is_good(self, now: datetime) -> bool:
         try:
@@ -88,22 +94,8 @@ class OwnCertificate:
 
     def _make(self, now: datetime) -> None:
         # RSA, because phones and PBXs of any age support it.
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._names[0][:64])])
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _LEEWAY)
-            .not_valid_after(now + LIFETIME)
-            .add_extension(x509.SubjectAlternativeName(_alternative_names(self._names)), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        key_text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write(self._file, key_text + certificate.public_bytes(Encoding.PEM))
+        key, certificate = self_signed(self._names[0], now, key_size=2048, names=_alternative_names(self._names))
+        _write(self._file, key + certificate)
 
 
 def _alternative_names(names: Sequence[str]) -> list[x509.GeneralName]:
@@ -115,6 +107,11 @@ def _alternative_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name.encode("idna").decode())
+
+
+def _presented(certificate: x509.Certificate) -> PresentedCertificate:
+    fingerprint = fingerprint_of(certificate.public_bytes(Encoding.DER))
+    return PresentedCertificate(fingerprint, certificate.not_valid_after_utc)
 
 
 def _read(file: Path) -> x509.Certificate:

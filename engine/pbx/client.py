@@ -10,6 +10,7 @@ from random import Random
 
 from engine.core.backoff import Backoff, Pauses, doubling
 from engine.core.clock import Clock
+from engine.core.expiry import Expiries
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
@@ -53,7 +54,8 @@ class PbxLink:
     and the PBX is proved to be the master; then changes as they come. LinkUp is repeated when the PBX gives its name or
     domain after the log-in. LinkDown follows every connection, even one that could not be established. `on_event` is
     called on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate;
-    None if `settings.tls` is off. `log_ins` is the circuit breaker for all log-ins; by default, this link has its own.
+    None if `settings.tls` is off; its end is noted in `expiries`. `log_ins` is the circuit breaker for all log-ins; by
+    default, this link has its own.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class PbxLink:
         tls: ssl.SSLContext | None,
         random: Random,
         log_ins: LogIns | None = None,
+        expiries: Expiries | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
         self._clock = clock
         self._on_event = on_event
         self._tls = tls
+        self._expiries = expiries
         self._backoff = Backoff(random)
         account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
@@ -118,7 +122,7 @@ class PbxLink:
             )
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    serving = tasks.create_task(connection.run(dial(self._settings, self._tls)))
+                    serving = tasks.create_task(connection.run(dial(self._settings, self._tls, self._expiries)))
                     serving.add_done_callback(lambda _: logged_in.set())
                     await logged_in.wait()
                     if connection.login:

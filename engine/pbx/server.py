@@ -9,6 +9,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from engine.core.clock import Clock
+from engine.core.expiry import Expiries, Expiring
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.message_limiter import MessageLimiter
 from engine.core.presence.model import Presence
@@ -50,7 +51,7 @@ class PbxListener:
     Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
     take over when that one ends. A PBX that is not the master or lacks a right or the password is reported by
     `PbxDeclined`, at once for each reason and then from time to time with a count, until `PbxAccepted`. `LinkDown` has
-    no time of a next attempt, because that is up to the PBX.
+    no time of a next attempt, because that is up to the PBX. The end of the certificate is noted in `expiries`.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class PbxListener:
         *,
         certificate: ListenCertificate,
         known: KnownAddresses | None = None,
+        expiries: Expiries | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
         self._clock = clock
         self._on_event = on_event
         self._certificate = certificate
+        self._expiries = expiries
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._known = known or KnownAddresses()
@@ -125,7 +128,10 @@ class PbxListener:
                     self._send_all_away()
 
     async def _load_certificate(self) -> str:
-        return await asyncio.to_thread(self._certificate.load, self._tls, self._clock.now())
+        presented = await asyncio.to_thread(self._certificate.load, self._tls, self._clock.now())
+        if self._expiries is not None:
+            self._expiries.note(Expiring.LISTENING_CERTIFICATE, presented.ends)
+        return presented.fingerprint
 
     async def _renew_certificate(self, url: str, shown: str) -> None:
         while True:

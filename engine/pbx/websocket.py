@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from engine.core.expiry import Expiries, Expiring
 from engine.display import one_line
 from engine.pbx.errors import (
     Ender,
@@ -27,7 +28,7 @@ from engine.pbx.errors import (
 from engine.pbx.protocol import MAX_ACCEPTED_BYTES, MAX_MESSAGE_BYTES
 from engine.settings.model import PbxSettings
 from engine.tls import contexts
-from engine.tls.certificate import Certificate
+from engine.tls.certificate import Certificate, end_of
 from engine.tls.contexts import speaks_tls
 from engine.tls.shown import shown_certificate
 from engine.tls.verdict import Server, verdict
@@ -96,11 +97,13 @@ class _NoRedirects(aiohttp.TraceConfig):
 
 
 @asynccontextmanager
-async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterator[WebSocket]:
+async def dial(
+    settings: PbxSettings, tls: ssl.SSLContext | None, expiries: Expiries | None = None
+) -> AsyncIterator[WebSocket]:
     """Connect to wss://host:port/PBX0/APPS/websocket (innovaphone SDK, AppWebsocket); ws:// without `settings.tls`.
 
-    A fingerprint in the settings replaces the verification by `tls`. The caller limits the time. Raises
-    `PbxUnreachable`, `PbxCertificateNotTrusted`, `NotAPbx`.
+    A fingerprint in the settings replaces the verification by `tls`. The end of the certificate is noted in `expiries`.
+    The caller limits the time. Raises `PbxUnreachable`, `PbxCertificateNotTrusted`, `NotAPbx`.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=None)
     async with aiohttp.ClientSession(timeout=timeout, trace_configs=[_NoRedirects()]) as http:
@@ -117,6 +120,8 @@ async def dial(settings: PbxSettings, tls: ssl.SSLContext | None) -> AsyncIterat
         except Exception as error:  # any error of the transport
             raise await _named(error, settings) from error
         keep_alive(socket.get_extra_info("socket"))
+        if expiries is not None and (ends := end_of(socket.get_extra_info("ssl_object"))) is not None:
+            expiries.note(Expiring.PBX_CERTIFICATE, ends, f"{settings.host}:{settings.port}")
         async with _closed_at_the_end(socket):
             yield socket
 

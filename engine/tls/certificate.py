@@ -1,6 +1,7 @@
 """Describes a server's certificate for a person to compare; nothing here makes it trusted."""
 
 import hashlib
+import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -67,6 +68,16 @@ def described(der: bytes) -> Certificate | None:
             begins=certificate.not_valid_before_utc,
             ends=certificate.not_valid_after_utc,
         )
+    except UNREADABLE:
+        return None
+
+
+def end_of(connection: ssl.SSLObject | ssl.SSLSocket | None) -> datetime | None:
+    """Return when the certificate that the peer of a connection presented ends; None without TLS, and for a certificate
+    that cannot be read."""
+    der = connection.getpeercert(binary_form=True) if connection is not None else None
+    try:
+        return x509.load_der_x509_certificate(der).not_valid_after_utc if der else None
     except UNREADABLE:
         return None
 

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from engine.pbx.certificate import (
-    LIFETIME,
     RENEWED_BEFORE_END,
     GivenCertificate,
     ListenCertificate,
@@ -28,6 +27,7 @@ from engine.pbx.errors import ListenCertificateUnusable
 from engine.pbx.events import LinkDown, Listening
 from engine.pbx.server import CERTIFICATE_LOOKED_AT, PbxListener
 from engine.settings.model import PbxSettings
+from engine.tls.self_signed import LIFETIME
 from tests.pbx.support import PASSWORD, Heard
 from tests.pbx.test_server import listen_settings
 from tests.support.clock import ManualClock
@@ -46,17 +46,18 @@ def in_file(directory: Path) -> x509.Certificate:
 
 
 def test_a_certificate_is_made_for_the_names_and_kept(tmp_path: Path) -> None:
-    fingerprint = OwnCertificate(tmp_path, NAMES).load(server_context(), NOW)
+    presented = OwnCertificate(tmp_path, NAMES).load(server_context(), NOW)
     made = in_file(tmp_path)
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["sync.example.com"]
     assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.7", "fd00::7"]
     assert made.not_valid_before_utc < NOW < made.not_valid_after_utc == NOW + LIFETIME
     digest = hashlib.sha256(made.public_bytes(Encoding.DER)).hexdigest().upper()
-    assert fingerprint.replace(":", "") == digest
-    assert fingerprint[2] == ":"
+    assert presented.fingerprint.replace(":", "") == digest
+    assert presented.fingerprint[2] == ":"
+    assert presented.ends == made.not_valid_after_utc
     assert stat.S_IMODE((tmp_path / "pbx-listen.pem").stat().st_mode) == 0o600
-    assert OwnCertificate(tmp_path, NAMES).load(server_context(), NOW + timedelta(days=600)) == fingerprint
+    assert OwnCertificate(tmp_path, NAMES).load(server_context(), NOW + timedelta(days=600)) == presented
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.pbx.admission import FAILURES_IN_A_ROW, FORGIVEN_AFTER
+from engine.pbx.certificate import PresentedCertificate
 from engine.pbx.errors import (
     PbxConnectionLost,
     PbxNotConnected,
@@ -51,9 +52,9 @@ class IssuedByTheSimulator:
     def trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=self.authority.pem.decode())
 
-    def load(self, context: ssl.SSLContext, now: datetime) -> str:
+    def load(self, context: ssl.SSLContext, now: datetime) -> PresentedCertificate:
         self.authority.issue_into(context, "127.0.0.1")
-        return self.fingerprint
+        return PresentedCertificate(self.fingerprint, now + timedelta(days=365))
 
 
 @dataclass

@@ -11,6 +11,7 @@ import httpx
 from msgspec.structs import replace
 
 from engine.core.clock import Clock
+from engine.core.expiry import Expiries
 from engine.core.resolver import Resolver
 from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure
 from engine.exchange.http.auth import Credential, RequestAuth
@@ -75,7 +76,7 @@ class ExchangeHttp:
 
     `log_in` is closed with this client, `clock` is the network clock; `resolver` looks up host names, None for that of
     the system; all of them are reached through `proxy`, if there is one; `trace` records requests. `log_ins` is the
-    circuit breaker for log-ins; by default, this client has its own.
+    circuit breaker for log-ins; by default, this client has its own. `expiries` note the ends of certificates.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class ExchangeHttp:
         proxy: Proxy | None = None,
         trace: Trace | None = None,
         log_ins: LogIns | None = None,
+        expiries: Expiries | None = None,
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -101,7 +103,7 @@ class ExchangeHttp:
         else:
             self._log_in = log_in
         self._connections = connections
-        self._network = network_of(tls, resolver, proxy, log_ins)
+        self._network = network_of(tls, resolver, proxy, log_ins, expiries)
         self._clock = clock
         self._user_agent = user_agent
         self._trace = trace or NoTrace()

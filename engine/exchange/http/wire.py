@@ -11,12 +11,14 @@ from typing import Any, cast
 
 import httpx
 
+from engine.core.expiry import Expiries, Expiring
 from engine.core.resolver import Resolver
 from engine.exchange.http.proxy import DEFAULT_PORTS, Proxy, Tunnel
 from engine.exchange.http.proxy_errors import ProxyLogInRefused, ProxyRefuses, ProxyTlsImpossible, ProxyUnreachable
 from engine.exchange.http.trace import Stopwatch
 from engine.logins.breaker import Breaker, LogIns
 from engine.logins.rules import Paused
+from engine.tls.certificate import end_of
 
 KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
     {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
@@ -44,19 +46,31 @@ class Network:
     """How servers are reached: trusted by `tls`, names looked up by `resolver` (None for that of the system), all of
     them through `proxy` if there is one. `proxy_breaker` is the circuit breaker for log-ins there, None without any.
     `server_tls` replaces `tls` for the servers alone, where only their certificate is looked at: the proxy gets a
-    password, so it is always verified."""
+    password, so it is always verified. The ends of certificates that are verified are noted in `expiries`."""
 
     tls: ssl.SSLContext
     resolver: Resolver | None = None
     proxy: Proxy | None = None
     proxy_breaker: Breaker | None = None
     server_tls: ssl.SSLContext | None = None
+    expiries: Expiries | None = None
+
+    def note_end(self, kind: Expiring, place: str, wire: "Wire") -> None:
+        """Note when the certificate ends that the peer of `wire` has presented."""
+        if self.expiries is not None and (ends := end_of(wire.get_extra_info("ssl_object"))) is not None:
+            self.expiries.note(kind, ends, place)
 
 
-def network_of(tls: ssl.SSLContext, resolver: Resolver | None, proxy: Proxy | None, log_ins: LogIns) -> Network:
+def network_of(
+    tls: ssl.SSLContext,
+    resolver: Resolver | None,
+    proxy: Proxy | None,
+    log_ins: LogIns,
+    expiries: Expiries | None = None,
+) -> Network:
     """Return the network behind `proxy`, whose log-ins there are among those that `log_ins` counts."""
     breaker = log_ins.breaker(proxy.account, proxy.password.reveal) if proxy is not None and proxy.user else None
-    return Network(tls, resolver, proxy, breaker)
+    return Network(tls, resolver, proxy, breaker, expiries=expiries)
 
 
 @contextlib.asynccontextmanager
@@ -233,6 +247,8 @@ async def connect(network: Network, url: httpx.URL, seconds: float, watch: Stopw
                 watch.lap("connect")
             if url.scheme == "https":
                 await wire.start_tls(network.server_tls or network.tls, name)
+                if network.server_tls is None:
+                    network.note_end(Expiring.EXCHANGE_CERTIFICATE, f"{name}:{port}", wire)
                 if watch is not None:
                     watch.lap("tls")
     except BaseException:
@@ -291,6 +307,7 @@ async def _at_proxy(proxy: Proxy, network: Network, seconds: float) -> Wire:
             wire = await _opened(proxy.host, proxy.port, network.resolver)
             if proxy.tls:
                 await wire.start_tls(network.tls, proxy.host)
+                network.note_end(Expiring.PROXY_CERTIFICATE, str(proxy), wire)
     except BaseException as error:
         if wire is not None:
             wire.close()

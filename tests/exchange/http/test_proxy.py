@@ -4,6 +4,8 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import httpx
 import pytest
 from aiohttp import web
 
+from engine.core.expiry import Expiries, Expiring
 from engine.core.secret import Secret
 from engine.exchange.errors import CertificateNotTrusted
-from engine.exchange.http import connection
+from engine.exchange.http import connection, wire
 from engine.exchange.http.client import ExchangeHttp
 from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.proxy_errors import (
@@ -329,3 +332,19 @@ async def test_proxies_of_the_environment_are_not_used(
     monkeypatch.setenv("SSL_CERT_FILE", ssl.get_default_verify_paths().openssl_cafile)
     async with open_client(iis) as client:
         assert (await client.post(URL, b"x", {})).status == 200
+
+
+async def test_the_ends_of_the_certificates_of_proxy_and_server_are_noted(
+    authority: CertificateAuthority, iis: Iis, tmp_path: Path
+) -> None:
+    ends, expiries = datetime(2040, 1, 1, tzinfo=UTC), Expiries(ManualClock())
+    async with ProxySimulator(places=to(iis), tls=authority.issue(PROXY_HOST, ends=ends).context) as proxy:
+        resolver = RoutedResolver({("https", PROXY_HOST, 3128): proxy.port})
+        trusted = connection.verified_context(authority.ca_file(tmp_path))
+        looking = Network(trusted, resolver, proxy_of(f"https://{PROXY_HOST}:3128", Secret("")), server_tls=trusted)
+        async with wire.connected(replace(looking, expiries=expiries), httpx.URL(URL), 5.0):
+            assert [each.kind for each in expiries.first] == [Expiring.PROXY_CERTIFICATE]
+        async with wire.connected(replace(looking, expiries=expiries, server_tls=None), httpx.URL(URL), 5.0):
+            server, at_proxy = expiries.first
+    assert (at_proxy.place, at_proxy.ends) == (f"{PROXY_HOST}:3128", ends)
+    assert (server.kind, server.place) == (Expiring.EXCHANGE_CERTIFICATE, TUNNEL)
