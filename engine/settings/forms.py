@@ -38,6 +38,7 @@ _KINDS: Mapping[ValueParser, str] = MappingProxyType(
         parsers.file: "file",
         parsers.fingerprint: "fingerprint",
         parsers.guid: "GUID",
+        parsers.day: "date",
     }
 )
 

@@ -35,6 +35,14 @@ class ExchangeType(StrEnum):
     CLOUD_EWS = "cloud-ews"
 
 
+class ApplicationProof(StrEnum):
+    """What an application proves itself with at the log-in service of Microsoft Entra."""
+
+    CERTIFICATE_FILE = "certificate file"
+    OWN_CERTIFICATE = "own certificate"
+    CLIENT_SECRET = "client secret"  # noqa: S105 - what it is
+
+
 class Authentication(StrEnum):
     """Login method of the service account on premises."""
 
@@ -116,6 +124,7 @@ class ExchangeSettings:
     graph_url: str | None = None
     certificate: Path | None = None
     certificate_key: Path | None = None
+    client_secret_expires: date | None = None
     poll_seconds: int = 120
     quiet_hours: tuple[str, ...] = ("20:00-06:00", "saturday", "sunday")
     quiet_factor: int = 5

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_address
@@ -362,6 +363,20 @@ def guid(value: object) -> str | InvalidValue:
     if isinstance(digits, InvalidValue) or _GUID.fullmatch(digits):
         return digits
     return InvalidValue(f"is not a GUID: {shown(digits)}", 'Write it like "00000000-0000-0000-0000-000000000000".')
+
+
+def day(value: object) -> date | InvalidValue:
+    """Parse a date, as TOML has it or as text."""
+    remedy = "Write it like 2027-11-30."
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    written = text(value)
+    if isinstance(written, InvalidValue):
+        return InvalidValue(written.reason, remedy)
+    try:
+        return datetime.strptime(written, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no time zone
+    except ValueError:
+        return InvalidValue(f"is not a date: {shown(written)}", remedy)
 
 
 def _is_ip(name: str) -> bool:
