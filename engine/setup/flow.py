@@ -15,6 +15,7 @@ from engine.settings.keys import KEYS
 from engine.settings.model import SiteSettings
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.setup.steps import STEPS, SetupStepForm, Values, step_named
+from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE
 
 NAMES = tuple(step.name for step in STEPS)
 
@@ -77,6 +78,10 @@ def checked(flow: Flow, name: str, *, well: bool) -> Flow:
     return replace(flow, passed=(*others, name) if well else others)
 
 
+OWN_CERTIFICATES = frozenset((OWN_CERTIFICATE, NEXT_CERTIFICATE))
+"""Either takes the place of the client secret where there is none."""
+
+
 def problems(
     flow: Flow, values: Values, known_secrets: Collection[str], read: ReadSettings
 ) -> tuple[InvalidSetting, ...]:
@@ -89,7 +94,8 @@ def problems(
     if values.get(TIME_ZONE) is None and all(problem.key != TIME_ZONE for problem in found):
         found.append(InvalidSetting(TIME_ZONE, None, _ZONE_MISSING, _ZONE_REMEDY))
     for name in needed_secrets(values):
-        if name not in known_secrets:
+        has_certificate = name == "exchange.client_secret" and not OWN_CERTIFICATES.isdisjoint(known_secrets)
+        if name not in known_secrets and not has_certificate:
             found.append(InvalidSetting(name, None, "is missing", "Enter this secret."))
     places = {key: index for index, step in enumerate(STEPS) for key in _asked_by(step, values)}
     return tuple(sorted(found, key=lambda problem: places.get(problem.key, len(STEPS))))

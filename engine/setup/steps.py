@@ -45,6 +45,13 @@ KINDS_OF_EXCHANGE = (
 )
 
 
+MAKE_A_CERTIFICATE = (
+    "Let the engine make a certificate, whose key never leaves it: run calendar-engine cloud certificate, and upload "
+    "what it prints under Certificates & secrets. Or create a client secret there and copy its Value (not its Secret "
+    "ID), or upload the certificate of exchange.certificate.",
+)
+
+
 def exchange_account(values: _Values) -> tuple[str, ...]:
     """Return what the service account, or the app registration, needs."""
     if values.get("exchange.type") == ExchangeType.CLOUD_GRAPH:
@@ -55,7 +62,7 @@ def exchange_account(values: _Values) -> tuple[str, ...]:
             "Give it the role Application EWS.AccessAsApp for the mailboxes concerned (RBAC for Applications in "
             "Exchange Online), or, for all mailboxes, the application permission full_access_as_app of Office 365 "
             "Exchange Online.",
-            "Create a client secret, or upload the certificate named by exchange.certificate.",
+            *MAKE_A_CERTIFICATE,
             'Microsoft shuts down EWS in Exchange Online on 2027-04-01: "cloud-graph" needs the same application.',
         )
     if values.get("exchange.mode") == Mode.FREE_BUSY:
@@ -76,8 +83,7 @@ def _graph_application(client_id: str) -> tuple[str, ...]:
         "In the Entra portal (entra.microsoft.com), under App registrations, register an application for this "
         "organizational directory only, without a redirect URI.",
         "Its overview shows the Application (client) ID and the Directory (tenant) ID.",
-        "Under Certificates & secrets, create a client secret and copy its Value (not its Secret ID), or upload the "
-        "certificate named by exchange.certificate.",
+        *MAKE_A_CERTIFICATE,
         "Then either let it read all mailboxes: under API permissions, add Microsoft Graph, Application permissions, "
         'Calendars.ReadBasic.All, and press "Grant admin consent". With the Azure CLI:',
         *consent.tenant_wide(app),
@@ -157,7 +163,8 @@ def _is_cloud(values: Values) -> bool:
 
 def _account_keys(values: Values) -> tuple[str, ...]:
     if _is_cloud(values):
-        names: tuple[str, ...] = ("tenant_id", "client_id", "authority", "certificate", "certificate_key", "proxy")
+        names: tuple[str, ...] = ("tenant_id", "client_id", "authority", "certificate", "certificate_key")
+        names += ("client_secret_expires", "proxy")
     else:
         names = ("user", "auth", "channel_binding")
     return tuple(f"exchange.{name}" for name in names)

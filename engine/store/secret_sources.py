@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from engine.core.secret import Secret
-from engine.settings.model import ExchangeSettings
+from engine.settings.model import ExchangeSettings, ExchangeType
+from engine.store.own_certificates import (
+    NEXT_CERTIFICATE,
+    OWN_CERTIFICATE,
+    OwnCertificates,
+    make_certificate,
+    own_certificates,
+)
 from engine.store.protection import exposure_of_file
 from engine.store.secret_store import SecretStore, StoredSecret
 from engine.store.secrets import (
@@ -86,6 +93,22 @@ class SecretSources:
         """Re-encrypt the stored secrets with a new key."""
         await self._in_turn(self._secret_store.rotate_key)
 
+    async def certificates(self) -> OwnCertificates:
+        """Return the certificates that the engine made for its application."""
+        return own_certificates(await self.known())
+
+    async def add_certificate(self, *, renew: bool) -> None:
+        """Make and store a certificate, if there is none or, with `renew`, no next one."""
+        await self._in_turn(lambda: self._add_certificate(renew=renew))
+
+    async def certificate_accepted(self, certificate: Secret) -> None:
+        """Put the next certificate in force if it is this one, in one step; the one before it is dropped."""
+        await self._in_turn(lambda: self._put_in_force(certificate))
+
+    async def delete_certificates(self) -> None:
+        """Remove all certificates that the engine made."""
+        await self._in_turn(lambda: self._store_certificates(OwnCertificates()))
+
     async def _in_turn(self, work: Callable[[], T]) -> T:
         async with self._lock:
             return await asyncio.to_thread(work)
@@ -99,7 +122,8 @@ class SecretSources:
             if exposed:
                 raise SettingsDirectoryExposed(exposed)
         found = self._given()
-        if missing_secrets(found, exchange):
+        may_have_certificate = exchange.type is not ExchangeType.ON_PREMISES and exchange.certificate is None
+        if may_have_certificate or missing_secrets(found, exchange):
             found = self._known()
         return chosen_secrets(found, exchange)
 
@@ -123,3 +147,27 @@ class SecretSources:
             return False
         self._secret_store.store(stored)
         return True
+
+    def _add_certificate(self, *, renew: bool) -> None:
+        found, now = self._known(), self._now()
+        present = own_certificates(found)
+        if not present.lacks(now, renew=renew):
+            return
+        made = make_certificate(now)
+        replaces_something = present.current or found.get("exchange.client_secret")
+        self._store_certificates(
+            OwnCertificates(present.current, made) if replaces_something else OwnCertificates(made)
+        )
+
+    def _put_in_force(self, certificate: Secret) -> None:
+        if own_certificates(self._known()).next.reveal() == certificate.reveal():
+            self._store_certificates(OwnCertificates(certificate))
+
+    def _store_certificates(self, certificates: OwnCertificates) -> None:
+        """Replace all of them in one step, so that an interruption leaves one that works."""
+        stored, now = self._secret_store.load(), self._now()
+        for name, value in ((OWN_CERTIFICATE, certificates.current), (NEXT_CERTIFICATE, certificates.next)):
+            stored.pop(name, None)
+            if value:
+                stored[name] = StoredSecret(value, now)
+        self._secret_store.store(stored)

@@ -12,8 +12,9 @@ from typing import Any
 from engine.core import bounded
 from engine.core.errors import Failure, Fault, Scope
 from engine.core.secret import Secret
-from engine.settings.model import ExchangeSettings, ExchangeType
+from engine.settings.model import ApplicationProof, ExchangeSettings, ExchangeType
 from engine.settings.parsers import has_user
+from engine.store.own_certificates import OwnCertificates, own_certificates
 from engine.store.protection import exposure_of_file
 
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
@@ -86,16 +87,18 @@ class SecretsMissing(Failure):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
     """The passwords of the Exchange service account, of the App object in the PBX and for the proxy, and the client
-    secret of the app registration; empty if the settings do not need it."""
+    secret of the app registration; empty if the settings do not need it. `certificates` are the engine's own ones for
+    that registration."""
 
     exchange_password: Secret = field(default=Secret(""), repr=False)
     exchange_client_secret: Secret = field(default=Secret(""), repr=False)
     exchange_proxy_password: Secret = field(default=Secret(""), repr=False)
     pbx_password: Secret = field(repr=False)
+    certificates: OwnCertificates = field(default_factory=OwnCertificates)
 
     @property
     def all(self) -> tuple[Secret, ...]:
-        """All of them, also those that are empty."""
+        """All that are ever sent, also those that are empty."""
         return (self.exchange_password, self.exchange_client_secret, self.exchange_proxy_password, self.pbx_password)
 
 
@@ -127,7 +130,8 @@ def given_secrets(environment: Mapping[str, str], file: Path | None) -> dict[str
 
 def missing_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> tuple[str, ...]:
     """Return the names of the needed secrets that are missing."""
-    return tuple(name for name in needed_secrets(exchange) if not found.get(name))
+    needed = needed_secrets(exchange, has_certificate=bool(own_certificates(found).current))
+    return tuple(name for name in needed if not found.get(name))
 
 
 def chosen_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> Secrets:
@@ -141,14 +145,29 @@ def chosen_secrets(found: Mapping[str, Secret], exchange: ExchangeSettings) -> S
         exchange_client_secret=found.get("exchange.client_secret", nothing),
         exchange_proxy_password=found.get("exchange.proxy_password", nothing),
         pbx_password=found["pbx.password"],
+        certificates=own_certificates(found),
     )
 
 
-def needed_secrets(exchange: ExchangeSettings) -> Iterator[str]:
-    """Yield the names of the secrets that the settings need."""
+def application_proof(
+    exchange: ExchangeSettings, certificates: OwnCertificates, client_secret: Secret | None
+) -> ApplicationProof | None:
+    """Return what the application proves itself with: the certificate of the settings, else the engine's own one, else
+    the client secret; None on premises, and if there is none of them."""
+    if exchange.type is ExchangeType.ON_PREMISES:
+        return None
+    if exchange.certificate is not None:
+        return ApplicationProof.CERTIFICATE_FILE
+    if certificates.current:
+        return ApplicationProof.OWN_CERTIFICATE
+    return ApplicationProof.CLIENT_SECRET if client_secret else None
+
+
+def needed_secrets(exchange: ExchangeSettings, *, has_certificate: bool = False) -> Iterator[str]:
+    """Yield the names of the secrets that the settings need; `has_certificate`: the engine's own one is in force."""
     if exchange.type is ExchangeType.ON_PREMISES:
         yield "exchange.password"
-    elif exchange.certificate is None:
+    elif exchange.certificate is None and not has_certificate:
         yield "exchange.client_secret"
     if has_user(exchange.proxy or ""):
         yield "exchange.proxy_password"
