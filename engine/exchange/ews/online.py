@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from engine.core.clock import Clock
 from engine.exchange.errors import CloudEwsEnded
-from engine.exchange.oauth.tokens import BearerTokens, TokenSource
+from engine.exchange.oauth.tokens import BearerTokens, Successor, TokenSource
 from engine.logins.breaker import Breaker
 from engine.settings.model import CLOUD_EWS_END, ExchangeSettings, ResolveWith
 
@@ -34,9 +34,16 @@ class ExchangeOnlineTokens(BearerTokens):
     """Tokens for EWS until Microsoft switches it off. `calendar_clock` gives the date."""
 
     def __init__(
-        self, source: TokenSource, user: str, clock: Clock, calendar_clock: Clock, breaker: Breaker | None = None
+        self,
+        source: TokenSource,
+        user: str,
+        clock: Clock,
+        calendar_clock: Clock,
+        breaker: Breaker | None = None,
+        *,
+        successor: Successor | None = None,
     ) -> None:
-        super().__init__(source, user, clock, breaker)
+        super().__init__(source, user, clock, breaker, successor=successor)
         self._calendar_clock = calendar_clock
 
     async def authorization(self) -> str:

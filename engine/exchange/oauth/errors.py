@@ -81,7 +81,10 @@ class ClientSecretExpired(ExchangeFailure):
     fault = Fault.CREDENTIALS
     scope = Scope.SERVICE
     meaning = "The client secret has expired"
-    remedy = "Create a client secret in the app registration and put it into the secrets file, or use a certificate."
+    remedy = (
+        "Use a certificate: calendar-engine cloud certificate makes one. Or create a client secret in the app "
+        "registration and store it: calendar-engine secret set exchange.client_secret."
+    )
 
 
 class ClientCertificateRefused(ExchangeFailure):
@@ -90,7 +93,11 @@ class ClientCertificateRefused(ExchangeFailure):
     fault = Fault.CREDENTIALS
     scope = Scope.SERVICE
     meaning = "Microsoft Entra refuses the certificate of the application"
-    remedy = "Upload exchange.certificate to the app registration, and check that it has not expired."
+    remedy = (
+        "Upload the certificate to the app registration, and check that it has not expired: the file that "
+        "exchange.certificate names or, without it, what calendar-engine cloud certificate prints. Then "
+        "calendar-engine log-in retry tries it at once."
+    )
 
 
 class ClientCertificateUnusable(ExchangeFailure):

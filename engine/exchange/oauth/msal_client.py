@@ -43,6 +43,8 @@ from engine.exchange.oauth.errors import (
 from engine.logins.rules import Account
 from engine.tls.certificate import UNREADABLE
 
+logger = logging.getLogger(__name__)
+
 SECONDS = 30.0
 JUDGED_BY_MSAL = (200, 400, 401)
 """Statuses whose body is a token, or an error as in RFC 6749, section 5.2."""
@@ -295,6 +297,17 @@ class ClientCertificate:
     key: Path
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCertificate:
+    """A certificate and its private key in memory, both PEM."""
+
+    pem: Secret
+
+
+Proof = Secret | ClientCertificate | StoredCertificate
+"""What an application proves itself with: a client secret, or the key of a certificate."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """An app registration: `authority` is the https URL of the log-in service, without the tenant."""
@@ -302,7 +315,7 @@ class Registration:
     authority: str
     tenant_id: str
     client_id: str
-    proof: Secret | ClientCertificate = field(repr=False)
+    proof: Proof = field(repr=False)
 
     @property
     def account(self) -> Account:
@@ -313,6 +326,8 @@ class Registration:
         """Return a text that identifies the present secret or certificate; reads the file of a certificate."""
         if isinstance(self.proof, Secret):
             return self.proof.reveal()
+        if isinstance(self.proof, StoredCertificate):
+            return self.proof.pem.reveal()
         try:
             return self.proof.certificate.read_text("latin-1")
         except OSError:
@@ -331,7 +346,8 @@ class Application:
     """Gets tokens for one `scope`. MSAL is created lazily, because its constructor already contacts the authority.
 
     The tenant comes from the settings, so there is no instance discovery: a national cloud, or a network without the
-    internet, has no login.microsoftonline.com to ask.
+    internet, has no login.microsoftonline.com to ask. `on_certificate` is called with the end of the certificate
+    whenever one is taken into use. Files that are replaced are used for the next token.
     """
 
     def __init__(
@@ -343,13 +359,16 @@ class Application:
         user_agent: str,
         trace: Trace | None = None,
         transport: httpx.BaseTransport | None = None,
+        on_certificate: Callable[[datetime], None] = lambda _: None,
     ) -> None:
         # It logs answers that are not JSON verbatim.
         logging.getLogger("msal").setLevel(logging.CRITICAL)
         self._registration = registration
         self._scope = scope
         self._http = AuthorityHttp(network, user_agent, trace, transport)
+        self._on_certificate = on_certificate
         self._client: msal.ConfidentialClientApplication | None = None
+        self._credential: str | Mapping[str, str] = ""
         self._one_at_a_time = threading.Lock()
 
     def token(self, *, other_than_before: bool) -> Token:
@@ -358,16 +377,15 @@ class Application:
         Raises the failures of OAuth, or `CertificateNotTrusted`.
         """
         with self._one_at_a_time:
-            if self._client is None:
-                self._client = self._make_client()
-            elif other_than_before:
-                self._client.remove_tokens_for_client()
+            client = self._present_client()
+            if other_than_before:
+                client.remove_tokens_for_client()
             try:
-                answer = self._client.acquire_token_for_client([self._scope])
+                answer = client.acquire_token_for_client([self._scope])
             except ValueError as error:
                 raise AuthorityUnreachable(NOT_UNDERSTOOD) from error
             if "access_token" not in answer:
-                by_certificate = isinstance(self._registration.proof, ClientCertificate)
+                by_certificate = not isinstance(self._registration.proof, Secret)
                 raise failure_of(answer, by_certificate=by_certificate, skew=self._http.skew)
             return Token(Secret(answer["access_token"]), float(answer.get("expires_in", 0)))
 
@@ -375,9 +393,24 @@ class Application:
         """Close all connections."""
         self._http.close()
 
-    def _make_client(self) -> msal.ConfidentialClientApplication:
+    def _present_client(self) -> msal.ConfidentialClientApplication:
+        """Return the client with the present credential, the former one while files are being replaced."""
+        try:
+            credential = _credential(self._registration.proof)
+        except ClientCertificateUnusable as failure:
+            if self._client is None:
+                raise
+            logger.warning("%s. The former one stays in use. %s", failure, failure.remedy)
+            return self._client
+        if self._client is None or credential != self._credential:
+            if not isinstance(credential, str):
+                certificate = x509.load_pem_x509_certificate(credential["public_certificate"].encode())
+                self._on_certificate(certificate.not_valid_after_utc)
+            self._client, self._credential = self._make_client(credential), credential
+        return self._client
+
+    def _make_client(self, credential: str | Mapping[str, str]) -> msal.ConfidentialClientApplication:
         registration = self._registration
-        credential = _credential(registration.proof)
         try:
             return msal.ConfidentialClientApplication(
                 registration.client_id,
@@ -390,9 +423,13 @@ class Application:
             raise AuthorityUnreachable(f"{registration.authority} is not a valid authority") from error
 
 
-def _credential(proof: Secret | ClientCertificate) -> str | dict[str, str]:
+def _credential(proof: Proof) -> str | Mapping[str, str]:
+    """Return the credential as MSAL takes it. Raises `ClientCertificateUnusable`."""
     if isinstance(proof, Secret):
         return proof.reveal()
+    if isinstance(proof, StoredCertificate):
+        key, begin, certificate = proof.pem.reveal().partition("-----BEGIN CERTIFICATE-----")
+        return {"private_key": key, "public_certificate": begin + certificate}
     try:
         certificate_pem, key_pem = proof.certificate.read_bytes(), proof.key.read_bytes()
     except OSError as error:

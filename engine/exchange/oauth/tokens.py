@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import copy
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -23,6 +25,8 @@ from engine.exchange.oauth.msal_client import Token
 from engine.exchange.retry import AFTER_A_PERSON, policy_of
 from engine.logins.breaker import Breaker, LogIn
 from engine.logins.rules import Paused
+
+logger = logging.getLogger(__name__)
 
 BEFORE_ITS_END = timedelta(minutes=5)
 """MSAL renews a token in its last five minutes, which leaves time if the authority is down for a moment."""
@@ -53,17 +57,37 @@ class TokenSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """Another proof of the same application, which takes over once the authority accepts it: its `source` of tokens,
+    the `breaker` for its log-ins, and `accepted`, which is awaited then."""
+
+    source: TokenSource
+    breaker: Breaker
+    accepted: Callable[[], Awaitable[None]]
+
+
 class BearerTokens:
     """Implements `RequestAuth` (RFC 6750) for one application, tenant and scope; `clock` is network time.
 
-    `breaker`, if given, is the circuit breaker for log-ins at the authority.
+    `breaker`, if given, is the circuit breaker for log-ins at the authority. A `successor` is tried first whenever a
+    token is due, as far as its own breaker allows; its refusal says nothing about `source`, which is used then.
     """
 
-    def __init__(self, source: TokenSource, user: str, clock: Clock, breaker: Breaker | None = None) -> None:
+    def __init__(
+        self,
+        source: TokenSource,
+        user: str,
+        clock: Clock,
+        breaker: Breaker | None = None,
+        *,
+        successor: Successor | None = None,
+    ) -> None:
         self.user = user
         self._source = source
         self._clock = clock
         self._breaker = breaker
+        self._successor = successor
         self._one_flight = asyncio.Lock()
         self._one_at_a_time = asyncio.Lock()
         self._is_accepted = False
@@ -72,6 +96,8 @@ class BearerTokens:
         self._replaced = False
         self._refusals = 0
         self._failure: ExchangeFailure | None = None
+        self.has_changed_proof = False
+        """Whether the successor has taken over."""
         self._paused_until = clock.now()
 
     @contextlib.asynccontextmanager
@@ -134,6 +160,8 @@ class BearerTokens:
     async def close(self) -> None:
         """Close all connections to the authority."""
         await asyncio.to_thread(self._source.close)
+        if self._successor is not None:
+            await asyncio.to_thread(self._successor.source.close)
 
     async def _fetch(self) -> None:
         now = self._clock.now()
@@ -152,13 +180,31 @@ class BearerTokens:
             self._fresh_until = max(self._ends - BEFORE_ITS_END, now + SOON)
 
     async def _log_in(self) -> Token:
-        if self._breaker is None:
-            return await self._ask_for_token()
+        if self._successor is not None and (token := await self._log_in_by_successor(self._successor)) is not None:
+            return token
+        return await self._log_in_by(self._source, self._breaker)
+
+    async def _log_in_by_successor(self, successor: Successor) -> Token | None:
         try:
-            async with self._breaker.log_in() as log_in:
+            token = await self._log_in_by(successor.source, successor.breaker)
+        except ExchangeFailure as failure:
+            logger.info("%s: the next certificate is not in use yet: %s", self.user, failure)
+            return None
+        logger.info("%s: the next certificate is accepted, and used from now on", self.user)
+        former, self._source, self._breaker, self._successor = self._source, successor.source, successor.breaker, None
+        self.has_changed_proof = True
+        await successor.accepted()
+        await asyncio.to_thread(former.close)
+        return token
+
+    async def _log_in_by(self, source: TokenSource, breaker: Breaker | None) -> Token:
+        if breaker is None:
+            return await self._ask_for_token(source)
+        try:
+            async with breaker.log_in() as log_in:
                 await log_in.sending()
                 try:
-                    token = await self._ask_for_token()
+                    token = await self._ask_for_token(source)
                 except ExchangeFailure as failure:
                     await _say(log_in, failure)
                     raise
@@ -169,8 +215,8 @@ class BearerTokens:
             left = (pause.until - self._clock.now()).total_seconds()
             raise kind(f"{self.user}: {pause}", retry_after=max(left, 0.0)) from None
 
-    async def _ask_for_token(self) -> Token:
-        return await asyncio.to_thread(self._source.token, other_than_before=self._replaced)
+    async def _ask_for_token(self, source: TokenSource) -> Token:
+        return await asyncio.to_thread(source.token, other_than_before=self._replaced)
 
     def _paused(self) -> ExchangeFailure:
         failure = copy.copy(self._failure) if self._failure is not None else TokenRefused()

@@ -17,7 +17,7 @@ from engine.exchange.http.connection import verified_context
 from engine.exchange.http.proxy import Proxy
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.wire import Network
-from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
+from engine.exchange.oauth.msal_client import Application, ClientCertificate, Proof, Registration
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 
@@ -79,7 +79,7 @@ def make_application(authority: CertificateAuthority, entra: EntraSimulator, tmp
     """Gives `make_application(proof, …)`: a client of `entra`."""
 
     def made(
-        proof: Secret | ClientCertificate = BY_SECRET,
+        proof: Proof = BY_SECRET,
         *,
         tenant: str = TENANT,
         client: str = CLIENT,
@@ -88,10 +88,18 @@ def make_application(authority: CertificateAuthority, entra: EntraSimulator, tmp
         ca: CertificateAuthority = authority,
         trace: Trace | None = None,
         proxy: Proxy | None = None,
+        on_certificate: Callable[[datetime], None] = lambda _: None,
     ) -> Application:
         registration = Registration(authority=url or entra.url, tenant_id=tenant, client_id=client, proof=proof)
         tls = verified_context(ca.ca_file(tmp_path))
         scope, network = f"{resource}/.default", Network(tls, proxy=proxy)
-        return Application(registration, scope, network=network, user_agent="calendar-engine/1", trace=trace)
+        return Application(
+            registration,
+            scope,
+            network=network,
+            user_agent="calendar-engine/1",
+            trace=trace,
+            on_certificate=on_certificate,
+        )
 
     return made
