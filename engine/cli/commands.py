@@ -300,6 +300,38 @@ def _run_secrets(options: argparse.Namespace) -> int:
     return run_secret(options)
 
 
+def _add_cloud(commands: SubParsers) -> None:
+    """Declare `cloud` and its subcommands."""
+    cloud = commands.add_parser(
+        "cloud",
+        help="make the certificate for Exchange Online",
+        description="Makes and renews the certificate with which the engine logs in at Microsoft Entra.",
+    )
+    actions = cloud.add_subparsers(dest="thing", required=True)
+    texts = {
+        "certificate": (
+            "make, show or renew the certificate",
+            "Makes a certificate, if there is none, and shows it with where to upload it; its key never leaves the "
+            "engine.",
+        ),
+    }
+    certificate = declare(actions, texts, _run_cloud, attached_or_beside())["certificate"]
+    certificate.add_argument(
+        "action",
+        nargs="?",
+        choices=["make", "show", "renew", "delete"],
+        default="make",
+        help="make one if there is none; show it; make the next one; or remove all",
+    )
+    certificate.add_argument("--out", type=Path, metavar="FILE", help="also write the public part to this new file")
+
+
+def _run_cloud(options: argparse.Namespace) -> int:
+    from engine.cli.cloud import run_cloud
+
+    return run_cloud(options)
+
+
 def _add_service(commands: SubParsers) -> None:
     """Declare `run`."""
     parser = commands.add_parser("run", help="synchronise presences until stopped", description="Runs the engine.")
@@ -454,6 +486,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_settings,
         _add_secrets,
         _add_log_in,
+        _add_cloud,
         _add_asking,
         _add_log,
         _add_trying,

@@ -80,12 +80,21 @@ class OutputNotWritten(Failure):
 
 
 class FileNotWritten(Failure):
-    """The file of an export exists already, or cannot be created."""
+    """The file exists already, or cannot be created."""
 
     fault = Fault.SETTINGS
     scope = Scope.USER
     meaning = "The file cannot be written"
-    remedy = "Name another file with --output, in a directory that this account may write to."
+    remedy = "Name another file, in a directory that this account may write to."
+
+
+class NoCertificate(Failure):
+    """There is no certificate to write to a file."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The engine has made no certificate"
+    remedy = "calendar-engine cloud certificate makes one."
 
 
 class AnswersInvalid(Failure):

@@ -1,7 +1,6 @@
 """The command `log`, which shows and exports the debug log, and switches capturing."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,9 +19,9 @@ from engine.api.schema.log import (
     LogRow,
 )
 from engine.cli.client import CommandClient
-from engine.cli.errors import FileNotWritten, NotOneExchange
+from engine.cli.errors import NotOneExchange
 from engine.cli.exit_codes import FAILED, WELL
-from engine.cli.output import put, put_json, remark, say, show_document
+from engine.cli.output import put, put_json, remark, say, show_document, write_new_file
 from engine.cli.terminal import palette_of, room
 from engine.daemon.loop import run_loop
 from engine.display import counted
@@ -166,7 +165,7 @@ class LogCommands:
         if str(file) == "-":
             put(content)
             return WELL
-        _write(file, content)
+        write_new_file(file, content)
         remark(f"{file}: {counted(len(content), 'byte')}")
         return WELL
 
@@ -185,12 +184,3 @@ class LogCommands:
     def _say(self, lines: Iterable[Line]) -> None:
         for text in palette_of(sys.stdout).printed(lines):
             say(text)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise FileNotWritten(f"{path}: {error.strerror}") from error

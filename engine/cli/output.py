@@ -1,14 +1,16 @@
 """All output of commands: cleaned lines for people, unchanged data for programs."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO, TypeVar
 
 import msgspec
 
-from engine.cli.errors import OutputNotWritten
+from engine.cli.errors import FileNotWritten, OutputNotWritten
 from engine.cli.terminal import palette_of
 from engine.display import displayed, visible
 from engine.documents.lines import Line
@@ -74,3 +76,13 @@ def writing() -> Iterator[None]:
         raise
     except OSError as error:
         raise OutputNotWritten(error.strerror or type(error).__name__) from error
+
+
+def write_new_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file that does not exist yet. Raises `FileNotWritten`."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise FileNotWritten(f"{path}: {error.strerror}") from error

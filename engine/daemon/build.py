@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from random import Random, SystemRandom
@@ -13,9 +14,11 @@ from engine.checks.access import ExchangeAccess
 from engine.checks.factory import CheckFactory
 from engine.checks.network import look_up, looking_up_by
 from engine.core.clock import Clock
+from engine.core.expiry import Expiries, Expiring
 from engine.core.resolver import Resolver
 from engine.core.secret import Secret
-from engine.exchange.ews.online import AUTHORITY, ExchangeOnlineTokens, for_exchange_online, scope_of
+from engine.daemon.application_login import AcceptCertificate, application_log_in
+from engine.exchange.ews.online import ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.graph.source import GraphSource
 from engine.exchange.graph.tokens import GraphTokens
@@ -25,7 +28,7 @@ from engine.exchange.http.connection import verified_context
 from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.wire import Network, network_of
-from engine.exchange.oauth.msal_client import Application, ClientCertificate, Registration
+from engine.exchange.oauth.msal_client import Application, Registration
 from engine.exchange.oauth.tokens import BearerTokens
 from engine.exchange.source import CalendarSource
 from engine.logins.breaker import LogIns
@@ -36,39 +39,21 @@ from engine.pbx.client import PbxLink
 from engine.pbx.events import PbxEvent
 from engine.pbx.server import PbxListener
 from engine.settings.clouds import graph_root
-from engine.settings.model import EngineSettings, ExchangeSettings, ExchangeType, PbxLinkKind, SiteSettings
+from engine.settings.model import (
+    ApplicationProof,
+    EngineSettings,
+    ExchangeSettings,
+    ExchangeType,
+    PbxLinkKind,
+    SiteSettings,
+)
 from engine.store.presence import AcknowledgedPresences
-from engine.store.secrets import Secrets
+from engine.store.secrets import Secrets, application_proof
 from engine.sync.events import Observer
 from engine.sync.reconciler import Engine, Link
 
 USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
 """User agent; constant, since Exchange administrators allow or block clients by it."""
-
-
-def calendar_source(
-    settings: SiteSettings,
-    secrets: Secrets,
-    *,
-    clock: Clock,
-    network_clock: Clock,
-    random: Random,
-    resolver: Resolver | None,
-    trace: Trace | None = None,
-    log_ins: LogIns | None = None,
-) -> CalendarSource:
-    """Return the calendar source, not connected yet. `resolver` looks up Exchange's servers, `trace` records traffic;
-    `log_ins` approve each log-in."""
-    return exchange_access(
-        settings,
-        secrets,
-        clock=clock,
-        network_clock=network_clock,
-        random=random,
-        resolver=resolver,
-        trace=trace,
-        log_ins=log_ins,
-    ).source
 
 
 def exchange_access(
@@ -81,30 +66,40 @@ def exchange_access(
     resolver: Resolver | None,
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
+    expiries: Expiries | None = None,
+    accept: AcceptCertificate | None = None,
 ) -> ExchangeAccess:
-    """Return the calendar source together with its components."""
+    """Return the calendar source, not connected yet, together with its components.
+
+    `resolver` looks up Exchange's servers, `trace` records traffic; `log_ins` approve each log-in; `expiries` note the
+    ends of certificates and secrets. Only with `accept`, the next certificate of the application is tried.
+    """
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file)
     proxy = proxy_of(exchange.proxy, secrets.exchange_proxy_password)
     log_ins = log_ins or LogIns(network_clock)
+    expiries = expiries or Expiries(clock)
     if exchange.type is ExchangeType.CLOUD_EWS:
         exchange = for_exchange_online(exchange)
     tokens: BearerTokens | None = None
     if exchange.type is not ExchangeType.ON_PREMISES:
-        registration = _registration(exchange, secrets)
-        application = Application(
-            registration,
-            _scope(exchange),
-            network=Network(tls, proxy=proxy),
-            user_agent=USER_AGENT,
-            trace=trace,
-        )
-        user = f"application {registration.client_id}"
-        breaker = log_ins.breaker(registration.account, registration.identity)
+        scope, network = _scope(exchange), Network(tls, proxy=proxy)
+
+        def application(registration: Registration, on_certificate: Callable[[datetime], None]) -> Application:
+            return Application(
+                registration,
+                scope,
+                network=network,
+                user_agent=USER_AGENT,
+                trace=trace,
+                on_certificate=on_certificate,
+            )
+
+        by = application_log_in(exchange, secrets, application, log_ins, expiries, accept)
         if exchange.type is ExchangeType.CLOUD_GRAPH:
-            tokens = GraphTokens(application, user, network_clock, breaker)
+            tokens = GraphTokens(by.source, by.user, network_clock, by.breaker, successor=by.successor)
         else:
-            tokens = ExchangeOnlineTokens(application, user, network_clock, clock, breaker)
+            tokens = ExchangeOnlineTokens(by.source, by.user, network_clock, clock, by.breaker, successor=by.successor)
     http = ExchangeHttp(
         log_in=tokens or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
         connections=exchange.connections,
@@ -115,6 +110,7 @@ def exchange_access(
         proxy=proxy,
         trace=trace,
         log_ins=log_ins,
+        expiries=expiries,
     )
     make_source = GraphSource if exchange.type is ExchangeType.CLOUD_GRAPH else EwsSource
     source = make_source(
@@ -135,16 +131,6 @@ def _scope(exchange: ExchangeSettings) -> str:
     return scope_of(exchange.ews_url or "")
 
 
-def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:
-    certificate, key = exchange.certificate, exchange.certificate_key
-    return Registration(
-        authority=exchange.authority or AUTHORITY,
-        tenant_id=exchange.tenant_id or "",
-        client_id=exchange.client_id or "",
-        proof=ClientCertificate(certificate, key) if certificate and key else secrets.exchange_client_secret,
-    )
-
-
 def assemble(
     settings: SiteSettings,
     secrets: Secrets,
@@ -156,11 +142,13 @@ def assemble(
     resolver: Resolver | None = None,
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
+    accept: AcceptCertificate | None = None,
 ) -> Engine:
     """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` records the traffic with
-    them; `log_ins` approve each log-in."""
+    them; `log_ins` approve each log-in; `accept` puts the next certificate of the application in force."""
     random = SystemRandom()
-    source = calendar_source(
+    expiries = _expiries(settings.exchange, clock)
+    access = exchange_access(
         settings,
         secrets,
         clock=clock,
@@ -169,17 +157,33 @@ def assemble(
         resolver=resolver,
         trace=trace,
         log_ins=log_ins,
+        expiries=expiries,
+        accept=accept,
     )
+    proof = application_proof(settings.exchange, secrets.certificates, secrets.exchange_client_secret)
+
+    def present_proof() -> ApplicationProof | None:
+        has_changed = isinstance(access.token, BearerTokens) and access.token.has_changed_proof
+        return ApplicationProof.OWN_CERTIFICATE if has_changed else proof
+
     return Engine(
         settings,
-        source=source,
-        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event, log_ins),
+        source=access.source,
+        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event, log_ins, expiries),
         store=store,
         clock=clock,
         network_clock=network_clock,
         random=random,
         observe=observe,
+        expiries=expiries,
+        proof=present_proof,
     )
+
+
+def _expiries(exchange: ExchangeSettings, clock: Clock) -> Expiries:
+    """Return what notes the ends of certificates and secrets; those of Microsoft's own servers concern nobody here."""
+    own = exchange.type is ExchangeType.ON_PREMISES
+    return Expiries(clock, frozenset(Expiring) if own else frozenset(Expiring) - {Expiring.EXCHANGE_CERTIFICATE})
 
 
 def make_check_factory(
@@ -211,15 +215,18 @@ def pbx_link(
     clock: Clock,
     on_event: Callable[[PbxEvent], None],
     log_ins: LogIns | None = None,
+    expiries: Expiries | None = None,
 ) -> Link:
     """Return the PBX link of the settings, not connected yet. `clock` is the network clock; `log_ins` approve each
-    log-in of the engine, but not those of a PBX that connects."""
+    log-in of the engine, but not those of a PBX that connects; `expiries` note the ends of certificates."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
-        return PbxListener(pbx, password, clock, on_event, certificate=_listen_certificate(settings), known=known)
+        certificate = _listen_certificate(settings)
+        return PbxListener(pbx, password, clock, on_event, certificate=certificate, known=known, expiries=expiries)
     context = websocket.verified_context(pbx.ca_file) if pbx.tls else None
-    return PbxLink(pbx, password, clock, on_event, tls=context, random=SystemRandom(), log_ins=log_ins)
+    random = SystemRandom()
+    return PbxLink(pbx, password, clock, on_event, tls=context, random=random, log_ins=log_ins, expiries=expiries)
 
 
 def _listen_certificate(settings: SiteSettings) -> ListenCertificate:

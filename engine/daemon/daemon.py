@@ -11,7 +11,9 @@ from pathlib import Path
 from engine.api.paths import socket_path
 from engine.checks.factory import CheckFactory
 from engine.core.clock import Clock
+from engine.core.errors import Failure
 from engine.core.resolver import Resolver
+from engine.core.secret import Secret
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
@@ -19,6 +21,7 @@ from engine.daemon.signals import on_hangup, until_signalled
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
 from engine.server.handlers.checks import CheckRoutes
+from engine.server.handlers.cloud import CloudRoutes
 from engine.server.handlers.logins import LogInRoutes
 from engine.server.handlers.preview import PreviewRoutes
 from engine.server.handlers.secrets import SecretRoutes
@@ -169,6 +172,7 @@ def _service_parts(
     return (
         SettingsRoutes(service, api_state),
         SecretRoutes(sources, service, api_state),
+        CloudRoutes(sources, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, SetupChecks(check_factory)),
@@ -205,6 +209,12 @@ async def open_daemon(
         presences = AcknowledgedPresences(installation.database)
         log_ins = LogIns(network_clock, LogInHistory(installation.database))
 
+        async def accept(certificate: Secret) -> None:
+            try:
+                await installation.sources.certificate_accepted(certificate)
+            except Failure as failure:
+                logger.warning("the accepted certificate is stored after the next start: %s", failure)
+
         def engine(settings: SiteSettings, secrets: Secrets) -> Engine:
             log_settings(settings)
             return assemble(
@@ -217,6 +227,7 @@ async def open_daemon(
                 resolver=resolver,
                 trace=installation.debug_log.capture,
                 log_ins=log_ins,
+                accept=accept,
             )
 
         check_factory = make_check_factory(clock, network_clock, resolver, log_ins)

@@ -15,6 +15,7 @@ from engine.api.schema import (
     Trouble,
 )
 from engine.display import counted
+from engine.documents.cloud import PROOFS
 from engine.documents.columns import columns
 from engine.documents.lines import (
     UNLIMITED,
@@ -44,7 +45,7 @@ GOOD_NEWS = {
     "user recovered": "the calendar is readable again",
     "listening": "the PBX is accepted again",
     "reading unrestricted": "calendars are read in full again",
-    "concern over": "presences are on time again",
+    "concern over": "that is over",
 }
 
 
@@ -179,12 +180,18 @@ def status_document(status: Status, zone: tzinfo, width: int) -> Document:
         [
             line(Span(f" calendar-engine {status.version}", Role.TITLE), f", running for {running}{state}"),
             *links(status, zone, width, whole=True),
+            *_proof(status, width),
             line(),
             *counts(status, zone, width),
             line(),
             *whole_problems(status, width),
         ]
     )
+
+
+def _proof(status: Status, width: int) -> Iterator[Line]:
+    if status.application_proof is not None:
+        yield from wrapped(f"logs in with {PROOFS[status.application_proof]}", width - 1, " " * 11, Role.MUTED)
 
 
 def change_line(change: ChangeEvent, zone: tzinfo, width: int, *, seconds: bool = False) -> Line:

@@ -15,6 +15,7 @@ from engine.api.schema import (
     ChangeEvent,
     Concern,
     DecisionAccount,
+    ExpiryState,
     HeldChange,
     LinkState,
     PastChange,
@@ -120,6 +121,10 @@ def status(picture: sync_status.EngineStatus, now: datetime, started: datetime, 
         withheld_cleared=picture.dry_run.cleared if picture.dry_run else 0,
         held=None if picture.held is None else held(picture.held),
         concerns=_concerns(picture),
+        application_proof=None if picture.proof is None else picture.proof.value,
+        expiries=tuple(
+            ExpiryState(what=each.kind.value, place=each.place, ends=each.ends) for each in picture.expiries
+        ),
     )
 
 
@@ -266,6 +271,7 @@ def _concerns(picture: sync_status.EngineStatus) -> tuple[Concern, ...]:
     if picture.restriction is not None:
         restricted = trouble(picture.restriction)
         concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))
+    concerns += [concern(failure) for failure in picture.expiring]
     for failure in picture.exchange_concerns:
         concerns.append(Concern(trouble=trouble(failure), link=Side.EXCHANGE.value, count=0, users=()))
     for failure in picture.refused_pbxs.values():

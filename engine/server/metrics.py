@@ -62,6 +62,8 @@ class _Figures(Collector):
         yield _gauge("link_up", "Whether a connection works.", {link.name: link.works for link in status.links}, "link")
         yield _gauge("users", "Users that take part.", users, "state")
         yield _gauge("refused_presences", "Users whose presence the PBX refused.", status.refused)
+        left: dict[str, float] = {each.what: (each.ends - status.now).total_seconds() for each in status.expiries}
+        yield _gauge("expires_in_seconds", "Time until a certificate or secret expires.", left, "what")
         yield _gauge("dry_run", "Whether nothing is written to the PBX.", status.dry_run)
         yield _gauge("withheld_presences", "Presences that a dry run does not write.", status.withheld)
         yield _counter("presences_set", "Presences that the PBX confirmed.", counters.presences)

@@ -101,7 +101,8 @@ class ReadingRestricted:
 
 @dataclass(frozen=True, slots=True)
 class ConcernArose:
-    """A side works, but something about it delays presences."""
+    """A side works, but something about it delays presences, or will end it: what expires is reported at each
+    threshold."""
 
     side: Side
     failure: Failure

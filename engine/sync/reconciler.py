@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from engine.broadcast import Broadcast
 from engine.core.clock import Clock
 from engine.core.errors import Failure
+from engine.core.expiry import Expiries
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED
 from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
@@ -27,7 +28,7 @@ from engine.pbx.events import (
     UsersComplete,
     UserSeen,
 )
-from engine.settings.model import PbxLinkKind, SiteSettings
+from engine.settings.model import ApplicationProof, PbxLinkKind, SiteSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import AcknowledgedPresences
 from engine.sync.calendar_reader import CalendarScheduler
@@ -45,6 +46,7 @@ from engine.sync.events import (
     SyncContext,
     UserChanged,
 )
+from engine.sync.expiry_watch import ExpiryWatch
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.participants import Membership, Participants
@@ -94,7 +96,8 @@ class Engine:
     """The running engine: events only mark users to be read, decided or compared; only `Writer` writes presences.
 
     `make_link` is given the function that takes the link's events. `clock` is calendar time, `network_clock` measures
-    pauses and pacing.
+    pauses and pacing. Source and link note in `expiries` when the certificates end that they see; `proof` returns what
+    the application logs in with at present.
     """
 
     def __init__(
@@ -108,8 +111,12 @@ class Engine:
         network_clock: Clock,
         random: Random,
         observe: Observer,
+        expiries: Expiries | None = None,
+        proof: Callable[[], ApplicationProof | None] = lambda: None,
     ) -> None:
         self._source = source
+        self._expiries = expiries or Expiries(clock)
+        self._proof = proof
         self._settings = settings.presence
         self._observers = [observe]
         self._finished = Broadcast()
@@ -130,6 +137,7 @@ class Engine:
         self._noting = WakeableTimer(network_clock)
         self._meant = store.meant
         self._network_clock = network_clock
+        self._expiry_watch = ExpiryWatch(self._expiries, network_clock, self._report)
         self._setback = ClockStepDetector(clock, network_clock, self._on_clock_set_back)
         self._build_parts(
             settings,
@@ -217,6 +225,7 @@ class Engine:
             "reading presences back": self._read_back.run,
             "comparing addresses": self._claims.run,
             "watching the clock": self._setback.run,
+            "watching what expires": self._expiry_watch.run,
         }
 
     async def _run_link(self) -> None:
@@ -303,6 +312,9 @@ class Engine:
             refused_pbxs=dict(self._refused_pbxs),
             restriction=self._source.restriction,
             exchange_concerns=self._source.concerns,
+            proof=self._proof(),
+            expiries=self._expiries.first,
+            expiring=self._expiries.warnings(),
             dry_run=self._writer.dry_run,
             store=self._writer.store_trouble,
             held=self._held,

@@ -8,9 +8,11 @@ from enum import StrEnum
 
 from engine.core.clock import Clock
 from engine.core.errors import Failure
+from engine.core.expiry import Expiry, ExpiryWarning
 from engine.core.users import User
 from engine.exchange.source import Mailbox
 from engine.pbx.errors import Ender, PbxConnectionLost, PbxLinkUnstable
+from engine.settings.model import ApplicationProof
 from engine.sync.events import ConnectionLost, ConnectionRestored, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
@@ -64,10 +66,12 @@ class EngineStatus:
     `watched` users are notified at once; the others are read from time to time, and `oldest_reading` is the oldest
     reading of those. `refused_pbxs` are the reasons for rejecting PBXs that connected, by the names they gave.
     `restriction` is why less is read than the settings ask for; `exchange_concerns` delay presences although Exchange
-    works. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. A `held` change clears
-    nothing before it is confirmed, and `nobody` is why nobody takes part. `unstable` is set for a link to the PBX that
-    is lost again and again; `failed_parts` are those restarted after a bug. `concerns` are problems with the settings,
-    and the reason if the engine is not set up (`is_set_up`). `noticed` problems of users do not prevent presences.
+    works. `proof` is what the application logs in with, None on premises. `expiries` are the known ends of certificates
+    and secrets, `expiring` the warnings about those that are near. In a `dry_run` nothing is written. `store` is why
+    presences are kept in memory only. A `held` change clears nothing before it is confirmed, and `nobody` is why nobody
+    takes part. `unstable` is set for a link to the PBX that is lost again and again; `failed_parts` are those restarted
+    after a bug. `concerns` are problems with the settings, and the reason if the engine is not set up (`is_set_up`).
+    `noticed` problems of users do not prevent presences.
     """
 
     users: int = 0
@@ -82,6 +86,9 @@ class EngineStatus:
     refused_pbxs: Mapping[str, Failure] = field(default_factory=dict)
     restriction: Failure | None = None
     exchange_concerns: tuple[Failure, ...] = ()
+    proof: ApplicationProof | None = None
+    expiries: tuple[Expiry, ...] = ()
+    expiring: tuple[ExpiryWarning, ...] = ()
     dry_run: Withheld | None = None
     store: Failure | None = None
     held: Held | None = None

@@ -17,7 +17,7 @@ from engine.core.http_record import HttpRecord
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
 from engine.core.users import User
-from engine.daemon.build import calendar_source
+from engine.daemon.build import exchange_access
 from engine.debuglog.entry import kept_of, redacted
 from engine.debuglog.filter.parse import parse
 from engine.debuglog.query import open_to_search, rows
@@ -248,9 +248,9 @@ async def running_engine(server: Server, directory: Path, trace: Trace) -> Async
     secrets = Secrets(exchange_password=PASSWORD, pbx_password=PASSWORD)
     engine = Engine(
         settings,
-        source=calendar_source(
+        source=exchange_access(
             settings, secrets, clock=clock, network_clock=SteadyClock(), random=Random(1), resolver=None, trace=trace
-        ),
+        ).source,
         make_link=InstantLink,
         store=AcknowledgedPresences(database),
         clock=clock,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.daemon.build import calendar_source
+from engine.daemon.build import exchange_access
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.source import Mailbox
 from engine.settings.reader import read_settings
@@ -44,9 +44,9 @@ timezone = "UTC"
 async def measure(server: Server) -> None:
     settings = read_settings(SETTINGS.format(url=server.url, ca_file=server.ca_file), default_zone=ZoneInfo("UTC"))
     secrets = Secrets(exchange_password=EXCHANGE_PASSWORD, pbx_password=PBX_PASSWORD)
-    source = calendar_source(
+    source = exchange_access(
         settings, secrets, clock=SystemClock(), network_clock=SteadyClock(), random=Random(1), resolver=None
-    )
+    ).source
     assert isinstance(source, EwsSource)
     before = resident()
     async with asyncio.TaskGroup() as group:

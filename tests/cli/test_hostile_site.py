@@ -55,6 +55,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "config schema": ((),),
     "secret list": ((),),
     "secret delete": ((HOSTILE,),),
+    "cloud certificate": (("show",), (), ("--out", f"/no/such{HOSTILE}/file"), ("delete",)),
     "log-in show": ((),),
     "log-in retry": ((),),
     "log show": ((), ("is:error",), (HOSTILE,), *((("--raw", str(number))) for number in range(1, 60))),

@@ -17,6 +17,7 @@ KINDS = {
     "link_up": "gauge",
     "users": "gauge",
     "refused_presences": "gauge",
+    "expires_in_seconds": "gauge",
     "dry_run": "gauge",
     "withheld_presences": "gauge",
     "presences_set": "counter",

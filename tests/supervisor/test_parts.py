@@ -18,6 +18,7 @@ from engine.supervisor.engine_slot import EngineRunner
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.decider import Decider
+from engine.sync.expiry_watch import ExpiryWatch
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
 from engine.sync.reconciler import ClockStepDetector, Engine
@@ -61,6 +62,7 @@ PARTS = {
     "reading presences back": Part(ReadBack, "_is_anybody_waiting"),
     "comparing addresses": Part(MailboxClaims, "run"),
     "watching the clock": Part(ClockStepDetector, "run"),
+    "watching what expires": Part(ExpiryWatch, "_look"),
     "running the engine": Part(EngineRunner, "_run_one"),
     "watching the settings file": Part(Supervisor, "_look_at_file"),
     "undoing changes": Part(Supervisor, "_undo_what_nobody_confirms"),

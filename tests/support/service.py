@@ -124,6 +124,7 @@ async def running_service(
                     observe=lambda _: None,
                     resolver=resolver,
                     log_ins=log_ins,
+                    accept=installation.sources.certificate_accepted,
                 )
 
             check_factory = make_check_factory(clock, SteadyClock(), resolver, log_ins)

@@ -17,7 +17,7 @@ from engine.api.schema.events import (
     UsersEvent,
 )
 from engine.api.schema.operations import AuditEntry, AuditLog, Operation, OperationKind, Operations
-from engine.api.schema.status import Affected, Concern, HeldChange, LinkState, Status
+from engine.api.schema.status import Affected, Concern, ExpiryState, HeldChange, LinkState, Status
 from engine.api.schema.users import (
     Acknowledged,
     Activity,
@@ -51,6 +51,7 @@ __all__ = [
     "Concern",
     "DecisionAccount",
     "EventsQuestion",
+    "ExpiryState",
     "FieldProblem",
     "HeldChange",
     "LinkState",

@@ -52,6 +52,25 @@ class HeldChange(msgspec.Struct, frozen=True, kw_only=True):
     of_presences: int
 
 
+ApplicationProof = Literal["certificate file", "own certificate", "client secret"]
+"""The file of exchange.certificate, a certificate that the engine has made, or the secret exchange.client_secret."""
+
+
+class ExpiryState(msgspec.Struct, frozen=True, kw_only=True):
+    """When a certificate or secret in use ends: of each kind the one that ends first; `place` is where it was seen."""
+
+    what: Literal[
+        "application certificate",
+        "client secret",
+        "Exchange certificate",
+        "proxy certificate",
+        "PBX certificate",
+        "listening certificate",
+    ]
+    place: str
+    ends: datetime
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The status at `now` (calendar time). Times in notes are in `timezone` (an IANA name).
 
@@ -62,6 +81,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     `oldest_reading` is that of the calendars which are not watched, `staleness` its age in seconds. `concerns` begin
     with the most important. `open_files` is the number of file descriptors of the engine, `open_files_limit` its
     limit. `loop_lag` is the longest delay of the event loop in the last minute, in seconds.
+
+    `application_proof` is what the application proves itself with at Microsoft Entra, null on premises. `expiries` are
+    the known ends of certificates and secrets; the warnings about them are among the concerns.
 
     In a `dry_run` nothing is written to the PBX: `withheld` users would otherwise show something different, of whom
     `withheld_cleared` would show nothing. A `held` change would clear more than half of all presences, and is not made
@@ -87,6 +109,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     withheld_cleared: int = 0
     held: HeldChange | None = None
     concerns: tuple[Concern, ...]
+    application_proof: ApplicationProof | None = None
+    expiries: tuple[ExpiryState, ...] = ()
     open_files: int = 0
     open_files_limit: int = 0
     loop_lag: float = 0.0

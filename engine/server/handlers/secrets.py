@@ -1,6 +1,6 @@
 """Routes for storing secrets and listing their names; their values are never returned."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -17,6 +17,17 @@ from engine.server.state import ApiState
 from engine.store.secret_sources import SecretProvenance, SecretSources
 from engine.store.secrets import ENVIRONMENT
 from engine.supervisor.supervisor import Supervisor
+
+
+@asynccontextmanager
+async def written_down(api_state: ApiState, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
+    """Audit a change before it is made: a changed secret leaves no other trace."""
+    await api_state.audit_change(actor, action, subject)
+    try:
+        yield
+    except Failure as failure:
+        await api_state.audit_change(actor, action, f"{subject}: failed, nothing was changed ({failure.slug})")
+        raise problem_from(failure) from failure
 
 
 class SecretRoutes:
@@ -64,7 +75,7 @@ class SecretRoutes:
         question = await body_of(request, SecretQuestion)
         actor = await actor_of(request)
         await self._origins()  # an unreadable secret store is not changed
-        async with self._written_down(actor, "set_secret", name):
+        async with written_down(self._api_state, actor, "set_secret", name):
             await self._sources.put({name: Secret(question.value)})
         return await self._changed(name)
 
@@ -74,41 +85,31 @@ class SecretRoutes:
         origins = await self._origins()
         if not any(each.name == name and each.stored_since for each in origins.secrets):
             raise not_found("stored secret", "GET /v1/secrets lists the stored ones.")
-        async with self._written_down(actor, "delete_secret", name):
+        async with written_down(self._api_state, actor, "delete_secret", name):
             await self._sources.delete(name)
         return await self._changed(name)
 
     async def _rotate(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
-        async with self._written_down(actor, "rotate_secrets_key", "stored secrets"):
+        async with written_down(self._api_state, actor, "rotate_secrets_key", "stored secrets"):
             await self._sources.rotate_key()
         return answer(await self._origins())
-
-    @asynccontextmanager
-    async def _written_down(self, actor: Actor, action: str, subject: str) -> AsyncIterator[None]:
-        """Audit a change before it is made: a changed secret leaves no other trace."""
-        await self._api_state.audit_change(actor, action, subject)
-        try:
-            yield
-        except Failure as failure:
-            await self._api_state.audit_change(
-                actor, action, f"{subject}: failed, nothing was changed ({failure.slug})"
-            )
-            raise problem_from(failure) from failure
 
     async def _origins(self) -> SecretOrigins:
         try:
             origins = await self._sources.origins()
+            has_certificate = bool((await self._sources.certificates()).current)
         except Failure as failure:
             raise problem_from(failure) from failure
-        return SecretOrigins(secrets=tuple(map(self._origin, origins)))
+        needed = {*self._service.needed_secrets} - ({"exchange.client_secret"} if has_certificate else set())
+        return SecretOrigins(secrets=tuple(self._origin(origin, needed) for origin in origins))
 
-    def _origin(self, origin: SecretProvenance) -> SecretOrigin:
+    def _origin(self, origin: SecretProvenance, needed: Container[str]) -> SecretOrigin:
         since = origin.stored_since
         return SecretOrigin(
             name=origin.name,
             origin=origin.place,
-            needed=origin.name in self._service.needed_secrets,
+            needed=origin.name in needed,
             stored_since=since,
             age=None if since is None else (self._api_state.now() - since).total_seconds(),
         )

@@ -1,0 +1,52 @@
+"""The command `cloud certificate`."""
+
+import argparse
+from pathlib import Path
+
+from engine.api.resources.cloud import CloudRequests
+from engine.api.schema.cloud import CloudCertificates
+from engine.cli.client import CommandClient
+from engine.cli.errors import NoCertificate
+from engine.cli.exit_codes import WELL
+from engine.cli.offline import run_beside
+from engine.cli.output import remark, say, show_document, write_new_file
+from engine.cli.terminal import room
+from engine.daemon.process import protect_memory
+from engine.documents.cloud import certificates_document
+
+
+def run_cloud(options: argparse.Namespace) -> int:
+    """Run one of the actions and return the exit status. Raises a `Failure`."""
+    protect_memory()
+    changes = options.action != "show"
+    return run_beside(options, lambda client: _run(client, options), changes=changes, with_state=True)
+
+
+async def _run(client: CommandClient, options: argparse.Namespace) -> int:
+    requests = CloudRequests(client)
+    match options.action:
+        case "show":
+            found = await requests.certificates()
+        case "renew":
+            found = await requests.renew()
+        case "delete":
+            found = await requests.delete()
+        case _:
+            found = await requests.make()
+    if options.out is not None:
+        _write(options.out, found)
+    file = str(options.out) if options.out is not None else None
+    show_document(found, lambda this: certificates_document(this, room(), file), as_json=options.json)
+    if found.certificates and not options.json:
+        say()
+        for line in found.certificates[-1].pem.splitlines():
+            say(line)
+    return WELL
+
+
+def _write(file: Path, found: CloudCertificates) -> None:
+    """Write the public part of the newest certificate, which everybody may read."""
+    if not found.certificates:
+        raise NoCertificate
+    write_new_file(file, found.certificates[-1].pem.encode("ascii"), 0o644)
+    remark(f"{file}: the certificate until {found.certificates[-1].ends:%Y-%m-%d}")
