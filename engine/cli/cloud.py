@@ -9,7 +9,7 @@ from engine.cli.client import CommandClient
 from engine.cli.errors import NoCertificate
 from engine.cli.exit_codes import WELL
 from engine.cli.offline import run_beside
-from engine.cli.output import remark, say, show_document, write_new_file
+from engine.cli.output import put_json, remark, say, show_document, write_new_file
 from engine.cli.terminal import room
 from engine.daemon.process import protect_memory
 from engine.documents.cloud import certificates_document
@@ -35,13 +35,21 @@ async def _run(client: CommandClient, options: argparse.Namespace) -> int:
             found = await requests.make()
     if options.out is not None:
         _write(options.out, found)
-    file = str(options.out) if options.out is not None else None
-    show_document(found, lambda this: certificates_document(this, room(), file), as_json=options.json)
-    if found.certificates and not options.json:
+    if options.json:
+        put_json(found)
+    else:
+        show_certificates(found, options.out)
+    return WELL
+
+
+def show_certificates(found: CloudCertificates, file: Path | None = None) -> None:
+    """Print the certificates, where to upload the newest, and its public part, which is in `file` if there is one."""
+    in_file = str(file) if file is not None else None
+    show_document(found, lambda this: certificates_document(this, room(), in_file), as_json=False)
+    if found.certificates:
         say()
         for line in found.certificates[-1].pem.splitlines():
             say(line)
-    return WELL
 
 
 def _write(file: Path, found: CloudCertificates) -> None:

@@ -15,7 +15,9 @@ import msgspec
 from engine.api.client import reachable_socket
 from engine.api.paths import usual_sockets
 from engine.api.resources.checks import SetupRequests
+from engine.api.resources.cloud import CloudRequests
 from engine.api.schema.checks import RungAccount
+from engine.api.schema.cloud import CloudCertificates
 from engine.api.schema.settings import SettingChange, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
 from engine.cli.check import call_off, show_steps, tell_end
@@ -96,6 +98,10 @@ class SetupClient:
     async def answer(self, answers: SetupAnswers) -> Setup:
         """Send answers, and go to a step."""
         return await self._requests.answer(answers)
+
+    async def make_certificate(self) -> CloudCertificates:
+        """Make a certificate for the application, unless there is one; return its public part."""
+        return await CloudRequests(self._client).make()
 
     async def check(self) -> bool:
         """Check the current step, and return whether it passed."""

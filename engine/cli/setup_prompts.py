@@ -6,13 +6,18 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from msgspec.structs import replace
+
+from engine.api.schema.cloud import CloudCertificates
 from engine.api.schema.settings import Setting, Value
-from engine.api.schema.setup import Setup, SetupAnswers, SetupStep
+from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep
+from engine.cli.cloud import show_certificates
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import remark, say
 from engine.daemon.signals import interruptible
 from engine.display import visible
 
+CERTIFICATE_OFFERED = "Let the engine make a certificate, instead of a client secret?"
 HOW = "Enter keeps the value in brackets, - removes an answer, < goes back a step, ? explains."
 
 
@@ -22,6 +27,7 @@ class SetupSteps(Protocol):
     async def under_way(self) -> Setup | None: ...  # noqa: D102
     async def begin(self) -> Setup: ...  # noqa: D102
     async def answer(self, answers: SetupAnswers) -> Setup: ...  # noqa: D102
+    async def make_certificate(self) -> CloudCertificates: ...  # noqa: D102
     async def check(self) -> bool: ...  # noqa: D102
     async def apply(self) -> Setup: ...  # noqa: D102
 
@@ -113,11 +119,24 @@ class SetupPrompts:
             changes = dict(self._setting(field, state.step.suggestions.get(field.key)))
             if changes:
                 state = await self._setup.answer(SetupAnswers(settings=changes))
-        secrets = {each.name: typed for each in state.step.secrets if (typed := self._secret(each.name, each.known))}
+        wanted = [each for each in state.step.secrets if not await self._has_certificate(each, state)]
+        secrets = {each.name: typed for each in wanted if (typed := self._secret(each.name, each.known))}
         user = None
         if state.step.asks_for_user:
             user = self._typed(f"User to check with (e-mail address) [{state.user}]: ", "") or state.user
         return await self._setup.answer(SetupAnswers(secrets=secrets, user=user))
+
+    async def _has_certificate(self, secret: SetupSecret, state: Setup) -> bool:
+        """Offer to make a certificate in place of the client secret; return whether it was made, and show it."""
+        if secret.name != "exchange.client_secret" or secret.known or not self._agrees(CERTIFICATE_OFFERED):
+            return False
+        made = await self._setup.make_certificate()
+        client_id = next((each.value for each in state.step.fields if each.key == "exchange.client_id"), None)
+        if isinstance(client_id, str):
+            made = replace(made, client_id=client_id)
+        show_certificates(made)
+        self._ask("Enter once it is uploaded: ")
+        return True
 
     def _setting(self, field: Setting, suggestion: Value) -> Iterator[tuple[str, Value]]:
         words = f" ({', '.join(field.words)})" if 0 < len(field.words) <= 12 else ""

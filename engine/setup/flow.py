@@ -78,8 +78,14 @@ def checked(flow: Flow, name: str, *, well: bool) -> Flow:
     return replace(flow, passed=(*others, name) if well else others)
 
 
-OWN_CERTIFICATES = frozenset((OWN_CERTIFICATE, NEXT_CERTIFICATE))
-"""Either takes the place of the client secret where there is none."""
+_INSTEAD_OF_A_SECRET = frozenset((OWN_CERTIFICATE, NEXT_CERTIFICATE))
+
+
+def is_known(name: str, known_secrets: Collection[str]) -> bool:
+    """Return whether a secret need not be entered: it is known, or for the client secret, a certificate that the engine
+    has made is used instead. `known_secrets` are names."""
+    instead = name == "exchange.client_secret" and not _INSTEAD_OF_A_SECRET.isdisjoint(known_secrets)
+    return instead or name in known_secrets
 
 
 def problems(
@@ -94,8 +100,7 @@ def problems(
     if values.get(TIME_ZONE) is None and all(problem.key != TIME_ZONE for problem in found):
         found.append(InvalidSetting(TIME_ZONE, None, _ZONE_MISSING, _ZONE_REMEDY))
     for name in needed_secrets(values):
-        has_certificate = name == "exchange.client_secret" and not OWN_CERTIFICATES.isdisjoint(known_secrets)
-        if name not in known_secrets and not has_certificate:
+        if not is_known(name, known_secrets):
             found.append(InvalidSetting(name, None, "is missing", "Enter this secret."))
     places = {key: index for index, step in enumerate(STEPS) for key in _asked_by(step, values)}
     return tuple(sorted(found, key=lambda problem: places.get(problem.key, len(STEPS))))

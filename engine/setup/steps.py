@@ -46,8 +46,8 @@ KINDS_OF_EXCHANGE = (
 
 
 MAKE_A_CERTIFICATE = (
-    "Let the engine make a certificate, whose key never leaves it: run calendar-engine cloud certificate, and upload "
-    "what it prints under Certificates & secrets. Or create a client secret there and copy its Value (not its Secret "
+    "Let the engine make a certificate, whose key never leaves it (calendar-engine cloud certificate), and upload its "
+    "public part under Certificates & secrets. Or create a client secret there and copy its Value (not its Secret "
     "ID), or upload the certificate of exchange.certificate.",
 )
 

@@ -1,7 +1,11 @@
 """Tests of the set-up dialogue: its questions, and the handling of the input."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from msgspec.structs import replace
+
+from engine.api.schema.cloud import CloudCertificate, CloudCertificates
 from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Value
 from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep, SetupSummary
 from engine.cli.setup_prompts import HOW, SetupPrompts, value_typed
@@ -91,6 +95,9 @@ class Scripted:
             self.at = steps[answers.step] if answers.step in steps else self.names.index(answers.step)
         return self.state()
 
+    async def make_certificate(self) -> CloudCertificates:
+        raise AssertionError("nobody agreed to it")
+
     async def check(self) -> bool:
         self.checks.append(self.names[self.at])
         return self.works
@@ -154,6 +161,44 @@ async def test_what_is_missing_is_asked_for_again_and_keeps_it_from_being_applie
     assert person.asked[1] == "Answer them again? [Y/n] "
     assert SetupAnswers(step="pbx") in setup.answered
     assert setup.applied
+
+
+class OfTheCloud(Scripted):
+    """A set-up for Exchange Online; the client secret is known, in effect, once there is a certificate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.master, self.made = "master", 0
+
+    def state(self) -> Setup:
+        state = super().state()
+        fields = (setting("exchange.client_id", value="5e1f"),) if state.step.name == "pbx" else ()
+        secret = SetupSecret(name="exchange.client_secret", known=bool(self.made))
+        step = replace(state.step, fields=fields, secrets=(secret,) if fields else (), can_check=False)
+        return replace(state, step=step)
+
+    async def make_certificate(self) -> CloudCertificates:
+        self.made += 1
+        ends = datetime(2028, 3, 1, tzinfo=UTC)
+        one = CloudCertificate(state="current", pem="-----BEGIN\nMII\n", sha1="AB", sha256="CD", begins=ends, ends=ends)
+        return CloudCertificates(client_id=None, application_proof=None, certificates=(one,))
+
+
+async def test_a_certificate_takes_the_place_of_the_client_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    cloud, person = OfTheCloud(), Person("", "", "")
+    assert await SetupPrompts(cloud, person, person).run() == 1
+    told = capsys.readouterr().out
+    assert cloud.made == 1
+    assert "az ad app credential reset --id 5e1f" in told
+    assert "-----BEGIN\nMII\n" in told
+    assert not any("exchange.client_secret" in question for question in person.asked)
+
+
+async def test_whoever_wants_a_client_secret_is_asked_for_it() -> None:
+    cloud, person = OfTheCloud(), Person("", "n", "s3cret")
+    assert await SetupPrompts(cloud, person, person).run() == 1
+    assert cloud.made == 0
+    assert {"exchange.client_secret": "s3cret"} in [each.secrets for each in cloud.answered]
 
 
 async def test_an_end_in_the_middle_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from engine.settings.model import ExchangeType, SiteSettings
 from engine.settings.reader import read_settings
 from engine.setup.flow import NAMES, Flow, answered, checked, gone_to, needed_secrets, problems, problems_of, tried
 from engine.setup.steps import STEPS, Values, step_named
+from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE
 
 UTC = ZoneInfo("UTC")
 COMPLETE = {
@@ -57,6 +58,8 @@ def test_what_is_missing_is_told_in_the_order_of_the_steps() -> None:
     assert missing(flow, *SECRETS) == []
     cloud = with_answers(flow, {"exchange.type": "cloud-ews", "exchange.user": None})
     assert missing(cloud, *SECRETS) == ["exchange.tenant_id", "exchange.client_id", "exchange.client_secret"]
+    for own in (OWN_CERTIFICATE, NEXT_CERTIFICATE):
+        assert "exchange.client_secret" not in missing(cloud, *SECRETS, own)
     with_certificate = with_answers(cloud, {"exchange.certificate": "/etc/app.pem", "exchange.certificate_key": "/k"})
     assert "exchange.client_secret" not in needed_secrets(values_of(with_certificate))
 

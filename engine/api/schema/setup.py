@@ -23,7 +23,7 @@ class SetupAnswers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class SetupSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret that a step asks for, and whether it is already known."""
+    """A secret that a step asks for, and whether it is already known, or a certificate is used instead."""
 
     name: str
     known: bool

@@ -33,7 +33,7 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
     """A problem and the number of affected users, the first of them by name; `link` is set if it affects a whole link.
 
-    Problems of the settings have no link and no users.
+    Problems of the settings, and what expires soon, have no link and no users.
     """
 
     trouble: Trouble

@@ -13,7 +13,7 @@ from engine.server.acceptor import actor_of
 from engine.server.convert import trouble
 from engine.server.convert_settings import restarted
 from engine.server.handlers.secrets import written_down
-from engine.server.http import Route, answer, problem_from
+from engine.server.http import Route, answer, not_found, problem_from
 from engine.server.state import ApiState
 from engine.settings.model import ExchangeType
 from engine.store.own_certificates import OwnCertificates, certificate_in, own_certificates
@@ -87,7 +87,9 @@ class CloudRoutes:
 
     async def _delete(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
-        await self._certificates()  # an unreadable secret store is not changed
+        present = await self._certificates()
+        if not (present.current or present.next):
+            raise not_found("certificate", "POST /v1/cloud/certificate makes one.")
         subject = "certificates of the application"
         async with written_down(self._api_state, actor, "delete_cloud_certificates", subject):
             await self._sources.delete_certificates()

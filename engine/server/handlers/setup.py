@@ -23,7 +23,7 @@ from engine.settings.forms import SettingDifference, setting_forms
 from engine.settings.keys import KEYS
 from engine.settings.problems import InvalidSetting
 from engine.setup.checks import SetupChecks, demand
-from engine.setup.flow import Flow, problems_of
+from engine.setup.flow import Flow, is_known, problems_of
 from engine.setup.guesses import guessed_language, guessed_zone
 from engine.setup.session import SetupSession
 from engine.setup.steps import STEPS, Check, SetupStepForm, Values, step_named
@@ -54,7 +54,7 @@ def setup(
             guidance=step.guidance(values),
             fields=tuple(forms[key] for key in keys),
             suggestions=_suggestions(keys, os.environ),
-            secrets=tuple(SetupSecret(name=name, known=name in known_secrets) for name in step.secrets(values)),
+            secrets=tuple(SetupSecret(name=name, known=is_known(name, known_secrets)) for name in step.secrets(values)),
             problems=tuple(converted(each, SettingProblem) for each in problems_of(step, values, found)),
             asks_for_user=step.asks_for_user,
             can_check=step.check is not None,
