@@ -30,7 +30,6 @@ from engine.exchange.http.trace import Trace
 from engine.exchange.http.wire import Network, network_of
 from engine.exchange.oauth.msal_client import Application, Registration
 from engine.exchange.oauth.tokens import BearerTokens
-from engine.exchange.source import CalendarSource
 from engine.logins.breaker import LogIns
 from engine.pbx import websocket
 from engine.pbx.addresses import KnownAddresses

@@ -308,10 +308,9 @@ class EwsSwitchedOff(ExchangeFailure):
     scope = Scope.SERVICE
     meaning = "Exchange Web Services are switched off by a policy of Exchange Online"
     remedy = (
-        "Set EWSEnabled of the organisation to true and add exchange.client_id to its EwsAllowedAppIDs "
-        "(Set-OrganizationConfig; it takes up to 24 hours to have an effect), and check EwsEnabled and the licence of "
-        "single mailboxes (Get-CASMailbox). Microsoft ends EWS on 2027-04-01, so better set exchange.type = "
-        '"cloud-graph": the same application needs Calendars.ReadBasic.All.'
+        'Set exchange.type = "cloud-graph": the same application needs Calendars.ReadBasic.All. Or, until 2027-04-01, '
+        "set EWSEnabled to true and add exchange.client_id to EwsAllowedAppIDs (Set-OrganizationConfig; up to 24 hours)"
+        ", and check EwsEnabled and the licence of single mailboxes (Get-CASMailbox)."
     )
 
 
@@ -482,22 +481,3 @@ class RequestRejected(ExchangeFailure):
     scope = Scope.USER
     meaning = "Exchange rejects our request"
     remedy = "Please report this with the log. Other users are not affected."
-
-
-class AutodiscoverFailed(ExchangeFailure):
-    """None of the autodiscover steps found an EWS URL."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "Autodiscover found no Exchange server"
-    remedy = "Set exchange.autodiscover_url, or exchange.ews_url (https://HOST/EWS/Exchange.asmx)."
-
-
-class EwsHostNotTrusted(AutodiscoverFailed):
-    """Autodiscover names an EWS server outside the domains that the log-in may be sent to."""
-
-    meaning = "Autodiscover names an Exchange server outside your domain"
-    remedy = (
-        "If it is one of your Exchange servers, add its host to exchange.trusted_hosts: log-ins are then sent there. "
-        "If it is not, find out which server answers autodiscover requests."
-    )

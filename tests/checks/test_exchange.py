@@ -8,7 +8,6 @@ import pytest
 from engine.checks.check import NameNotFound, NobodyToTry, StepOutcome
 from engine.core.secret import Secret
 from engine.exchange.errors import (
-    AutodiscoverFailed,
     CalendarNotReadable,
     CertificateNotTrusted,
     EwsForbidden,
@@ -21,6 +20,7 @@ from engine.exchange.errors import (
     ServiceMailboxMissing,
     SubscriptionRefused,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import Company
 from engine.simulator.exchange.topology import Behaviour

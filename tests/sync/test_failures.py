@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from engine.core.errors import Failure
 from engine.core.presence.model import CLEARED
 from engine.exchange.errors import (
-    AutodiscoverFailed,
     CertificateNotTrusted,
     ExchangeBusy,
     ExchangeTooOld,
@@ -20,6 +19,7 @@ from engine.exchange.errors import (
     LoginUnproved,
     NotUnderstood,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.pbx.errors import PbxCertificateNotTrusted, PbxLoginRefused, PbxUnreachable, PresenceRefused, WrongPbx
 from engine.settings.reader import read_settings
 from engine.simulator.certificates import CertificateAuthority

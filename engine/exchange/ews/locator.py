@@ -8,12 +8,12 @@ from engine.core.clock import Clock
 from engine.core.errors import Scope
 from engine.exchange.addresses import domain_of, is_smtp_address
 from engine.exchange.errors import (
-    AutodiscoverFailed,
     ExchangeFailure,
     MailboxNotFound,
     MailboxOutOfReach,
     MailboxTrouble,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.exchange.ews.autodiscover.protocol import host_of
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Http

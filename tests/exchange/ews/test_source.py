@@ -9,7 +9,6 @@ import pytest
 from lxml import etree
 
 from engine.exchange.errors import (
-    AutodiscoverFailed,
     CalendarTooFull,
     ExchangeBusy,
     ExchangeFailure,
@@ -25,6 +24,7 @@ from engine.exchange.errors import (
     NotUnderstood,
     ServiceMailboxMissing,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.source import Mailbox, Window
 from engine.settings.model import ExchangeSettings, ExchangeType, ResolveWith

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from engine.core.appointments import Appointment, ShowAs
 from engine.exchange.errors import (
     AnswerBrokenOff,
-    AutodiscoverFailed,
     ExchangeBusy,
     ExchangeFailure,
     ExchangeUnreachable,
@@ -25,6 +24,7 @@ from engine.exchange.errors import (
     ServiceMailboxMissing,
     TooManyAtOnce,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.exchange.source import Mailbox, Window
 from engine.settings.model import ResolveWith, ServerChoice
 from engine.simulator.certificates import CertificateAuthority

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.exchange.errors import AutodiscoverFailed
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.locator import MailboxLocator
 from engine.settings.model import ExchangeSettings, ExchangeType, ServerChoice

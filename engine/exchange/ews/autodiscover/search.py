@@ -10,9 +10,7 @@ from enum import StrEnum
 from engine.core.clock import Clock
 from engine.exchange.addresses import domain_of, is_smtp_address
 from engine.exchange.errors import (
-    AutodiscoverFailed,
     CertificateNotTrusted,
-    EwsHostNotTrusted,
     ExchangeFailure,
     ExchangeUnreachable,
     LoginRefused,
@@ -20,6 +18,7 @@ from engine.exchange.errors import (
     NotUnderstood,
     TlsImpossible,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed, EwsHostNotTrusted
 from engine.exchange.ews.autodiscover.protocol import (
     ErrorReply,
     EwsUrls,

@@ -3,7 +3,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine.exchange.errors import AutodiscoverFailed, ExchangeUnreachable, LoginRefused
+from engine.exchange.errors import ExchangeUnreachable, LoginRefused
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.exchange.ews.autodiscover.search import TIME_LIMIT, Search, discover
 from engine.settings.model import ServerChoice
 from tests.exchange.ews.autodiscover.replies import soap

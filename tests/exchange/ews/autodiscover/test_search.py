@@ -6,13 +6,12 @@ import httpx
 import pytest
 
 from engine.exchange.errors import (
-    AutodiscoverFailed,
     CertificateNotTrusted,
-    EwsHostNotTrusted,
     ExchangeUnreachable,
     LoginRefused,
     MailboxNotFound,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed, EwsHostNotTrusted
 from engine.exchange.ews.autodiscover.search import MOST_REDIRECTS, Asking, Endpoint, Search, SearchStep
 from engine.settings.model import ServerChoice
 from tests.exchange.ews.autodiscover.replies import pox_error, pox_redirect, pox_settings, soap
