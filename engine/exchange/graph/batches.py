@@ -1,11 +1,10 @@
 """Requests for many mailboxes at the same time, joined into batches in which no mailbox waits for a slow one."""
 
-import asyncio
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from engine.core.clock import Clock
-from engine.exchange.errors import AnswerBrokenOff, ExchangeFailure, RequestRejected
+from engine.exchange.errors import AnswerBrokenOff, RequestRejected
 from engine.exchange.graph.batch import PARTS, GraphAnswer
 from engine.exchange.graph.client import THROTTLED, GraphClient
 from engine.exchange.graph.gathering import Gatherer
@@ -36,7 +35,7 @@ class Batches:
     def __init__(self, client: GraphClient, throttle: Throttle, clock: Clock) -> None:
         self._client = client
         self._throttle = throttle
-        self._gatherer = Gatherer[GraphRequest, GraphAnswer](PARTS, self._ask, clock)
+        self._gatherer = Gatherer[GraphRequest, GraphAnswer | None](PARTS, self._ask, clock)
         self._alone: set[str] = set()
 
     async def ask(self, mailbox: str, request: GraphRequest) -> GraphAnswer:
@@ -47,15 +46,15 @@ class Batches:
         """
         key = mailbox.casefold()
         self._throttle.check(key)
-        if key in self._alone:
+        answer = None if key in self._alone else await self._gatherer.ask(key, request)
+        if answer is None:
             answer = await self._ask_alone(key, request)
-        else:
-            answer = await self._gatherer.ask(key, request)
         if answer.status == THROTTLED and (seconds := retry_after(answer.headers)) is not None:
             self._throttle.pause(key, seconds)
         return answer
 
-    async def _ask(self, requests: Mapping[str, GraphRequest]) -> Mapping[str, GraphAnswer | ExchangeFailure]:
+    async def _ask(self, requests: Mapping[str, GraphRequest]) -> Mapping[str, GraphAnswer | None]:
+        """Return the answer to each request of a batch, None for those to be asked alone."""
         if len(requests) == 1:
             return {key: (await self._client.send(request)).answer for key, request in requests.items()}
         patience = PATIENCE if self._may_be_asked_alone(requests) else None
@@ -65,29 +64,13 @@ class Batches:
             if not self._may_be_asked_alone(requests):
                 raise
             self._alone.update(requests)
-            return await self._ask_each_alone(requests)
+            return dict.fromkeys(requests)
         if batch.duration >= SLOW and self._may_be_asked_alone(requests):
             self._alone.update(requests)
         return {key: answer for key, answer in zip(requests, batch.answers, strict=True) if answer is not None}
 
     def _may_be_asked_alone(self, mailboxes: Collection[str]) -> bool:
         return len(self._alone.union(mailboxes)) <= MOST_ALONE
-
-    async def _ask_each_alone(
-        self, requests: Mapping[str, GraphRequest]
-    ) -> Mapping[str, GraphAnswer | ExchangeFailure]:
-        outcomes: dict[str, GraphAnswer | ExchangeFailure] = {}
-
-        async def ask(key: str, request: GraphRequest) -> None:
-            try:
-                outcomes[key] = await self._ask_alone(key, request)
-            except ExchangeFailure as failure:
-                outcomes[key] = failure
-
-        async with asyncio.TaskGroup() as group:
-            for key, request in requests.items():
-                group.create_task(ask(key, request))
-        return outcomes
 
     async def _ask_alone(self, key: str, request: GraphRequest) -> GraphAnswer:
         timed = await self._client.send(request, alone=True)

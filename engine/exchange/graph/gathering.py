@@ -73,9 +73,10 @@ class Gatherer(Generic[Question, Answer]):
             if len(group.questions) == self._most:
                 await self._end(group)
             elif is_first:
-                await self._clock.sleep_until(self._clock.now() + GATHERING)
-                if group in self._groups:
-                    await self._end(group)
+                async with asyncio.TaskGroup() as tasks:
+                    timer = tasks.create_task(self._end_later(group))
+                    await asyncio.wait([answer])
+                    timer.cancel()
             return await answer
         except asyncio.CancelledError:
             answer.cancel()
@@ -83,6 +84,11 @@ class Gatherer(Generic[Question, Answer]):
                 self._groups.remove(group)
                 group.fail(MailboxTrouble("the request was given up"))
             raise
+
+    async def _end_later(self, group: _Group[Question, Answer]) -> None:
+        await self._clock.sleep_until(self._clock.now() + GATHERING)
+        if group in self._groups:
+            await self._end(group)
 
     async def _end(self, group: _Group[Question, Answer]) -> None:
         self._groups.remove(group)
