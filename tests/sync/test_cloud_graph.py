@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -46,6 +47,15 @@ async def test_presences_follow_the_calendars(site: CloudSite) -> None:
     assert ledger.operations["calendarView"] > 4 * ledger.operations["batch"]
     assert site.company.entra.ledger.operations == {"discovery": 1, "token": 1}
     assert lost(site) == []
+
+
+async def test_what_is_not_shown_is_not_asked_for(world: World, clock: ManualClock, tmp_path: Path) -> None:
+    async with running_cloud_site(world, tmp_path, clock, presence={"show_subject": False}) as site:
+        await site.settled()
+        assert site.wrong() == {}
+        asked = {unquote(each.query) for each in site.company.graph.ledger.records(operation="calendarView")}
+    assert asked
+    assert not any(name in each for each in asked for name in ("subject", "body", "attendees", "location", "organizer"))
 
 
 async def test_whoever_has_no_readable_calendar_is_named(site: CloudSite) -> None:
