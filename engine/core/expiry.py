@@ -27,15 +27,19 @@ class Expiring(StrEnum):
     PROXY_CERTIFICATE = "proxy certificate"
     PBX_CERTIFICATE = "PBX certificate"
     LISTENING_CERTIFICATE = "listening certificate"
+    CLOUD_EWS = "EWS in Exchange Online"
 
 
 class ExpiryWarning(Failure):
     """Base class: something of a `kind` ends soon, or has ended. `subject` is what, in words; `threshold` is the last
-    one that has passed, zero after the end."""
+    of `thresholds` that has passed, zero after the end."""
 
     scope = Scope.SERVICE
     kind: ClassVar[Expiring]
     subject: ClassVar[str]
+    verb: ClassVar[str] = "expires"
+    participle: ClassVar[str] = "expired"
+    thresholds: ClassVar[tuple[timedelta, ...]] = THRESHOLDS
     threshold = timedelta()
 
 
@@ -119,6 +123,23 @@ class ListeningCertificateExpires(ExpiryWarning):
     )
 
 
+class CloudEwsEnds(ExpiryWarning):
+    """Exchange Online is read by EWS, which Microsoft ends; this is said from the first day on."""
+
+    fault = Fault.SETTINGS
+    kind = Expiring.CLOUD_EWS
+    subject = "EWS in Exchange Online"
+    verb = "ends"
+    participle = "ended"
+    thresholds = (timedelta.max, *THRESHOLDS)
+    meaning = "Microsoft ends EWS in Exchange Online"
+    remedy = (
+        "Microsoft switches EWS off tenant by tenant now. Give the same application Calendars.ReadBasic.All of "
+        'Microsoft Graph, see with "calendar-engine preview --set exchange.type=cloud-graph" what would change, and '
+        'set exchange.type = "cloud-graph".'
+    )
+
+
 _WARNINGS: Mapping[Expiring, type[ExpiryWarning]] = MappingProxyType(
     {
         each.kind: each
@@ -129,6 +150,7 @@ _WARNINGS: Mapping[Expiring, type[ExpiryWarning]] = MappingProxyType(
             ProxyCertificateExpires,
             PbxCertificateExpires,
             ListeningCertificateExpires,
+            CloudEwsEnds,
         )
     }
 )
@@ -137,20 +159,21 @@ _WARNINGS: Mapping[Expiring, type[ExpiryWarning]] = MappingProxyType(
 def expiry_warning(kind: Expiring, ends: datetime, now: datetime, place: str = "") -> ExpiryWarning | None:
     """Return the warning about what ends at `ends`, None before the first threshold. `place` says where it is used."""
     left = ends - now
-    passed = [threshold for threshold in THRESHOLDS if left <= threshold]
+    passed = [threshold for threshold in _WARNINGS[kind].thresholds if left <= threshold]
     if not passed:
         return None
     where = f"{place}: " if place else ""
     warning = _WARNINGS[kind](f"{where}{ends:%Y-%m-%d %H:%M} UTC")
     warning.threshold = timedelta() if left <= timedelta() else passed[-1]
-    return warning.in_words(f"{warning.subject} {_when(left)}", warning.remedy)
+    return warning.in_words(f"{warning.subject} {_when(warning, left)}", warning.remedy)
 
 
-def _when(left: timedelta) -> str:
+def _when(warning: ExpiryWarning, left: timedelta) -> str:
     if left <= timedelta():
-        return "has expired"
+        return f"has {warning.participle}"
     days = left // DAY
-    return "expires within a day" if not days else f"expires in {days} day{'' if days == 1 else 's'}"
+    when = f"in {days} day{'' if days == 1 else 's'}" if days else "within a day"
+    return f"{warning.verb} {when}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, time
 from importlib.metadata import version
 from pathlib import Path
 from random import Random, SystemRandom
@@ -39,6 +39,7 @@ from engine.pbx.events import PbxEvent
 from engine.pbx.server import PbxListener
 from engine.settings.clouds import graph_root
 from engine.settings.model import (
+    CLOUD_EWS_END,
     ApplicationProof,
     EngineSettings,
     ExchangeSettings,
@@ -98,6 +99,7 @@ def exchange_access(
         if exchange.type is ExchangeType.CLOUD_GRAPH:
             tokens = GraphTokens(by.source, by.user, network_clock, by.breaker, successor=by.successor)
         else:
+            expiries.note(Expiring.CLOUD_EWS, datetime.combine(CLOUD_EWS_END, time(), UTC))
             tokens = ExchangeOnlineTokens(by.source, by.user, network_clock, clock, by.breaker, successor=by.successor)
     http = ExchangeHttp(
         log_in=tokens or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),

@@ -14,7 +14,20 @@ DAY = timedelta(days=1)
 SPANS = st.timedeltas(min_value=timedelta(days=-1000), max_value=timedelta(days=1000))
 
 
-@given(kind=st.sampled_from(Expiring), left=SPANS)
+CERTIFICATES = [kind for kind in Expiring if kind is not Expiring.CLOUD_EWS]
+
+
+@given(left=SPANS)
+def test_that_ews_ends_is_said_from_the_first_day_on(left: timedelta) -> None:
+    warning = expiry_warning(Expiring.CLOUD_EWS, NOW + left, NOW)
+    assert warning is not None
+    assert "cloud-graph" in warning.remedy
+    assert ("has ended" in warning.meaning) is (left <= timedelta())
+    if left > 2 * DAY:
+        assert warning.meaning == f"EWS in Exchange Online ends in {left.days} days"
+
+
+@given(kind=st.sampled_from(CERTIFICATES), left=SPANS)
 def test_there_is_a_warning_from_thirty_days_before_the_end_on(kind: Expiring, left: timedelta) -> None:
     warning = expiry_warning(kind, NOW + left, NOW, "somewhere")
     assert (warning is not None) is (left <= timedelta(days=30))

@@ -11,6 +11,7 @@ import pytest
 
 from engine.core.clock import Clock
 from engine.core.errors import Failure
+from engine.core.expiry import CloudEwsEnds
 from engine.core.secret import Secret
 from engine.daemon.build import assemble
 from engine.exchange.errors import CloudEwsEnded, EwsSwitchedOff
@@ -101,6 +102,13 @@ async def cloud(tmp_path: Path, day: date) -> AsyncIterator[Cloud]:
     async with EntraSimulator(application, authority=company.authority) as entra, company:
         tokens.append(entra)
         yield Cloud(company, entra, clock, tmp_path)
+
+
+async def test_how_many_days_are_left_is_a_concern_from_the_first_day_on(cloud: Cloud) -> None:
+    async with cloud.engine() as site:
+        [concern] = [each for each in site.engine.status().expiring if isinstance(each, CloudEwsEnds)]
+    assert str(concern).startswith("EWS in Exchange Online ends in 394 days")
+    assert 'exchange.type = "cloud-graph"' in concern.remedy
 
 
 async def trouble(site: Site, failure: type[Failure]) -> ConnectionLost:

@@ -66,6 +66,7 @@ class ExpiryState(msgspec.Struct, frozen=True, kw_only=True):
         "proxy certificate",
         "PBX certificate",
         "listening certificate",
+        "EWS in Exchange Online",
     ]
     place: str
     ends: datetime
