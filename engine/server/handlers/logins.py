@@ -13,7 +13,7 @@ from engine.supervisor.supervisor import Supervisor
 
 
 class LogInRoutes:
-    """Answers from `log_ins`; `service` restarts what waits for the end of a pause."""
+    """Answers from `log_ins`; `service` restarts what waits after a refusal, or for the end of a pause."""
 
     capabilities = ("log-ins",)
 
@@ -47,7 +47,8 @@ class LogInRoutes:
         await self._api_state.audit_change(
             actor, "retry_log_ins", ", ".join(each.key for each in asked) or "none was paused"
         )
-        plan = await self._service.start_again() if asked else None
+        waiting = asked or [each for each in await self._log_ins.standings() if each.refused]
+        plan = await self._service.start_again() if waiting else None
         standings = await self._log_ins.standings()
         return answer(
             LogInStates(log_ins=tuple(map(_state, standings)), restarted=restarted(self._service, plan) if plan else ())
