@@ -1,10 +1,12 @@
 """How the engine logs in as an application at Microsoft Entra: by which secret or certificate, and what replaces it."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import partial
 
+from engine.core.errors import Failure
 from engine.core.expiry import Expiries, Expiring
 from engine.core.secret import Secret
 from engine.exchange.ews.online import AUTHORITY
@@ -16,8 +18,10 @@ from engine.settings.model import ApplicationProof, ExchangeSettings
 from engine.store.own_certificates import NEXT_CERTIFICATE, certificate_in
 from engine.store.secrets import Secrets, application_proof
 
+logger = logging.getLogger(__name__)
+
 AcceptCertificate = Callable[[Secret], Awaitable[None]]
-"""Puts the next certificate of the application in force, durably."""
+"""Puts the next certificate of the application in force, durably. May raise a failure of the secret store."""
 
 MakeApplication = Callable[[Registration, Callable[[datetime], None]], Application]
 """Makes the client of a registration; the function that it is given is called with the end of its certificate."""
@@ -43,8 +47,8 @@ def application_log_in(
 ) -> ApplicationLogIn:
     """Return how the application of the settings logs in.
 
-    Its next certificate is tried only with `accept`. Its log-ins count as those of an account of its own, so that their
-    refusal pauses nothing else.
+    Its next certificate is tried only with `accept`. The log-ins of the trial count as those of an account of its own,
+    so that their refusal pauses nothing else.
     """
     registration = _registration(exchange, secrets)
     place = "" if exchange.certificate is None else str(exchange.certificate)
@@ -58,8 +62,9 @@ def application_log_in(
         account = Account(NEXT_CERTIFICATE, registration.account.name)
         successor = Successor(
             make(later, lambda _: None),
-            log_ins.breaker(account, later.identity),
-            partial(_accepted, following, accept, expiries),
+            trial=log_ins.breaker(account, later.identity),
+            breaker=log_ins.breaker(registration.account, later.identity),
+            accepted=partial(_accepted, following, accept, expiries),
         )
     breaker = log_ins.breaker(registration.account, registration.identity)
     return ApplicationLogIn(source, f"application {registration.client_id}", breaker, successor)
@@ -68,7 +73,10 @@ def application_log_in(
 async def _accepted(certificate: Secret, accept: AcceptCertificate, expiries: Expiries) -> None:
     expiries.forget(Expiring.CLIENT_SECRET)
     expiries.note(Expiring.APPLICATION_CERTIFICATE, certificate_in(certificate).not_valid_after_utc)
-    await accept(certificate)
+    try:
+        await accept(certificate)
+    except Failure as failure:
+        logger.warning("%s. The accepted certificate is used, but tried again after the next start.", failure)
 
 
 def _registration(exchange: ExchangeSettings, secrets: Secrets) -> Registration:

@@ -11,9 +11,7 @@ from pathlib import Path
 from engine.api.paths import socket_path
 from engine.checks.factory import CheckFactory
 from engine.core.clock import Clock
-from engine.core.errors import Failure
 from engine.core.resolver import Resolver
-from engine.core.secret import Secret
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
@@ -209,12 +207,6 @@ async def open_daemon(
         presences = AcknowledgedPresences(installation.database)
         log_ins = LogIns(network_clock, LogInHistory(installation.database))
 
-        async def accept(certificate: Secret) -> None:
-            try:
-                await installation.sources.certificate_accepted(certificate)
-            except Failure as failure:
-                logger.warning("the accepted certificate is stored after the next start: %s", failure)
-
         def engine(settings: SiteSettings, secrets: Secrets) -> Engine:
             log_settings(settings)
             return assemble(
@@ -227,7 +219,7 @@ async def open_daemon(
                 resolver=resolver,
                 trace=installation.debug_log.capture,
                 log_ins=log_ins,
-                accept=accept,
+                accept=installation.sources.certificate_accepted,
             )
 
         check_factory = make_check_factory(clock, network_clock, resolver, log_ins)

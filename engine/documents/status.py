@@ -45,7 +45,7 @@ GOOD_NEWS = {
     "user recovered": "the calendar is readable again",
     "listening": "the PBX is accepted again",
     "reading unrestricted": "calendars are read in full again",
-    "concern over": "that is over",
+    "concern over": "a problem is over",
 }
 
 

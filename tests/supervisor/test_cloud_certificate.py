@@ -16,7 +16,7 @@ from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.world.scenarios import corp_world
 from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE
-from engine.store.secret_store import SecretStore, StoredSecret
+from engine.store.secret_store import SecretStore, StoredSecret, StoredSecretsUnusable
 from engine.tls.self_signed import self_signed
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -126,8 +126,8 @@ async def test_the_next_one_takes_over_when_it_is_uploaded_and_the_former_is_dro
         await works(served)
         assert cloud.stored == {NEXT_CERTIFICATE}
         cloud.upload(following)
-    async with cloud.service(BY_SECRET) as served:
-        await works(served)
+        _, retried = await served.ask("POST", "/v1/log-ins/retry")
+        assert retried["restarted"] == ["PBX link", "calendars"], "it is tried at once, not an hour later"
         await eventually(lambda: cloud.stored == {OWN_CERTIFICATE})
         [current] = (await served.get(PATH))["certificates"]
         assert current == {**following, "state": "current"}
@@ -144,6 +144,28 @@ async def test_the_next_one_takes_over_when_it_is_uploaded_and_the_former_is_dro
         await eventually(lambda: cloud.stored == {OWN_CERTIFICATE})
         [current] = (await served.get(PATH))["certificates"]
         assert current["sha256"] == renewed["certificates"][1]["sha256"]
+
+
+async def test_one_that_cannot_be_put_in_force_on_disk_is_used_and_tried_again_after_a_restart(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with cloud.service(BY_SECRET) as served:
+        _, made = await served.ask("POST", PATH)
+    cloud.upload(made["certificates"][0])
+    cloud.application.client_secrets.clear()
+    with monkeypatch.context() as disk:
+        disk.setattr(SecretStore, "store", _full)
+        async with cloud.service(BY_SECRET) as served:
+            await works(served)
+            assert "No space left on device" in caplog.text
+    assert cloud.stored == {NEXT_CERTIFICATE}
+    async with cloud.service(BY_SECRET) as served:
+        await works(served)
+        await eventually(lambda: cloud.stored == {OWN_CERTIFICATE})
+
+
+def _full(*_: object) -> None:
+    raise StoredSecretsUnusable("secrets.enc: No space left on device")
 
 
 async def test_a_certificate_in_the_settings_takes_precedence_and_says_so(cloud: Cloud) -> None:

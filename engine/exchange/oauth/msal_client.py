@@ -36,7 +36,9 @@ from engine.exchange.oauth.answers import check_tenant, check_token
 from engine.exchange.oauth.errors import (
     AuthorityTlsImpossible,
     AuthorityUnreachable,
+    ClientCertificateRefused,
     ClientCertificateUnusable,
+    ClientSecretRefused,
     TenantUnknown,
     failure_of,
 )
@@ -370,6 +372,11 @@ class Application:
         self._client: msal.ConfidentialClientApplication | None = None
         self._credential: str | Mapping[str, str] = ""
         self._one_at_a_time = threading.Lock()
+
+    @property
+    def refusal(self) -> type[ExchangeFailure]:
+        """The failure that means that Entra refuses the secret, or the certificate."""
+        return ClientSecretRefused if isinstance(self._registration.proof, Secret) else ClientCertificateRefused
 
     def token(self, *, other_than_before: bool) -> Token:
         """Return a token, the one MSAL has cached or a new one; always a new one if `other_than_before`.

@@ -17,7 +17,6 @@ from engine.exchange.http.proxy_errors import ProxyFailure
 from engine.exchange.oauth.errors import (
     AuthorityUnreachable,
     ClientCertificateUnusable,
-    ClientSecretRefused,
     TenantUnknown,
     TokenRefused,
 )
@@ -48,6 +47,11 @@ NOTHING_SENT = (
 class TokenSource(Protocol):
     """A source of tokens; both methods block."""
 
+    @property
+    def refusal(self) -> type[ExchangeFailure]:
+        """The failure that means that the authority refuses what the application proves itself with."""
+        ...
+
     def token(self, *, other_than_before: bool) -> Token:
         """Return a token, a new one if `other_than_before`."""
         ...
@@ -60,9 +64,10 @@ class TokenSource(Protocol):
 @dataclass(frozen=True, slots=True)
 class Successor:
     """Another proof of the same application, which takes over once the authority accepts it: its `source` of tokens,
-    the `breaker` for its log-ins, and `accepted`, which is awaited then."""
+    the breaker for the `trial`, the `breaker` from then on, and `accepted`, which is awaited then."""
 
     source: TokenSource
+    trial: Breaker
     breaker: Breaker
     accepted: Callable[[], Awaitable[None]]
 
@@ -71,7 +76,8 @@ class BearerTokens:
     """Implements `RequestAuth` (RFC 6750) for one application, tenant and scope; `clock` is network time.
 
     `breaker`, if given, is the circuit breaker for log-ins at the authority. A `successor` is tried first whenever a
-    token is due, as far as its own breaker allows; its refusal says nothing about `source`, which is used then.
+    token is due, as far as the breaker of its trial allows; a refusal of it says nothing about `source`, which is used
+    then.
     """
 
     def __init__(
@@ -186,7 +192,7 @@ class BearerTokens:
 
     async def _log_in_by_successor(self, successor: Successor) -> Token | None:
         try:
-            token = await self._log_in_by(successor.source, successor.breaker)
+            token = await self._log_in_by(successor.source, successor.trial)
         except ExchangeFailure as failure:
             logger.info("%s: the next certificate is not in use yet: %s", self.user, failure)
             return None
@@ -211,7 +217,7 @@ class BearerTokens:
                 await log_in.proved()
                 return token
         except Paused as pause:
-            kind = ClientSecretRefused if pause.refused else AuthorityUnreachable
+            kind = source.refusal if pause.refused else AuthorityUnreachable
             left = (pause.until - self._clock.now()).total_seconds()
             raise kind(f"{self.user}: {pause}", retry_after=max(left, 0.0)) from None
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from engine.core.secret import Secret
-from engine.exchange.oauth.errors import AuthorityUnreachable
+from engine.exchange.oauth.errors import AuthorityUnreachable, ClientCertificateRefused
 from engine.exchange.oauth.msal_client import Proof, Registration, StoredCertificate
 from engine.exchange.oauth.tokens import BearerTokens, Successor
 from engine.logins.breaker import LogIns
@@ -34,7 +34,7 @@ class Site:
         self.log_ins = LogIns(clock)
         self.pair = make_key_pair()
         self.accepted = 0
-        self._make = make
+        self.make = make
 
     @property
     def application(self) -> AppRegistration:
@@ -49,9 +49,14 @@ class Site:
         proof = in_memory(self.pair)
         present, following = registration(BY_SECRET), registration(proof)
         account = Account("exchange.next_certificate", present.account.name)
-        successor = Successor(self._make(proof), self.log_ins.breaker(account, following.identity), self._accept)
+        successor = Successor(
+            self.make(proof),
+            trial=self.log_ins.breaker(account, following.identity),
+            breaker=self.log_ins.breaker(present.account, following.identity),
+            accepted=self._accept,
+        )
         breaker = self.log_ins.breaker(present.account, present.identity)
-        tokens = BearerTokens(self._make(), "application x", self.clock, breaker, successor=successor)
+        tokens = BearerTokens(self.make(), "application x", self.clock, breaker, successor=successor)
         try:
             yield tokens
         finally:
@@ -107,7 +112,21 @@ async def test_once_uploaded_it_takes_over_and_the_former_proof_is_not_used_any_
         site.application.client_secrets.clear()
         await site.clock.advance(HOUR)
         assert site.entra.holder((await tokens.authorization()).removeprefix("Bearer "), RESOURCE) == CLIENT
+        in_force = [each for each in await site.log_ins.standings() if each.account.kind == "exchange.client_secret"]
+        assert [(each.refused, each.unproved) for each in in_force] == [(0, 0)]
     assert site.accepted == 1
+
+
+async def test_a_certificate_whose_log_ins_are_paused_is_not_called_a_secret(site: Site) -> None:
+    proof = in_memory(site.pair)
+    breaker = site.log_ins.breaker(registration(proof).account, registration(proof).identity)
+    tokens = BearerTokens(site.make(proof), "application x", site.clock, breaker)
+    for _ in range(3):
+        with pytest.raises(ClientCertificateRefused) as refused:
+            await tokens.authorization()
+        await site.clock.advance(HOUR / 2)
+    assert "paused until" in refused.value.detail
+    await tokens.close()
 
 
 async def test_an_authority_that_is_down_decides_nothing(site: Site) -> None:

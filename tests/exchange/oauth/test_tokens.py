@@ -19,6 +19,8 @@ HOST = "outlook.office365.com"
 class CountedTokens:
     """Gives token1, token2 … or fails, and counts."""
 
+    refusal = ClientSecretRefused
+
     def __init__(self) -> None:
         self.asked: list[bool] = []
         self.failure: ExchangeFailure | None = None
