@@ -3,7 +3,8 @@
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,79 +12,53 @@ import pytest
 from cryptography import x509
 
 from engine.core.secret import Secret
-from engine.simulator.company import DOMAIN, PBX_PASSWORD, Company
-from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
-from engine.simulator.exchange.topology import Behaviour
-from engine.simulator.world.scenarios import corp_world
+from engine.simulator.company import CLIENT_ID, CLIENT_SECRET, PBX_PASSWORD, CloudCompany
+from engine.simulator.entra import AppRegistration
+from engine.simulator.world import World
 from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE
 from engine.store.secret_store import SecretStore, StoredSecret, StoredSecretsUnusable
 from engine.tls.self_signed import self_signed
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
-from tests.support.site import ews_schema
 
 pytestmark = pytest.mark.slow
 
 PATH = "/v1/cloud/certificate"
-CLIENT = "a3f1e6f4-93a9-4b0e-8ee6-5a4a9a8d4a11"
-SECRET = "s3cr3t~never.to.be.seen"
-RESOURCE = "https://outlook.office365.com"
-BY_SECRET = {"CALENDAR_ENGINE_PBX_PASSWORD": PBX_PASSWORD.reveal(), "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET": SECRET}
 WITHOUT = {"CALENDAR_ENGINE_PBX_PASSWORD": PBX_PASSWORD.reveal()}
+BY_SECRET = {**WITHOUT, "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET": CLIENT_SECRET.reveal()}
 
 
+@dataclass
 class Cloud:
     """Exchange Online with an application that knows a client secret, and an engine that may log in as it."""
 
-    def __init__(self, company: Company, entra: EntraSimulator, clock: ManualClock, directory: Path) -> None:
-        self.company = company
-        self.entra = entra
-        self.clock = clock
-        self.directory = directory
+    company: CloudCompany
+    clock: ManualClock
+    directory: Path
 
     @property
     def application(self) -> AppRegistration:
-        return self.entra.applications[CLIENT]
+        return self.company.application
 
     @property
     def stored(self) -> set[str]:
         return set(SecretStore(self.directory / "state", None).load())
-
-    def text(self, **exchange: Any) -> str:
-        own = {"type": "cloud-ews", "tenant_id": TENANT, "client_id": CLIENT, "authority": self.entra.url}
-        return self.company.settings(exchange={**own, **exchange})
 
     def upload(self, certificate: Mapping[str, Any]) -> None:
         self.application.certificates.append(x509.load_pem_x509_certificate(certificate["pem"].encode()))
 
     @asynccontextmanager
     async def service(self, environment: Mapping[str, str], **exchange: Any) -> AsyncIterator[ServedService]:
-        text = self.text(**exchange)
+        text = self.company.settings(exchange=exchange)
         async with running_service(self.company, self.clock, self.directory, text, environment=environment) as served:
             yield served
 
 
 @pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
-    world = corp_world(date(2026, 3, 2))
-    clock = ManualClock(world.instant("09:20"))
-    application = AppRegistration(CLIENT, (RESOURCE,), client_secrets={SECRET: datetime.now(UTC) + timedelta(days=1)})
-    tokens: list[EntraSimulator] = []
-    company = Company(
-        world,
-        tmp_path,
-        clock,
-        schema=ews_schema(),
-        hosts=("outlook.office365.com", "localhost", f"autodiscover.{DOMAIN}"),
-        external_host="outlook.office365.com",
-        internal_host="outlook.office365.com",
-        token_holder=lambda token: tokens[0].holder(token, RESOURCE),
-        behaviour=Behaviour(app_only=True),
-    )
-    async with EntraSimulator(application, authority=company.authority) as entra, company:
-        tokens.append(entra)
-        yield Cloud(company, entra, clock, tmp_path)
+async def cloud(world: World, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Cloud]:
+    async with CloudCompany(world, tmp_path, clock) as company:
+        yield Cloud(company, clock, tmp_path)
 
 
 async def works(served: ServedService) -> None:
@@ -95,7 +70,7 @@ async def test_the_first_certificate_is_made_uploaded_and_used(cloud: Cloud, cap
     async with cloud.service(WITHOUT) as served:
         assert await served.concerns() == ["secrets-missing"]
         status, made = await served.ask("POST", PATH)
-        assert (status, made["client_id"], made["application_proof"]) == (200, CLIENT, "own certificate")
+        assert (status, made["client_id"], made["application_proof"]) == (200, CLIENT_ID, "own certificate")
         [certificate] = made["certificates"]
         assert certificate["state"] == "current"
         assert certificate["sha1"] == certificate["sha1"].upper().replace(":", "")

@@ -16,7 +16,7 @@ from engine.daemon.daemon import build_daemon, open_installation
 from engine.logins.breaker import LogIns
 from engine.server.state import ApiState
 from engine.settings.model import SiteSettings
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver, Routes
+from engine.simulator.company import PbxSite, RoutedResolver, Routes
 from engine.store.database import Database
 from engine.store.logins import LogInHistory
 from engine.store.presence import AcknowledgedPresences
@@ -35,7 +35,7 @@ from tests.support.site import collect_cancelled_handshakes
 class ServedService:
     service: Supervisor
     api_state: ApiState
-    company: Company
+    company: PbxSite
     clock: ManualClock
     database: Database
     file: Path
@@ -88,7 +88,7 @@ def changes_of(text: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def running_service(
-    company: Company,
+    company: PbxSite,
     clock: ManualClock,
     directory: Path,
     text: str | None,
@@ -110,7 +110,7 @@ async def running_service(
     try:
         async with open_installation(file, None, environment or {}, clock, directory / "state") as installation:
             if with_secrets and environment is None:
-                await installation.sources.put({"exchange.password": EXCHANGE_PASSWORD, "pbx.password": PBX_PASSWORD})
+                await installation.sources.put(company.secrets)
             store = AcknowledgedPresences(installation.database)
             log_ins = LogIns(network_clock, LogInHistory(installation.database))
 
