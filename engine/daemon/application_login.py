@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import partial
+from typing import Protocol
 
 from engine.core.errors import Failure
 from engine.core.expiry import Expiries, Expiring
@@ -23,8 +24,15 @@ logger = logging.getLogger(__name__)
 AcceptCertificate = Callable[[Secret], Awaitable[None]]
 """Puts the next certificate of the application in force, durably. May raise a failure of the secret store."""
 
-MakeApplication = Callable[[Registration, Callable[[datetime], None]], Application]
-"""Makes the client of a registration; the function that it is given is called with the end of its certificate."""
+
+class MakeApplication(Protocol):
+    """Makes the client of a registration, which calls `on_certificate` with the end of its certificate."""
+
+    def __call__(
+        self, registration: Registration, /, *, on_certificate: Callable[[datetime], None] = ...
+    ) -> Application:
+        """Return the client, not connected yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,11 @@ def application_log_in(
     """
     registration = _registration(exchange, secrets)
     place = "" if exchange.certificate is None else str(exchange.certificate)
-    source = make(registration, lambda ends: expiries.note(Expiring.APPLICATION_CERTIFICATE, ends, place))
+
+    def note(ends: datetime) -> None:
+        expiries.note(Expiring.APPLICATION_CERTIFICATE, ends, place)
+
+    source = make(registration, on_certificate=note)
     if isinstance(registration.proof, Secret) and exchange.client_secret_expires is not None:
         ends = datetime.combine(exchange.client_secret_expires, time(), UTC)
         expiries.note(Expiring.CLIENT_SECRET, ends)
@@ -61,7 +73,7 @@ def application_log_in(
         later = replace(registration, proof=StoredCertificate(following))
         account = Account(NEXT_CERTIFICATE, registration.account.name)
         successor = Successor(
-            make(later, lambda _: None),
+            make(later),
             trial=log_ins.breaker(account, later.identity),
             breaker=log_ins.breaker(registration.account, later.identity),
             accepted=partial(_accepted, following, accept, expiries),

@@ -17,7 +17,7 @@ from engine.core.clock import Clock
 from engine.core.expiry import Expiries, Expiring
 from engine.core.resolver import Resolver
 from engine.core.secret import Secret
-from engine.daemon.application_login import AcceptCertificate, application_log_in
+from engine.daemon.application_login import AcceptCertificate, ApplicationLogIn, application_log_in
 from engine.exchange.ews.online import ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
 from engine.exchange.graph.source import GraphSource
@@ -28,7 +28,7 @@ from engine.exchange.http.connection import verified_context
 from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.wire import Network, network_of
-from engine.exchange.oauth.msal_client import Application, Registration
+from engine.exchange.oauth.msal_client import Application
 from engine.exchange.oauth.tokens import BearerTokens
 from engine.logins.breaker import LogIns
 from engine.pbx import websocket
@@ -83,24 +83,11 @@ def exchange_access(
         exchange = for_exchange_online(exchange)
     tokens: BearerTokens | None = None
     if exchange.type is not ExchangeType.ON_PREMISES:
-        scope, network = _scope(exchange), Network(tls, proxy=proxy)
-
-        def application(registration: Registration, on_certificate: Callable[[datetime], None]) -> Application:
-            return Application(
-                registration,
-                scope,
-                network=network,
-                user_agent=USER_AGENT,
-                trace=trace,
-                on_certificate=on_certificate,
-            )
-
-        by = application_log_in(exchange, secrets, application, log_ins, expiries, accept)
-        if exchange.type is ExchangeType.CLOUD_GRAPH:
-            tokens = GraphTokens(by.source, by.user, network_clock, by.breaker, successor=by.successor)
-        else:
-            expiries.note(Expiring.CLOUD_EWS, datetime.combine(CLOUD_EWS_END, time(), UTC))
-            tokens = ExchangeOnlineTokens(by.source, by.user, network_clock, clock, by.breaker, successor=by.successor)
+        make = functools.partial(
+            Application, scope=_scope(exchange), network=Network(tls, proxy=proxy), user_agent=USER_AGENT, trace=trace
+        )
+        by = application_log_in(exchange, secrets, make, log_ins, expiries, accept)
+        tokens = _tokens(exchange, by, clock, network_clock, expiries)
     http = ExchangeHttp(
         log_in=tokens or Credential(exchange.user, secrets.exchange_password, exchange.auth, exchange.channel_binding),
         connections=exchange.connections,
@@ -123,6 +110,16 @@ def exchange_access(
         random=random,
     )
     return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins), http, tokens, source)
+
+
+def _tokens(
+    exchange: ExchangeSettings, by: ApplicationLogIn, clock: Clock, network_clock: Clock, expiries: Expiries
+) -> BearerTokens:
+    """Return the tokens for Exchange Online, by the protocol of the settings."""
+    if exchange.type is ExchangeType.CLOUD_GRAPH:
+        return GraphTokens(by.source, by.user, network_clock, by.breaker, successor=by.successor)
+    expiries.note(Expiring.CLOUD_EWS, datetime.combine(CLOUD_EWS_END, time(), UTC))
+    return ExchangeOnlineTokens(by.source, by.user, network_clock, clock, by.breaker, successor=by.successor)
 
 
 def _scope(exchange: ExchangeSettings) -> str:
