@@ -24,8 +24,10 @@ ADDRESSES_OF_A_FILTER = 5
 
 _NEEDED = "id,start,end,isAllDay,showAs,isCancelled,sensitivity,originalStartTimeZone,responseStatus"
 _OF_A_USER = "id,mail,userPrincipalName,proxyAddresses,accountEnabled,userType"
-_IN_UTC: Mapping[str, str] = MappingProxyType({"Prefer": 'outlook.timezone="UTC"'})
-_JSON_IN_UTC: Mapping[str, str] = MappingProxyType({**_IN_UTC, "Content-Type": "application/json"})
+_PREFERENCES: Mapping[str, str] = MappingProxyType({"Prefer": 'outlook.timezone="UTC", IdType="ImmutableId"'})
+_JSON_PREFERENCES: Mapping[str, str] = MappingProxyType({**_PREFERENCES, "Content-Type": "application/json"})
+"""Times in UTC, and ids that stay the same when an item is moved, which every request has to ask for again."""
+
 _SLOT_MINUTES = 60
 
 
@@ -45,12 +47,14 @@ def calendar_view(user: str, window: Window, *, with_subjects: bool, with_organi
     """
     fields = _NEEDED + (",subject" if with_subjects else "") + (",organizer" if with_organizers else "")
     span = f"startDateTime={_local(window.start)}Z&endDateTime={_local(window.end)}Z"
-    return GraphRequest("GET", f"{path_of(user)}/calendarView?{span}&$select={fields}&$top={EVENTS_OF_A_PAGE}", _IN_UTC)
+    return GraphRequest(
+        "GET", f"{path_of(user)}/calendarView?{span}&$select={fields}&$top={EVENTS_OF_A_PAGE}", _PREFERENCES
+    )
 
 
 def next_page(url: str) -> GraphRequest:
     """Request another page, whose `url` (relative to the version) the page before it gave."""
-    return GraphRequest("GET", url, _IN_UTC)
+    return GraphRequest("GET", url, _PREFERENCES)
 
 
 def get_schedule(anchor: str, addresses: Sequence[str], window: Window) -> GraphRequest:
@@ -58,7 +62,7 @@ def get_schedule(anchor: str, addresses: Sequence[str], window: Window) -> Graph
     return GraphRequest(
         "POST",
         f"{path_of(anchor)}/calendar/getSchedule",
-        _JSON_IN_UTC,
+        _JSON_PREFERENCES,
         {
             "schedules": list(addresses),
             "startTime": {"dateTime": _local(window.start), "timeZone": "UTC"},
