@@ -13,13 +13,12 @@ from engine.exchange.graph import errors as graph
 from engine.exchange.graph.batch import PARTS
 from engine.exchange.oauth.errors import ConditionalAccessBlocks
 from engine.settings.model import Mode
-from engine.simulator.faults import Cut, Delay, Effect, Hold, ODataError, Reply, Unauthorized, html_page, redirect
+from engine.simulator.faults import Cut, Effect, Hold, ODataError, Reply, Unauthorized, html_page, redirect
 from engine.simulator.graph.tenant import Behaviour
 from engine.simulator.world import World
 from tests.exchange.graph.conftest import Cloud, OpenCloud
 from tests.exchange.graph.test_source_on_the_wire import ANNA, mailbox_of, readable, week
 from tests.support.clock import ManualClock
-from tests.support.idle_time import pauses_pass_quickly
 from tests.support.quiescence import passes
 
 DENIED = "Access is denied. Check credentials and try again."
@@ -123,22 +122,28 @@ async def test_many_throttled_parts_slow_all_down(open_cloud: OpenCloud, world: 
 
 
 async def test_a_slow_mailbox_is_asked_alone_and_the_others_go_on(open_cloud: OpenCloud, world: World) -> None:
-    clock = pauses_pass_quickly(speed=200)
-    async with open_cloud(clock=clock) as cloud:
+    async with open_cloud(clock=(clock := ManualClock())) as cloud:
         slow, *others = readable(world)[:8]
-        fault = cloud.graph.faults.add(Delay(0.05), operation="calendarView", mailbox=slow)
-        assert set(await read_all(cloud, world, [slow, *others])) == {tuple}
-        assert cloud.batches == 1
-        assert set(await read_all(cloud, world, [slow, *others])) == {tuple}
-        assert cloud.batches == 1, "each is asked alone now"
-        assert set(await read_all(cloud, world, [slow, *others])) == {tuple}
-        assert cloud.batches == 2, "those that answered fast share a batch again"
-        alone = [each for each in cloud.graph.ledger.records(mailbox=slow) if not each.batch]
-        assert len(alone) == 2
-        cloud.graph.faults.clear(fault)
-        for _ in range(2):
-            await read_all(cloud, world, [slow, *others])
-        assert cloud.graph.ledger.records(mailbox=slow)[-1].batch
+
+        async def read_slowly(seconds: float) -> None:
+            hold = Hold()
+            cloud.graph.faults.add(hold, operation="calendarView", mailbox=slow, times=1)
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(read_all(cloud, world, [slow, *others]))
+                await passes(0.2, clock)
+                await hold.reached.wait()
+                await clock.advance(seconds)
+                hold.release.set()
+            assert set(reading.result()) == {tuple}
+
+        await read_slowly(batches.SLOW.total_seconds())
+        assert (cloud.batches, alone(cloud)) == (1, 0)
+        await read_slowly(batches.FINE.total_seconds())
+        assert (cloud.batches, alone(cloud)) == (1, 8), "each is asked alone"
+        await read_slowly(0)
+        assert (cloud.batches, alone(cloud)) == (2, 9), "the others, which answer fast, share a batch again"
+        await read_slowly(0)
+        assert (cloud.batches, alone(cloud)) == (3, 9), "and so does the slow one, once it answers fast"
 
 
 async def test_a_mailbox_without_an_answer_keeps_nobody_waiting(
@@ -168,6 +173,22 @@ async def test_where_graph_itself_is_silent_not_everybody_is_asked_alone(
         cloud.graph.faults.add(Cut(), operation="batch")
         assert set(await read_all(cloud, world, readable(world)[:8])) == {AnswerBrokenOff}
         assert alone(cloud) == 0
+
+
+async def test_what_nobody_asks_about_any_more_is_forgotten(
+    open_cloud: OpenCloud, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MOST_ALONE", 4)
+    async with open_cloud(clock=(clock := ManualClock()), checked=False) as cloud:
+        cloud.graph.faults.add(Cut())
+        first, second = readable(world)[:3], readable(world)[3:6]
+        for group, asked_alone in ((first, 3), (second, 3), (second, 6)):
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(read_all(cloud, world, group))
+                await passes(0.2, clock)
+            assert set(reading.result()) == {AnswerBrokenOff}
+            assert alone(cloud) == asked_alone
+            await clock.advance(0.6 * batches.FORGOTTEN.total_seconds())
 
 
 async def test_a_batch_that_is_cut_off_is_asked_in_single_requests(open_cloud: OpenCloud, world: World) -> None:
