@@ -7,12 +7,16 @@ from urllib.parse import unquote
 
 import pytest
 
-from engine.simulator.faults import Cut
+from engine.exchange.errors import ExchangeBusy
+from engine.exchange.graph import batches
+from engine.exchange.graph.errors import GraphPermissionMissing
+from engine.simulator.faults import Cut, Hold, ODataError
 from engine.simulator.graph.errors import unknown_error
 from engine.simulator.graph.tenant import Hosting
 from engine.simulator.world import World
-from engine.sync.events import ConnectionLost, Side, UserTrouble
+from engine.sync.events import ConnectionLost, ConnectionRestored, Side, UserTrouble
 from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
 from tests.support.site import CloudSite, running_cloud_site
 
 pytestmark = pytest.mark.slow
@@ -29,6 +33,11 @@ async def site(world: World, clock: ManualClock, tmp_path: Path) -> AsyncIterato
 
 def lost(site: CloudSite) -> list[ConnectionLost]:
     return [each for each in site.events if isinstance(each, ConnectionLost) and each.side is Side.EXCHANGE]
+
+
+def connection(site: CloudSite) -> list[ConnectionLost | ConnectionRestored]:
+    kinds = ConnectionLost, ConnectionRestored
+    return [each for each in site.events if isinstance(each, kinds) and each.side is Side.EXCHANGE]
 
 
 async def test_presences_follow_the_calendars(site: CloudSite) -> None:
@@ -85,6 +94,47 @@ async def test_trouble_with_some_mailboxes_is_not_that_of_the_others(site: Cloud
     await site.pass_time(minutes=15)
     assert site.wrong() == {}
     assert lost(site) == []
+
+
+async def test_a_mailbox_without_an_answer_holds_nobody_up(site: CloudSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "PATIENCE", 0.2)
+    world = site.company.world
+    silent = world.person("anna.mueller")
+    hold = Hold()
+    site.company.graph.faults.add(hold, operation="calendarView", mailbox=silent.mailbox or "")
+    for person in world.people:
+        if person.mailbox and person.may_impersonate:
+            world.put(person.mailbox, world.appointment("new", "09:30-11:00", subject="Feuerwehr"))
+    for _ in range(10):
+        await site.clock.advance(timedelta(minutes=3).total_seconds())
+        await eventually(lambda: set(site.wrong()) <= {silent.name})
+    assert hold.reached.is_set()
+    assert lost(site) == []
+    site.company.graph.faults.clear()
+    hold.release.set()
+    await site.pass_time(minutes=15)
+    assert site.wrong() == {}
+
+
+async def test_a_permission_that_is_taken_away_is_one_failure_of_the_service(site: CloudSite) -> None:
+    site.company.tenant.scoped_role = False
+    site.company.entra.revoke_tokens()
+    await site.clock.advance(timedelta(minutes=10).total_seconds())
+    assert isinstance((await site.happens(ConnectionLost)).failure, GraphPermissionMissing)
+    await eventually(lambda: site.wrong() == {})  # what was read before still counts
+
+
+async def test_throttling_of_everybody_is_a_pause(site: CloudSite) -> None:
+    ledger, faults = site.company.graph.ledger, site.company.graph.faults
+    fault = faults.add(ODataError(429, "ApplicationThrottled", headers={"Retry-After": "10"}), operation="batch")
+    await site.clock.advance(timedelta(minutes=5).total_seconds())
+    busy = (await site.happens(ConnectionLost)).failure
+    assert isinstance(busy, ExchangeBusy)
+    assert len(ledger.records(operation="batch", status=429)) <= 4
+    faults.clear(fault)
+    await eventually(lambda: isinstance(connection(site)[-1], ConnectionRestored))
+    await site.pass_time(minutes=15)
+    assert site.wrong() == {}
 
 
 async def test_a_mailbox_that_moves_away_keeps_its_presence_to_its_end(site: CloudSite) -> None:

@@ -62,14 +62,13 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         Raises `httpx.TransportError`, and the failures of a proxy.
         """
         limits = request.extensions["timeout"]
-        connect, read = limits["connect"], limits["read"]
-        deadline = asyncio.get_running_loop().time() + connect + read
         try:
             wire = self._wire
             if wire is None or not self.is_open:
-                wire = await self._connect(request, connect)
+                wire = await self._connect(request, limits["connect"])
             else:
                 self._http.start_next_cycle()
+            deadline = asyncio.get_running_loop().time() + limits["read"]
             if self._network.proxy is None or request.url.scheme != "http":
                 return await self._answer(request, wire, deadline)
             async with wires.logged_in_at_proxy(self._network):
