@@ -25,9 +25,9 @@ ADDRESSES_OF_A_FILTER = 5
 _NEEDED = "id,start,end,isAllDay,showAs,isCancelled,sensitivity,originalStartTimeZone,responseStatus"
 _OF_A_USER = "id,mail,userPrincipalName,proxyAddresses,accountEnabled,userType"
 _PREFERENCES: Mapping[str, str] = MappingProxyType({"Prefer": 'outlook.timezone="UTC", IdType="ImmutableId"'})
-_JSON_PREFERENCES: Mapping[str, str] = MappingProxyType({**_PREFERENCES, "Content-Type": "application/json"})
-"""Times in UTC, and ids that stay the same when an item is moved, which every request has to ask for again."""
+"""Times in UTC, and ids that stay the same when an item is moved; every request has to ask for them again."""
 
+_JSON_PREFERENCES: Mapping[str, str] = MappingProxyType({**_PREFERENCES, "Content-Type": "application/json"})
 _SLOT_MINUTES = 60
 
 
