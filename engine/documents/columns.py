@@ -32,6 +32,8 @@ def columns(text: str) -> int:
 
 def filled(text: str, width: int) -> str:
     """Return a text of exactly `width` columns, cut or padded with blanks."""
+    if width <= 0:
+        return ""  # marks without a width of their own are nothing either
     if columns(text) > width:
         text = _beginning(text, width)
     return text + " " * (width - columns(text))
@@ -39,7 +41,7 @@ def filled(text: str, width: int) -> str:
 
 def _beginning(text: str, width: int) -> str:
     if text.isascii():
-        return text[: max(width, 0)]
+        return text[:width]
     used = 0
     for place, letter in enumerate(text):
         used += _columns_of(letter)

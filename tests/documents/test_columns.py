@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len, set_cell_size
 
@@ -27,6 +27,7 @@ def test_every_letter_is_as_wide_as_it_is_drawn() -> None:
 
 
 @given(st.text(KNOWN, max_size=30), st.integers(0, 30))
+@example("\U00016f4f", 0)
 def test_a_text_is_filled_as_it_is_drawn(text: str, width: int) -> None:
     text = printable(text)
     assert columns(text) == cell_len(text)
