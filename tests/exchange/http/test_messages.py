@@ -17,6 +17,7 @@ from engine.core.errors import Failure
 from engine.exchange.errors import (
     CertificateNotTrusted,
     ExchangeUnreachable,
+    NoAnswerInTime,
     NotUnderstood,
     RequestRejected,
     TlsImpossible,
@@ -27,6 +28,7 @@ from engine.exchange.http.messages import JoinedHeaders
 from engine.simulator.certificates import CertificateAuthority, Flaw
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import HOST, URL, Iis, serve
+from tests.support.idle_time import idle_seconds
 from tests.support.old_tls import old_tls
 
 
@@ -170,7 +172,6 @@ async def test_an_answer_that_is_packed_wrongly_is_not_understood(iis: Iis, open
 async def test_an_answer_that_does_not_come_in_time_makes_exchange_unreachable(
     iis: Iis, open_client: OpenClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0)
     monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.2)
 
     async def hang(request: web.Request) -> web.StreamResponse:
@@ -181,6 +182,21 @@ async def test_an_answer_that_does_not_come_in_time_makes_exchange_unreachable(
     async with open_client(iis) as client:
         with pytest.raises(ExchangeUnreachable, match="no answer within"):
             await client.post(URL, b"x", {})
+
+
+async def test_an_answer_is_waited_for_no_longer_than_the_caller_has_patience(
+    iis: Iis, open_client: OpenClient
+) -> None:
+    async def hang(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(60)
+        return web.Response()
+
+    iis.on_authenticated = hang
+    begun = idle_seconds()
+    async with open_client(iis) as client:
+        with pytest.raises(NoAnswerInTime):
+            await client.post(URL, b"x", {}, patience=0.2)
+    assert idle_seconds() - begun < 2
 
 
 async def test_a_connection_cut_in_the_middle_of_an_answer_makes_exchange_unreachable(
