@@ -27,10 +27,12 @@ class DirectoryUser(msgspec.Struct, frozen=True, rename="camel"):
         """Whether the user belongs to another organisation, and has no mailbox here."""
         return (self.user_type or "").casefold() == _GUEST
 
-    @property
-    def is_disabled(self) -> bool:
-        """Whether nobody can sign in; so it is with shared mailboxes, rooms, and people who have left."""
-        return self.account_enabled is False
+    def described(self, address: str) -> str:
+        """Return the address, with a remark if nobody can sign in to the account.
+
+        So it is with shared mailboxes and rooms, which can be read, and with people who have left.
+        """
+        return f"{address} (its account is disabled)" if self.account_enabled is False else address
 
     def has(self, address: str) -> bool:
         """Return whether that is one of the user's addresses, or the user principal name."""

@@ -36,21 +36,26 @@ class MailboxLocator:
         user is unknown; any other failure says nothing about whether there is one.
         """
         try:
-            return await self._readable(address, address, candidate)
+            return await self._read(address, Mailbox(address, self._url(address), found_by=candidate), about=address)
         except MailboxNotFound as failure:
             if self._clock.now() >= self._directory_closed_until:
                 with contextlib.suppress(DirectoryNotReadable):
                     user = await self._gatherer.ask(address.casefold(), address)
-                    return await self._readable(user.id, user.mail or address, candidate)
+                    found = Mailbox(user.mail or address, self._url(user.id), found_by=candidate)
+                    return await self._read(user.id, found, about=user.described(address))
             if await self._schedule_reader.knows(address):
                 raise UserNameUnknown(address) from failure
             raise
 
-    async def _readable(self, user: str, address: str, candidate: str) -> Mailbox:
+    async def _read(self, user: str, mailbox: Mailbox, *, about: str) -> Mailbox:
+        """Return the mailbox of a user (object id or user principal name) if its calendar can be read."""
         request = calendar_view(user, A_MINUTE, with_subjects=False, with_organizers=False)
-        content(await self._batches.ask(user, request), address)
+        content(await self._batches.ask(user, request), about)
         self._schedule_reader.was_read(user)
-        return Mailbox(address, f"{self._root}{path_of(user)}", found_by=candidate)
+        return mailbox
+
+    def _url(self, user: str) -> str:
+        return f"{self._root}{path_of(user)}"
 
     async def _look_up(self, addresses: Mapping[str, str]) -> Mapping[str, DirectoryUser | ExchangeFailure]:
         request = find_users(list(addresses.values()))

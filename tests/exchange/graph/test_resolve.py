@@ -65,6 +65,14 @@ async def test_a_secondary_address_is_found_in_the_directory(open_cloud: OpenClo
         assert await cloud.source.read_window(mailbox, week(world))
 
 
+async def test_who_has_left_is_named_as_such(open_cloud: OpenCloud, world: World) -> None:
+    async with open_cloud(CALENDARS, DIRECTORY) as cloud:
+        name = name_of(world, ANNA)
+        cloud.tenant.change(name, enabled=False, hosting=Hosting.NOWHERE, proxy_addresses=(f"smtp:{ALIAS}",))
+        with pytest.raises(MailboxNotOnline, match="account is disabled"):
+            await cloud.source.resolve([ALIAS])
+
+
 async def test_many_are_looked_up_together(open_cloud: OpenCloud, world: World) -> None:
     async with open_cloud(CALENDARS, DIRECTORY, behaviour=BY_NAME_ONLY) as cloud:
         addresses = readable(world)[:12]
