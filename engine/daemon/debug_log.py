@@ -9,6 +9,7 @@ from engine.debuglog.query import LogReader
 from engine.debuglog.recorder import Capture
 from engine.exchange.addresses import smtp_address
 from engine.exchange.diagnosis import ServiceAccount
+from engine.exchange.graph.requests import OF_A_USER, user_in
 from engine.server.handlers.log import LogExportRoutes, LogRoutes
 from engine.server.http import Routes
 from engine.server.log import LogService
@@ -42,6 +43,7 @@ class DebugLog:
         """Return its routes of the API; from now on mailboxes are attributed to the users of `engine`."""
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
+        self.capture.address_of = owners.address
         log_service = LogService(
             api_state, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers
         )
@@ -80,6 +82,7 @@ class MailboxOwners:
         self._engine = engine
         self._labels: dict[str, str] = {}
         self._by_name: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         for guid in engine.guids():
             self._learn(guid)
         engine.observe(self._observe)
@@ -92,6 +95,10 @@ class MailboxOwners:
         address = mailbox.lower()
         return self._labels.get(address) or self._by_name.get(address.partition("@")[0], "")
 
+    def address(self, mailbox: str) -> str:
+        """Return the address of a mailbox that a request to Graph names by the object id of its user."""
+        return self._addresses.get(mailbox.lower(), mailbox)
+
     def _observe(self, event: Event) -> None:
         if isinstance(event, UserChanged):
             self._learn(event.guid)
@@ -100,5 +107,7 @@ class MailboxOwners:
         user = self._engine.summary(guid)
         if user is not None:
             self._by_name[user.user.name.lower()] = user.user.label
+            if user.mailbox and OF_A_USER in user.mailbox_url:
+                self._addresses[user_in(user.mailbox_url).lower()] = user.mailbox
             for address in filter(None, (user.mailbox, *map(smtp_address, user.user.addresses))):
                 self._labels[address.lower()] = user.user.label

@@ -189,13 +189,15 @@ def redacted(exchange: HttpRecord, redactor: SecretRedactor, at: datetime) -> Re
     )
 
 
-def kept_of(exchange: RedactedRecord, *, subjects: bool, whose: Callable[[str], str]) -> LogEntry:
-    """Return the entry to store; `whose` maps a mailbox to its user."""
+def kept_of(
+    exchange: RedactedRecord, *, subjects: bool, whose: Callable[[str], str], address_of: Callable[[str], str] = str
+) -> LogEntry:
+    """Return the entry to store; `address_of` maps the name of a mailbox to its address, `whose` that to its user."""
     traced = exchange.traced
     codes = codes_of(traced.response)
     # With many mailboxes at once, none of them is the subject of the request.
     mailboxes = mailboxes_of(traced.url, traced.request)
-    mailbox = mailboxes[0] if len(mailboxes) == 1 else ""
+    mailbox = address_of(mailboxes[0]) if len(mailboxes) == 1 else ""
     row = EntryRow(
         id=0,
         at=exchange.at.timestamp(),

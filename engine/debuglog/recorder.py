@@ -119,7 +119,8 @@ class CaptureStatus:
 class Capture:
     """Records the traffic of the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
 
-    `whose` maps a mailbox to its user ("" for none). A dedicated thread redacts secrets and writes entries: searching
+    `whose` maps the address of a mailbox to its user ("" for none), `address_of` what a request names it by to that
+    address. A dedicated thread redacts secrets and writes entries: searching
     what a server sends may take seconds. `open` it, keep `run` running, and `close` it.
     """
 
@@ -127,6 +128,7 @@ class Capture:
         self.path = state_dir / FILE
         self.on = False
         self.whose: Callable[[str], str] = lambda mailbox: ""
+        self.address_of: Callable[[str], str] = lambda mailbox: mailbox
         self._settings = DebugLogSettings()
         self._clock = clock
         self._redactor = SecretRedactor()
@@ -220,7 +222,7 @@ class Capture:
     def take(self, exchange: HttpRecord) -> None:
         """Queue a finished request, from any thread, to be redacted and written; drop it if the queue is full."""
         try:
-            if not self._switch.mailboxes or self._switch.concerns(entry.concerned_by(exchange.url, exchange.request)):
+            if not self._switch.mailboxes or self._concerns(entry.concerned_by(exchange.url, exchange.request)):
                 self._put(_Taken(exchange, self._clock.now()))
         except Exception as internal_error:
             self._drop(1, f"{type(internal_error).__name__} while capturing")
@@ -314,16 +316,20 @@ class Capture:
             return ()
         try:
             parts = parts_of(taken.exchange)
-            concerned = [each for each in parts if self._switch.concerns(entry.mailboxes_of(each.url, each.request))]
+            concerned = [each for each in parts if self._concerns(entry.mailboxes_of(each.url, each.request))]
             redact = without_bodies if parts else redacted
             if parts and not concerned:
                 return ()
             records = [redact(taken.exchange, self._redactor, taken.at)]
             records += [redacted(each, self._redactor, taken.at) for each in concerned]
-            return [kept_of(each, subjects=self._settings.subjects, whose=self.whose) for each in records]
+            subjects = self._settings.subjects
+            return [kept_of(each, subjects=subjects, whose=self.whose, address_of=self.address_of) for each in records]
         except Exception as internal_error:
             self._drop(1, f"{type(internal_error).__name__} while processing an entry")
             return ()
+
+    def _concerns(self, mailboxes: tuple[str, ...]) -> bool:
+        return self._switch.concerns(tuple(map(self.address_of, mailboxes)))
 
     def _tell(self, rows: Sequence[EntryRow]) -> None:
         for observer in self._observers:

@@ -27,7 +27,8 @@ class UserSummary:
     """Summary of a user. `notice` is a problem that does not prevent reading the calendar.
 
     `shown` is the presence that the PBX acknowledged last, certain `until` then; `desired` the one it should show, and
-    `withheld` the one that would be written now but for a dry run. `read_at` is calendar time.
+    `withheld` the one that would be written now but for a dry run. `read_at` is calendar time. `mailbox_url` is where
+    the `mailbox` is, "" if that is not known.
     """
 
     user: User
@@ -40,6 +41,7 @@ class UserSummary:
     notice: Failure | None
     read_at: datetime | None
     is_watched: bool
+    mailbox_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def summary_of(
     return UserSummary(
         user=participant.user,
         mailbox=participant.mailbox.address if participant.mailbox else None,
+        mailbox_url=participant.mailbox.url if participant.mailbox else "",
         shown=written.acknowledged,
         desired=participant.desired,
         withheld=withheld,

@@ -147,6 +147,16 @@ async def test_a_batch_is_kept_without_the_bodies_of_its_parts(tmp_path: Path) -
     assert bodies[2][0] == "b1/2"
 
 
+async def test_a_user_named_by_the_id_of_the_directory_is_known_by_the_address(tmp_path: Path) -> None:
+    async with open_log(tmp_path) as log:
+        log.capture.address_of = {"6f0a": "anna@x"}.get  # type: ignore[assignment]
+        log.capture.whose = {"anna@x": "Anna Müller"}.get  # type: ignore[assignment]
+        log.capture.switch(CaptureSwitch(on=True, mailboxes=frozenset({"anna@x"})))
+        await log.take(batch([asked(1, "6f0a")], [answer(1, EVENTS)]))
+        [row] = await log.rows("op:calendarView")
+    assert (row.mailbox, row.user) == ("anna@x", "Anna Müller")
+
+
 async def test_no_secret_of_a_batch_is_kept(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
         await log.take(batch([asked(1, "anna@x")], [answer(1, {"x": PASSWORD})]))

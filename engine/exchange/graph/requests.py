@@ -86,9 +86,13 @@ _READABLE = "/():',@"
 """What needs no escape in a query (RFC 3986, section 3.4)."""
 
 
+OF_A_USER = "/users/"
+"""Begins the path of a user, relative to the version."""
+
+
 def path_of(user: str) -> str:
     """Return the path of a user relative to the version, by object id or user principal name."""
-    return f"/users/{quote(user, safe='@')}"
+    return f"{OF_A_USER}{quote(user, safe='@')}"
 
 
 def user_in(url: str) -> str:
