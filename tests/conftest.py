@@ -26,7 +26,9 @@ from hypothesis import settings
 
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import Company
+from engine.simulator.graph.server import GraphSimulator
 from engine.simulator.world import World, corp_world
+from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
 from tests.support.quiescence import QuiescentLoop
 from tests.support.site import ews_schema
@@ -104,6 +106,23 @@ def _the_log_as_it_was() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
+
+
+@pytest.fixture(autouse=True)
+def _what_graph_hears_and_says(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever begins a simulated Graph has it checked by Microsoft's schema, and need not remember to."""
+    observers: list[Checked] = []
+    begin = GraphSimulator.__init__
+
+    def begin_checked(self: GraphSimulator, *given: Any, **options: Any) -> None:
+        if options.get("observe") is None:
+            observers.append(Checked())
+            options["observe"] = observers[-1]
+        begin(self, *given, **options)
+
+    monkeypatch.setattr(GraphSimulator, "__init__", begin_checked)
+    yield
+    assert [finding for observer in observers for finding in observer.findings] == []
 
 
 @pytest.fixture(scope="session")

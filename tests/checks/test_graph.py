@@ -16,7 +16,6 @@ from engine.simulator.company import CLIENT_ID, CLIENT_SECRET, DOMAIN, CloudComp
 from engine.simulator.proxy import ProxySimulator
 from engine.simulator.world import World
 from tests.checks.support import CheckResult, places_of, run_exchange_check
-from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
 
 ANNA = f"anna.mueller@{DOMAIN}"
@@ -24,10 +23,8 @@ ANNA = f"anna.mueller@{DOMAIN}"
 
 @pytest.fixture
 async def cloud(world: World, tmp_path: Path) -> AsyncIterator[CloudCompany]:
-    checked = Checked()
-    async with CloudCompany(world, tmp_path, ManualClock(), observe=checked) as company:
+    async with CloudCompany(world, tmp_path, ManualClock()) as company:
         yield company
-    assert checked.findings == []
 
 
 async def run_check(cloud: CloudCompany, *candidates: str, secret: Secret = CLIENT_SECRET, **more: Any) -> CheckResult:
