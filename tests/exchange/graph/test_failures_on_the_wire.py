@@ -63,7 +63,7 @@ def alone(cloud: Cloud) -> int:
 async def test_a_failure_of_one_request(
     open_cloud: OpenCloud, world: World, effect: Effect, failure: type[ExchangeFailure]
 ) -> None:
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.graph.faults.add(effect, operation="calendarView")
         assert type(await read(cloud, world)) is failure
         cloud.graph.faults.clear()
@@ -83,7 +83,7 @@ async def test_a_failure_of_one_request(
 async def test_a_failure_of_a_whole_batch_is_of_all_in_it(
     open_cloud: OpenCloud, world: World, effect: Effect, failure: type[ExchangeFailure]
 ) -> None:
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.graph.faults.add(effect, operation="batch")
         addresses = readable(world)[:5]
         assert await read_all(cloud, world, addresses) == [failure] * 5
@@ -150,7 +150,7 @@ async def test_a_mailbox_without_an_answer_keeps_nobody_waiting(
     open_cloud: OpenCloud, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "PATIENCE", 0.1)
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         silent, *others = readable(world)[:8]
         hold = Hold()
         cloud.graph.faults.add(hold, operation="calendarView", mailbox=silent)
@@ -169,7 +169,7 @@ async def test_where_graph_itself_is_silent_not_everybody_is_asked_alone(
     open_cloud: OpenCloud, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "MOST_ALONE", 4)
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.graph.faults.add(Cut(), operation="batch")
         assert set(await read_all(cloud, world, readable(world)[:8])) == {AnswerBrokenOff}
         assert alone(cloud) == 0
@@ -192,7 +192,7 @@ async def test_what_nobody_asks_about_any_more_is_forgotten(
 
 
 async def test_a_batch_that_is_cut_off_is_asked_in_single_requests(open_cloud: OpenCloud, world: World) -> None:
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.graph.faults.add(Cut(after=40), operation="batch")
         assert set(await read_all(cloud, world, readable(world)[:6])) == {tuple}
         assert (cloud.batches, alone(cloud)) == (1, 6)
@@ -214,21 +214,21 @@ async def test_a_token_that_is_refused_is_replaced_once(open_cloud: OpenCloud, w
 @pytest.mark.parametrize("without_permission", ["401", "403"])
 async def test_an_application_without_permission(open_cloud: OpenCloud, world: World, without_permission: Any) -> None:
     behaviour = Behaviour(without_permission=without_permission)
-    async with open_cloud("Mail.Read", behaviour=behaviour, checked=False) as cloud:
+    async with open_cloud("Mail.Read", behaviour=behaviour) as cloud:
         failure = await read(cloud, world)
         expected = graph.GraphPermissionMissing if without_permission == "401" else graph.GraphAccessDenied
         assert type(failure) is expected
 
 
 async def test_a_tenant_without_exchange(open_cloud: OpenCloud, world: World) -> None:
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.tenant.exchange_online = False
         assert isinstance(await read(cloud, world), graph.TenantWithoutExchange)
 
 
 async def test_a_policy_that_wants_more_of_the_token(open_cloud: OpenCloud, world: World) -> None:
     challenge = 'Bearer realm="", error="insufficient_claims", claims="e30="'
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.graph.faults.add(Reply(401, b"", {"WWW-Authenticate": challenge}))
         assert isinstance(await read(cloud, world), ConditionalAccessBlocks)
 
@@ -251,5 +251,5 @@ async def test_what_keeps_one_schedule_away_is_of_its_address_alone(open_cloud: 
 
 
 async def test_free_busy_without_permission_is_denied_to_all(open_cloud: OpenCloud, world: World) -> None:
-    async with open_cloud("Mail.Read", mode=Mode.FREE_BUSY, checked=False) as cloud:
+    async with open_cloud("Mail.Read", mode=Mode.FREE_BUSY) as cloud:
         assert await read_all(cloud, world, readable(world)[:3]) == [graph.GraphAccessDenied] * 3

@@ -90,7 +90,7 @@ async def test_a_calendar_of_many_pages(world: World, open_cloud: OpenCloud) -> 
     world.clear(ANNA)
     for number in range(230):
         world.put(ANNA, world.appointment(f"item {number}", "09:00-10:00"))
-    async with open_cloud(checked=False) as cloud:
+    async with open_cloud() as cloud:
         cloud.graph.faults.add(PagesOverlap(), mailbox=ANNA)
         found = await cloud.source.read_window(mailbox_of(cloud, ANNA), week(world))
         assert len(found) == 230
