@@ -161,13 +161,13 @@ class CalendarMachine(RuleBasedStateMachine, Generic[C]):
 
     @rule(address=st.sampled_from(ADDRESSES), hours=st.integers(1, 10))
     def add(self, address: str, hours: int) -> None:
-        def add() -> None:
-            self._keys += 1
-            start = self.site.clock.now().replace(microsecond=0) + timedelta(hours=hours)
-            item = self._world.appointment(f"a{self._keys}", "00:00-01:00")
-            self._world.put(address, replace(item, start=start, end=start + timedelta(minutes=30)))
+        self._at_once(lambda: self._add(address, hours))
 
-        self._at_once(add)
+    def _add(self, address: str, hours: int) -> None:
+        self._keys += 1
+        start = self.site.clock.now().replace(microsecond=0) + timedelta(hours=hours)
+        item = self._world.appointment(f"a{self._keys}", "00:00-01:00")
+        self._world.put(address, replace(item, start=start, end=start + timedelta(minutes=30)))
 
     @rule(address=st.sampled_from(ADDRESSES), minutes=st.integers(5, 60))
     def alter(self, address: str, minutes: int) -> None:
