@@ -18,7 +18,7 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 from engine.simulator.exchange.server import ACCOUNTS, ExchangeSimulator
 from engine.simulator.graph.server import GraphSimulator
-from engine.simulator.graph.tenant import Tenant
+from engine.simulator.graph.tenant import Hosting, Tenant
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, PbxInfoSent, PbxUser
 from engine.simulator.world import Person, World
@@ -145,11 +145,40 @@ class Company(PbxSite):
         return self.exchange.routes
 
 
-class CloudCompany(PbxSite):
-    """A site whose Exchange is Exchange Online; `graph_options` are passed to `GraphSimulator`.
+class ExchangeOnline:
+    """The tenant of a site: the authority for tokens, and Graph; `graph_options` are passed to `GraphSimulator`.
 
     Its application may read the calendars of those who `may_impersonate`, by a role with that scope, and the directory.
     """
+
+    def __init__(self, world: World, authority: CertificateAuthority, **graph_options: Any) -> None:
+        self.tenant = Tenant(world, DOMAIN)
+        self.tenant.scoped_role = True
+        secrets = {CLIENT_SECRET.reveal(): datetime.max.replace(tzinfo=UTC)}
+        self.application = AppRegistration(CLIENT_ID, (), client_secrets=secrets)
+        self.entra = EntraSimulator(self.application, authority=authority)
+        self.graph = GraphSimulator(self.tenant, self.entra, authority=authority, **graph_options)
+        self.application.resources = self.graph.urls
+        self.application.roles |= dict.fromkeys(self.graph.urls, ("User.Read.All",))
+
+    @property
+    def servers(self) -> Sequence[AbstractAsyncContextManager[object]]:
+        """The authority for tokens, and Graph."""
+        return (self.entra, self.graph)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The keys of the table `exchange` about the application."""
+        return {
+            "tenant_id": TENANT,
+            "client_id": CLIENT_ID,
+            "authority": self.entra.url,
+            "graph_url": self.graph.url,
+        }
+
+
+class CloudCompany(PbxSite):
+    """A site whose Exchange is Exchange Online; `graph_options` are passed to `ExchangeOnline`."""
 
     def __init__(
         self,
@@ -161,30 +190,19 @@ class CloudCompany(PbxSite):
         **graph_options: Any,
     ) -> None:
         super().__init__(world, directory, clock, pbx_behaviour)
-        self.tenant = Tenant(world, DOMAIN)
-        self.tenant.scoped_role = True
-        secrets = {CLIENT_SECRET.reveal(): datetime.max.replace(tzinfo=UTC)}
-        self.application = AppRegistration(CLIENT_ID, (), client_secrets=secrets)
-        self.entra = EntraSimulator(self.application, authority=self.authority)
-        self.graph = GraphSimulator(self.tenant, self.entra, authority=self.authority, **graph_options)
-        self.application.resources = self.graph.urls
-        self.application.roles |= dict.fromkeys(self.graph.urls, ("User.Read.All",))
+        self.online = ExchangeOnline(world, self.authority, **graph_options)
+        self.tenant, self.application = self.online.tenant, self.online.application
+        self.entra, self.graph = self.online.entra, self.online.graph
 
     @property
     def calendars(self) -> Sequence[AbstractAsyncContextManager[object]]:
         """The authority for tokens, and Graph."""
-        return (self.entra, self.graph)
+        return self.online.servers
 
     @property
     def exchange_settings(self) -> Mapping[str, Any]:
         """Exchange Online with an application."""
-        return {
-            "type": "cloud-graph",
-            "tenant_id": TENANT,
-            "client_id": CLIENT_ID,
-            "authority": self.entra.url,
-            "graph_url": self.graph.url,
-        }
+        return {"type": "cloud-graph", **self.online.settings}
 
     @property
     def secrets(self) -> Mapping[str, Secret]:
@@ -195,6 +213,68 @@ class CloudCompany(PbxSite):
     def routes(self) -> Routes:
         """Those of Graph."""
         return self.graph.routes
+
+
+class HybridCompany(Company):
+    """A site with an Exchange of its own and Exchange Online; every mailbox is on premises until it is moved.
+
+    `graph_options` are passed to `ExchangeOnline`, `exchange_options` to `ExchangeSimulator`. All accounts are in the
+    directory of the tenant, as with a synchronised one.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        directory: Path,
+        clock: Clock,
+        *,
+        pbx_behaviour: Behaviour | None = None,
+        graph_options: Mapping[str, Any] | None = None,
+        **exchange_options: Any,
+    ) -> None:
+        account = Person(name="svc-calendar", display_name="Calendar Engine", mailbox=EXCHANGE_USER)
+        exchange_options.setdefault("service_account", account)
+        super().__init__(world, directory, clock, pbx_behaviour=pbx_behaviour, **exchange_options)
+        self.online = ExchangeOnline(world, self.authority, **(graph_options or {}))
+        for person in world.people:
+            if person.mailbox is not None:
+                self.online.tenant.change(person.name, hosting=Hosting.ON_PREMISES)
+
+    def move_online(self, *people: Person) -> None:
+        """Move mailboxes to Exchange Online."""
+        for person in people:
+            self.exchange.move_online(person.mailbox or "")
+            self.online.tenant.change(person.name, hosting=Hosting.EXCHANGE_ONLINE)
+
+    def move_back(self, *people: Person) -> None:
+        """Move mailboxes back on premises."""
+        for person in people:
+            self.exchange.move_back(person.mailbox or "")
+            self.online.tenant.change(person.name, hosting=Hosting.ON_PREMISES)
+
+    def is_online(self, person: Person) -> bool:
+        """Return whether the mailbox of a person is in Exchange Online."""
+        return self.exchange.homes.is_remote(person.mailbox or "")
+
+    @property
+    def calendars(self) -> Sequence[AbstractAsyncContextManager[object]]:
+        """Exchange, the authority for tokens, and Graph."""
+        return (*super().calendars, *self.online.servers)
+
+    @property
+    def exchange_settings(self) -> Mapping[str, Any]:
+        """Exchange with a service account, and Exchange Online with an application."""
+        return {**super().exchange_settings, "type": "hybrid", **self.online.settings}
+
+    @property
+    def secrets(self) -> Mapping[str, Secret]:
+        """The secrets of the service account, of the application and of the PBX."""
+        return {**super().secrets, "exchange.client_secret": CLIENT_SECRET}
+
+    @property
+    def routes(self) -> Routes:
+        """Those of Exchange, and of Graph but for localhost, which both have in different ports."""
+        return {**self.online.graph.routes, **super().routes}
 
 
 def pbx_user(person: Person) -> PbxUser:

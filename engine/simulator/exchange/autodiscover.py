@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -10,20 +11,35 @@ from engine.simulator.exchange.topology import Homes
 from engine.simulator.faults import RedirectAddress, RedirectUrl
 from engine.simulator.world import Person, World
 
+Redirect: TypeAlias = RedirectAddress | RedirectUrl
+ROUTING_DOMAIN = "corp.mail.onmicrosoft.example"
+"""The domain of the addresses (targetAddress) by which mail for remote mailboxes is sent to Exchange Online."""
+
 
 @dataclass(frozen=True, slots=True)
 class Directory:
     """Content of the answers. `url_of` makes the EWS URL of a host name; `unknown_pox_address` is an error code of
-    POX."""
+    POX; `service_account` has a mailbox, too, but is nobody of the world."""
 
     world: World
     homes: Homes
     url_of: Callable[[str], str]
     unknown_pox_address: str
+    service_account: Person | None = None
 
     def mailbox_owner(self, address: str) -> Person | None:
         """Return the owner of the mailbox with this primary or proxy address."""
+        account = self.service_account
+        if account is not None and account.mailbox == address.strip().casefold():
+            return account
         return self.world.owner(address.strip())
+
+    def redirect_of(self, address: str) -> Redirect | None:
+        """Return where the owner of a remote mailbox is sent to, None for any other address."""
+        owner = self.mailbox_owner(address)
+        if owner is None or not self.homes.is_remote(owner.mailbox or ""):
+            return None
+        return RedirectAddress(f"{owner.name}@{ROUTING_DOMAIN}")
 
     def serves_domain_of(self, address: str) -> bool:
         """Return whether the domain of the address belongs to this organisation."""
@@ -44,9 +60,6 @@ class Directory:
             "CasVersion": "15.02.1544.011",
             "GroupingInformation": home.group,
         }
-
-
-Redirect = RedirectAddress | RedirectUrl
 
 
 REQUEST = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006"
@@ -78,6 +91,7 @@ def answer_pox(directory: Directory, body: bytes, redirect: Redirect | None) -> 
         return _error(INVALID_REQUEST, "Invalid Request")
     if schema != RESPONSE:
         return _error(NO_PROVIDER, "Provider is not available")
+    redirect = redirect or directory.redirect_of(address)
     if redirect is not None:
         return _pox_answer(_pox_redirected(redirect), "NoError")
     owner = directory.mailbox_owner(address)
@@ -167,6 +181,8 @@ def _soap_answer(code: str, responses: Sequence[Element]) -> Answer:
 
 
 def _user_response(directory: Directory, user: str, wanted: Sequence[str]) -> Element:
+    if (redirect := directory.redirect_of(user)) is not None:
+        return _soap_redirected(redirect)
     owner = directory.mailbox_owner(user)
     if owner is None:
         code = "InvalidUser" if directory.serves_domain_of(user) else "InvalidDomain"

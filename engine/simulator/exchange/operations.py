@@ -157,6 +157,8 @@ def _told(call: Call, address: str, start: datetime, end: datetime) -> Element:
     owner = call.world.owner(address)
     if owner is None or owner.mailbox is None:
         raise Refusal("ErrorMailRecipientNotFound", "Unable to resolve the e-mail address to a directory object.")
+    if call.homes.is_remote(owner.mailbox):
+        raise Refusal("ErrorProxyRequestProcessingFailed", "Unable to send the request to the other organisation.")
     if owner.free_busy_refusal:
         raise Refusal(owner.free_busy_refusal, "The mailbox cannot be found.")
     if not owner.shares_free_busy:
@@ -291,7 +293,7 @@ def resolve_names(call: Call) -> Iterator[Element]:
     found = _search(call.world, entry, call.behaviour) if directory else []
     resolutions = M(
         "ResolutionSet",
-        *[_resolution(person, in_full=in_full) for person in found[:MOST_CANDIDATES]],
+        *[_resolution(person, _type_of(person, call), in_full=in_full) for person in found[:MOST_CANDIDATES]],
         TotalItemsInView=str(len(found)),
         IncludesLastItemInRange="true" if len(found) <= MOST_CANDIDATES else "false",
     )
@@ -338,13 +340,18 @@ def _names(person: Person) -> tuple[str, ...]:
     return (person.display_name, *person.display_name.split(), person.mailbox or "")
 
 
-def _resolution(person: Person, *, in_full: bool) -> Element:
+def _type_of(person: Person, call: Call) -> str:
+    is_remote = call.homes.is_remote(person.mailbox or "")
+    return call.behaviour.remote_mailbox_type if is_remote else person.mailbox_type
+
+
+def _resolution(person: Person, mailbox_type: str, *, in_full: bool) -> Element:
     mailbox = T(
         "Mailbox",
         T("Name", person.display_name),
         T("EmailAddress", person.mailbox or ""),
         T("RoutingType", "SMTP"),
-        T("MailboxType", person.mailbox_type),
+        T("MailboxType", mailbox_type),
     )
     return T("Resolution", mailbox, *([_contact(person)] if in_full else []))
 

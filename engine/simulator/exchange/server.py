@@ -19,7 +19,7 @@ from engine.simulator.exchange.topology import AS_DOCUMENTED, Behaviour, Home, H
 from engine.simulator.faults import Faults
 from engine.simulator.ledger import Ledger
 from engine.simulator.ports import port_of, reserve
-from engine.simulator.world import World
+from engine.simulator.world import Person, World
 
 HOSTS = (
     *("localhost", "mail.corp.example", "exchange01.corp.example", "autodiscover.corp.example", "corp.example"),
@@ -39,7 +39,8 @@ class ExchangeSimulator:
     `user@corp.example`, too. `hosts` are the names in its certificate; names other than localhost are reached by
     `routes`. With `token_holder` it is Exchange Online and takes bearer tokens; the function returns the client id of
     a valid token, else None. `external_host` and `internal_host` are the hosts that autodiscover returns. `schema`
-    validates every EWS request. `keep_bodies` keeps the request bodies in the ledger.
+    validates every EWS request. `service_account` is found by autodiscover, too. `keep_bodies` keeps the
+    request bodies in the ledger.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ExchangeSimulator:
         schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
         token_holder: Callable[[str], str | None] | None = None,
         behaviour: Behaviour = AS_DOCUMENTED,
+        service_account: Person | None = None,
         schema: etree.XMLSchema | None = None,
         keep_bodies: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -71,7 +73,11 @@ class ExchangeSimulator:
         self.homes = Homes(Home("Default-First-Site-Name", external_host, internal_host))
         self.subscriptions = Subscriptions(world, behaviour, now)
         directory = Directory(
-            world, self.homes, lambda host: self.url(host, EWS_URL_PATH), behaviour.unknown_pox_address
+            world,
+            self.homes,
+            lambda host: self.url(host, EWS_URL_PATH),
+            behaviour.unknown_pox_address,
+            service_account,
         )
         service = ExchangeService(world, behaviour, self.homes, self.subscriptions)
         self._endpoint = Endpoint(
@@ -101,6 +107,15 @@ class ExchangeSimulator:
         """Move a mailbox to another home; existing subscriptions get no events there."""
         self.homes.move(mailbox, home)
         self.subscriptions.lose(mailbox)
+
+    def move_online(self, mailbox: str) -> None:
+        """Move a mailbox to Exchange Online."""
+        self.homes.send_away(mailbox)
+        self.subscriptions.lose(mailbox)
+
+    def move_back(self, mailbox: str) -> None:
+        """Move a mailbox back from Exchange Online."""
+        self.homes.take_back(mailbox)
 
     @property
     def port(self) -> int:

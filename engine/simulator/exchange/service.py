@@ -96,7 +96,7 @@ class ExchangeService:
         if "@" not in name:
             raise Refusal("ErrorInvalidSmtpAddress", "The SMTP address is not valid.")
         owner = self.world.owner(name)
-        if owner is None or owner.mailbox is None:
+        if owner is None or owner.mailbox is None or self.homes.is_remote(owner.mailbox):
             raise Refusal("ErrorNonExistentMailbox", "The SMTP address has no mailbox associated with it.")
         is_primary = owner.mailbox.casefold() == name.casefold()
         if not is_primary and not (kind == "SmtpAddress" and self.behaviour.secondary_impersonation):

@@ -43,11 +43,15 @@ class Route:
 
 
 class Homes:
-    """The home of every mailbox: `usual` until it is moved. Addresses are compared ignoring case."""
+    """The home of every mailbox: `usual` until it is moved. Addresses are compared ignoring case.
+
+    A remote mailbox is in Exchange Online: its owner is still in the directory here, and mail is sent on.
+    """
 
     def __init__(self, usual: Home) -> None:
         self.usual = usual
         self._moved: dict[str, Home] = {}
+        self._remote: set[str] = set()
         self._generation = 1
 
     def of(self, mailbox: str) -> Home:
@@ -57,6 +61,18 @@ class Homes:
     def move(self, mailbox: str, home: Home) -> None:
         """Move a mailbox to another home."""
         self._moved[mailbox.casefold()] = home
+
+    def is_remote(self, mailbox: str) -> bool:
+        """Return whether a mailbox is in Exchange Online."""
+        return mailbox.casefold() in self._remote
+
+    def send_away(self, mailbox: str) -> None:
+        """Move a mailbox to Exchange Online."""
+        self._remote.add(mailbox.casefold())
+
+    def take_back(self, mailbox: str) -> None:
+        """Move a mailbox back from Exchange Online."""
+        self._remote.discard(mailbox.casefold())
 
     def is_served_at(self, mailbox: str, host: str) -> bool:
         """Return whether EWS at this host name serves the mailbox; localhost serves all."""
@@ -111,7 +127,8 @@ class Behaviour:
     address. `caller_has_mailbox`: whether the service account has a mailbox of its own, which ResolveNames requires
     without impersonation. `app_only`: the caller is an application without a mailbox, so every request has to
     impersonate
-    one, as in Exchange Online.
+    one, as in Exchange Online. `remote_mailbox_type` is the type that ResolveNames tells of a mailbox in Exchange
+    Online.
 
     `expands_series`: a CalendarView contains the occurrences of a series; other servers return its master instead.
     `tells_completeness`: IncludesLastItemInRange is true if nothing was left out; some servers never set it.
@@ -150,6 +167,7 @@ class Behaviour:
     hanging_connections: int = 10
     unconnected_subscriptions_last: timedelta = timedelta(minutes=30)
     app_only: bool = False
+    remote_mailbox_type: Literal["Mailbox", "Contact"] = "Mailbox"
     expands_series: bool = True
     tells_completeness: bool = True
 
