@@ -200,7 +200,15 @@ class Expiries:
 
     def forget(self, kind: Expiring) -> None:
         """Forget a kind that is not used any more. May be called on any thread."""
-        self._known = {key: each for key, each in tuple(self._known.items()) if each.kind is not kind}
+        for key in tuple(self._known):
+            if key[0] is kind:
+                self._known.pop(key, None)
+
+    def besides(self, kind: Expiring) -> "Expiries":
+        """Return what notes the same but for this kind, in the same place."""
+        others = Expiries(self._clock, self._kinds - {kind})
+        others._known = self._known
+        return others
 
     @property
     def first(self) -> tuple[Expiry, ...]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from engine.exchange import errors as exchange
@@ -25,10 +25,14 @@ _AADSTS = re.compile(r"AADSTS(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """The account that the commands name: the service account, or the client ID of the application."""
+    """The account that the commands name: the service account, or the client ID of the application.
+
+    `application` is that client ID where there are both, and named for what is said to Exchange Online.
+    """
 
     name: str
     by_certificate: bool = False
+    application: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,8 @@ _AUTODISCOVER: Mapping[str, type[ExchangeFailure]] = MappingProxyType(
     }
 )
 _OF_GRAPH = frozenset(("calendarView", "getSchedule", "users", "batch"))
+_OF_ENTRA = frozenset(("Token", "Tenant"))
+_ONLINE = _OF_GRAPH | _OF_ENTRA
 _TASKS: Mapping[str, Task] = MappingProxyType({"Subscribe": Task.SUBSCRIBE, "GetStreamingEvents": Task.LISTEN})
 
 
@@ -229,7 +235,7 @@ def diagnose(
     if failure:
         code = failure if status is None else stranger or f"HTTP {status}"
         found.append((code, _of_failure(failure)))
-    elif operation in ("Token", "Tenant"):
+    elif operation in _OF_ENTRA:
         if status is None or status >= 400:
             found.append((" ".join(codes) or f"HTTP {status}", _of_token(account, codes)))
     elif operation in _OF_GRAPH:
@@ -244,6 +250,8 @@ def diagnose(
         if not found and status is not None and status >= 400:
             found.append((f"HTTP {status}", meaning_of_status(status, by_policy=by_policy)))
     task = _TASKS.get(operation, Task.READ)
+    if account.application and operation in _ONLINE:
+        account = replace(account, name=account.application)
     return tuple(_diagnosed(code, kind, task, account, mailbox) for code, kind in found)
 
 

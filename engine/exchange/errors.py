@@ -236,8 +236,7 @@ class MailboxAtAnotherUrl(MailboxMoved):
     remedy = (
         "Remove exchange.ews_url from the settings, so that autodiscover finds the server of each mailbox, and set "
         "exchange.autodiscover_url if it cannot be found by the mail domain. Or name a server through which all "
-        "mailboxes can be reached. A mailbox that was moved to Exchange Online cannot be read here: exclude its user "
-        "in pbx.users."
+        'mailboxes can be reached. If mailboxes were moved to Exchange Online, set exchange.type = "hybrid".'
     )
 
 
@@ -247,8 +246,8 @@ class MailboxOutOfReach(MailboxMoved):
     fault = Fault.SETTINGS
     meaning = "The mailbox is on a server outside of what the settings allow"
     remedy = (
-        "If it was moved to Exchange Online or to another organisation, it cannot be read here: exclude its user in "
-        "pbx.users. If the server is yours, set exchange.autodiscover_url to it."
+        'If it was moved to Exchange Online, set exchange.type = "hybrid". If it is in another organisation, it cannot '
+        "be read here: exclude its user in pbx.users. If the server is yours, set exchange.autodiscover_url to it."
     )
 
 

@@ -103,7 +103,8 @@ class RetryPolicy:
     `may_be_of_an_item`: if it is answered for one item, the rest of the calendar is read. `for_everybody` is the
     failure to report if every mailbox has it. `before_an_answer`: until Exchange has answered anything it stops
     everybody. `confirms`: a mailbox counts as gone only after further such answers. `by_breaker`: the circuit breaker
-    pauses log-ins. No token is requested within `before_a_token`.
+    pauses log-ins. No token is requested within `before_a_token`. `elsewhere`: in a hybrid organisation, the mailbox
+    may be in the other half.
     """
 
     concerns: Concerns = Concerns.MAILBOX
@@ -121,6 +122,7 @@ class RetryPolicy:
     by_breaker: bool = False
     for_everybody: type[ExchangeFailure] | None = None
     before_a_token: timedelta | None = None
+    elsewhere: bool = False
 
     @property
     def needs_a_person(self) -> bool:
@@ -145,9 +147,12 @@ _NOT_FOUND = RetryPolicy(
     forgets=Forgets.MAILBOX,
     subscribing=Subscribing.OF_THE_MAILBOX,
     confirms=True,
+    elsewhere=True,
 )
 _MOVED = RetryPolicy(forgets=Forgets.MAILBOX, subscribing=Subscribing.OF_THE_MAILBOX)
 _DENIED = RetryPolicy(pauses=LOOKS, subscribing=Subscribing.OF_THE_MAILBOX)
+# What stayed behind of a mailbox in the other half may be out of the scope.
+_OUT_OF_SCOPE = replace(_DENIED, elsewhere=True)
 
 POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
     {
@@ -171,13 +176,13 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
         exchange.ImpersonationRightMissing: replace(
             _SERVICE, pauses_of_all=WITHOUT_RIGHT, with_less=WithLess.EVERYBODY
         ),
-        exchange.ImpersonationDenied: replace(_DENIED, for_everybody=exchange.ImpersonationRightMissing),
+        exchange.ImpersonationDenied: replace(_OUT_OF_SCOPE, for_everybody=exchange.ImpersonationRightMissing),
         exchange.CalendarNotReadable: replace(_DENIED, may_be_of_an_item=True),
         exchange.MailboxNotFound: _NOT_FOUND,
         exchange.ManyMailboxesMissing: replace(_NOT_FOUND, pauses=LOOKS),
         exchange.MailboxMoved: _MOVED,
-        exchange.MailboxAtAnotherUrl: replace(_MOVED, pauses=LOOKS),
-        exchange.MailboxOutOfReach: replace(_MOVED, pauses=LOOKS),
+        exchange.MailboxAtAnotherUrl: replace(_MOVED, pauses=LOOKS, elsewhere=True),
+        exchange.MailboxOutOfReach: replace(_MOVED, pauses=LOOKS, elsewhere=True),
         exchange.NotPrimaryAddress: replace(_MAILBOX, subscribing=Subscribing.OF_THE_MAILBOX),
         exchange.CalendarTooFull: replace(_MAILBOX, in_parts=True),
         exchange.SeriesNotExpanded: replace(_MAILBOX, with_less=WithLess.MAILBOX),
@@ -209,8 +214,8 @@ POLICIES: Mapping[type[Failure], RetryPolicy] = MappingProxyType(
             (graph.TenantWithoutExchange, graph.GraphPermissionMissing), replace(_SERVICE, pauses_of_all=WITHOUT_RIGHT)
         ),
         graph.UserAgentBlocked: _FORBIDDEN,
-        graph.GraphAccessDenied: replace(_DENIED, for_everybody=graph.GraphPermissionMissing),
-        graph.AccessPolicyExcludes: _DENIED,
+        graph.GraphAccessDenied: replace(_OUT_OF_SCOPE, for_everybody=graph.GraphPermissionMissing),
+        graph.AccessPolicyExcludes: _OUT_OF_SCOPE,
         graph.AddressAmbiguous: replace(_DENIED, forgets=Forgets.MAILBOX),
         graph.MailboxNotOnline: replace(_NOT_FOUND, confirms=False),
         graph.MailboxFull: RetryPolicy(pauses=LOOKS),

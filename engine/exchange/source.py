@@ -108,6 +108,11 @@ class CalendarSource(Protocol):
         ...
 
     @property
+    def heeds_quiet_hours(self) -> bool:
+        """Whether its calendars are read less often in the quiet hours of the settings."""
+        ...
+
+    @property
     def restriction(self) -> ExchangeFailure | None:
         """The failure because of which less is read than the settings ask for, None if everything is read."""
         ...

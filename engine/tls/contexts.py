@@ -4,14 +4,16 @@ import ssl
 from pathlib import Path
 
 
-def verified_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that trusts the CAs in `ca_file` (PEM), or the system's; TLS 1.2 at least.
+def verified_context(ca_file: Path | None, *, with_system: bool = False) -> ssl.SSLContext:
+    """Return a context that trusts the CAs in `ca_file` (PEM), or the system's, or both `with_system`; from TLS 1.2 on.
 
     A host is looked for among the alternative names of a certificate alone: its common name has not counted since 2011
     (RFC 6125, section 6.4.4), and not at all since RFC 9525. Loading CAs is slow: make it once and share it. Raises
     OSError when `ca_file` cannot be used.
     """
     context = ssl.create_default_context(cafile=ca_file)
+    if with_system:
+        context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     return context

@@ -27,6 +27,10 @@ class Unwatched:
         return 100
 
     @property
+    def heeds_quiet_hours(self) -> bool:
+        return False
+
+    @property
     def restriction(self) -> ExchangeFailure | None:
         return None
 

@@ -214,6 +214,11 @@ class EwsSource:
         return self._connections * self._reader.mailboxes_per_request
 
     @property
+    def heeds_quiet_hours(self) -> bool:
+        """False: mailboxes are watched, and the others are few."""
+        return False
+
+    @property
     def restriction(self) -> ExchangeFailure | None:
         """The failure because of which less is read than the settings ask for, None if everything is read."""
         return self._reader.restriction

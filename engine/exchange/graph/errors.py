@@ -125,8 +125,8 @@ class MailboxNotOnline(ExchangeFailure):
     meaning = "This user's mailbox is not in Exchange Online"
     remedy = (
         "Check in the Microsoft 365 admin center that the user has a licence with Exchange Online; a new mailbox takes "
-        "up to a day. A mailbox that is still on premises cannot be read by Microsoft Graph: exclude its user in "
-        "pbx.users."
+        "up to a day. A mailbox that is still on premises cannot be read by Microsoft Graph: set exchange.type = "
+        '"hybrid", or exclude its user in pbx.users.'
     )
 
 

@@ -120,6 +120,11 @@ class GraphSource:
         return self._throttle.at_once * PARTS * mailboxes
 
     @property
+    def heeds_quiet_hours(self) -> bool:
+        """True: every mailbox is polled, day and night."""
+        return True
+
+    @property
     def restriction(self) -> ExchangeFailure | None:
         """None: everything that the settings ask for is read, or nothing."""
         return None

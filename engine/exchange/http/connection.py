@@ -29,11 +29,11 @@ from engine.tls.certificate import Certificate, described
 from engine.tls.verdict import Server, verdict
 
 
-def verified_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the TLS context for Exchange and its log-in service. Raises `CertificateNotTrusted` if `ca_file` cannot be
-    used."""
+def verified_context(ca_file: Path | None, *, with_system: bool = False) -> ssl.SSLContext:
+    """Return the TLS context for Exchange and its log-in service; `with_system`: trust the system's CAs besides those
+    in `ca_file`. Raises `CertificateNotTrusted` if that cannot be used."""
     try:
-        return contexts.verified_context(ca_file)
+        return contexts.verified_context(ca_file, with_system=with_system)
     except OSError as error:
         raise CertificateNotTrusted(f"exchange.ca_file {ca_file}: {error.strerror or error}") from error
 
