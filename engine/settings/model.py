@@ -1,6 +1,6 @@
 """Types of the settings: every key of the settings file with its default. No parsing."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -32,7 +32,23 @@ class ExchangeType(StrEnum):
 
     ON_PREMISES = "on-premises"
     CLOUD_GRAPH = "cloud-graph"
+    HYBRID = "hybrid"
     CLOUD_EWS = "cloud-ews"
+
+    @property
+    def has_own_servers(self) -> bool:
+        """Whether there is an Exchange on premises, which a service account logs in to."""
+        return self in (ExchangeType.ON_PREMISES, ExchangeType.HYBRID)
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether calendars are read by Microsoft Graph."""
+        return self in (ExchangeType.CLOUD_GRAPH, ExchangeType.HYBRID)
+
+    @property
+    def has_application(self) -> bool:
+        """Whether there is an Exchange Online, which an application logs in to."""
+        return self is not ExchangeType.ON_PREMISES
 
 
 class ApplicationProof(StrEnum):
@@ -163,3 +179,15 @@ class SiteSettings:
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     debug_log: DebugLogSettings = field(default_factory=DebugLogSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+
+
+def halves_of(settings: SiteSettings) -> tuple[SiteSettings, SiteSettings]:
+    """Return the settings of the two halves of a hybrid organisation: on premises, and in Exchange Online.
+
+    The proxy is the one on the way to Microsoft: the own servers are reached directly.
+    """
+    exchange = settings.exchange
+    return (
+        replace(settings, exchange=replace(exchange, type=ExchangeType.ON_PREMISES, proxy=None)),
+        replace(settings, exchange=replace(exchange, type=ExchangeType.CLOUD_GRAPH)),
+    )

@@ -232,11 +232,12 @@ def _missing(collected: ParseResult) -> Iterator[InvalidEntry]:
     wanted = [name for name, key in KEYS.items() if name.count(".") == 1 and key.default is MISSING]
     if collected.values.get("pbx.link", PbxLinkKind.DIAL) is PbxLinkKind.DIAL and not collected.concerned("pbx.link"):
         wanted.append("pbx.host")
-    if collected.values.get("exchange.type") is ExchangeType.ON_PREMISES:
+    kind_of_exchange: ExchangeType | None = collected.values.get("exchange.type")
+    if kind_of_exchange and kind_of_exchange.has_own_servers:
         wanted.append("exchange.user")
-    if collected.values.get("exchange.type") in (ExchangeType.CLOUD_EWS, ExchangeType.CLOUD_GRAPH):
+    if kind_of_exchange and kind_of_exchange.has_application:
         wanted += ["exchange.tenant_id", "exchange.client_id"]
-    if collected.values.get("exchange.type") is ExchangeType.CLOUD_GRAPH and not _graph_root(collected):
+    if kind_of_exchange and kind_of_exchange.has_graph and not _graph_root(collected):
         wanted.append("exchange.graph_url")
     for one, other in (_CERTIFICATE, _CERTIFICATE[::-1]):
         if one in collected.values:
@@ -290,7 +291,8 @@ def _free_busy_contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
 def _graph_contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
     values = collected.values
     root = _graph_root(collected)
-    if values.get("exchange.type") is not ExchangeType.CLOUD_GRAPH or root is None:
+    kind_of_exchange: ExchangeType | None = values.get("exchange.type")
+    if kind_of_exchange is None or not kind_of_exchange.has_graph or root is None:
         return
     cloud, authority = cloud_of_graph(root), values.get("exchange.authority")
     key = "graph_url" if "exchange.graph_url" in values else "authority"

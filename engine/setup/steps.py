@@ -42,6 +42,7 @@ KINDS_OF_EXCHANGE = (
     'An Exchange Server of your own: "on-premises".',
     'Exchange Online: "cloud-graph". The other way, "cloud-ews", is switched off tenant by tenant now, and ends on '
     "2027-04-01.",
+    'Both, each user where the mailbox is, as during a migration: "hybrid".',
 )
 
 
@@ -54,6 +55,9 @@ MAKE_A_CERTIFICATE = (
 
 def exchange_account(values: _Values) -> tuple[str, ...]:
     """Return what the service account, or the app registration, needs."""
+    if values.get("exchange.type") == ExchangeType.HYBRID:
+        halves = (ExchangeType.ON_PREMISES, ExchangeType.CLOUD_GRAPH)
+        return tuple(line for half in halves for line in exchange_account({**values, "exchange.type": half}))
     if values.get("exchange.type") == ExchangeType.CLOUD_GRAPH:
         return _graph_application(str(values.get("exchange.client_id") or ""))
     if values.get("exchange.type") == ExchangeType.CLOUD_EWS:
@@ -95,6 +99,9 @@ def _graph_application(client_id: str) -> tuple[str, ...]:
 
 def exchange_server(values: _Values) -> tuple[str, ...]:
     """Return the guidance on how Exchange is found."""
+    if values.get("exchange.type") == ExchangeType.HYBRID:
+        own = exchange_server({**values, "exchange.type": ExchangeType.ON_PREMISES})
+        return (*own, "Leave exchange.graph_url empty, except for the cloud of the DoD.")
     if values.get("exchange.type") == ExchangeType.CLOUD_GRAPH:
         return (
             "Leave exchange.graph_url empty: it follows from exchange.authority, except for the cloud of the DoD.",
@@ -161,20 +168,24 @@ def _is_cloud(values: Values) -> bool:
     return values.get("exchange.type") not in (None, ExchangeType.ON_PREMISES)
 
 
+def _has_own_servers(values: Values) -> bool:
+    return values.get("exchange.type") in (None, ExchangeType.ON_PREMISES, ExchangeType.HYBRID)
+
+
 def _account_keys(values: Values) -> tuple[str, ...]:
+    names: tuple[str, ...] = ("user", "auth", "channel_binding") if _has_own_servers(values) else ()
     if _is_cloud(values):
-        names: tuple[str, ...] = ("tenant_id", "client_id", "authority", "certificate", "certificate_key")
+        names += ("tenant_id", "client_id", "authority", "certificate", "certificate_key")
         names += ("client_secret_expires", "proxy")
-    else:
-        names = ("user", "auth", "channel_binding")
     return tuple(f"exchange.{name}" for name in names)
 
 
 def _account_secrets(values: Values) -> tuple[str, ...]:
+    names: tuple[str, ...] = ("exchange.password",) if _has_own_servers(values) else ()
     if not _is_cloud(values):
-        return ("exchange.password",)
+        return names
     own = () if values.get("exchange.certificate") else ("exchange.client_secret",)
-    return (*own, *_proxy_secrets(values))
+    return (*names, *own, *_proxy_secrets(values))
 
 
 def _server_secrets(values: Values) -> tuple[str, ...]:
@@ -192,6 +203,8 @@ def _server_keys(values: Values) -> tuple[str, ...]:
             names: tuple[str, ...] = ("ews_url", "ca_file")
         case ExchangeType.CLOUD_GRAPH:
             names = ("graph_url", "ca_file", "poll_seconds")
+        case ExchangeType.HYBRID:
+            names = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "graph_url", "ca_file", "poll_seconds")
         case _:
             names = ("autodiscover_url", "ews_url", "trusted_hosts", "server", "proxy", "ca_file")
     return tuple(f"exchange.{name}" for name in names)

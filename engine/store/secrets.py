@@ -12,7 +12,7 @@ from typing import Any
 from engine.core import bounded
 from engine.core.errors import Failure, Fault, Scope
 from engine.core.secret import Secret
-from engine.settings.model import ApplicationProof, ExchangeSettings, ExchangeType
+from engine.settings.model import ApplicationProof, ExchangeSettings
 from engine.settings.parsers import has_user
 from engine.store.own_certificates import OwnCertificates, own_certificates
 from engine.store.protection import exposure_of_file
@@ -154,7 +154,7 @@ def application_proof(
 ) -> ApplicationProof | None:
     """Return what the application proves itself with: the certificate of the settings, else the engine's own one, else
     the client secret; None on premises, and if there is none of them."""
-    if exchange.type is ExchangeType.ON_PREMISES:
+    if not exchange.type.has_application:
         return None
     if exchange.certificate is not None:
         return ApplicationProof.CERTIFICATE_FILE
@@ -165,9 +165,9 @@ def application_proof(
 
 def needed_secrets(exchange: ExchangeSettings, *, has_certificate: bool = False) -> Iterator[str]:
     """Yield the names of the secrets that the settings need; `has_certificate`: the engine's own one is in force."""
-    if exchange.type is ExchangeType.ON_PREMISES:
+    if exchange.type.has_own_servers:
         yield "exchange.password"
-    elif exchange.certificate is None and not has_certificate:
+    if exchange.type.has_application and exchange.certificate is None and not has_certificate:
         yield "exchange.client_secret"
     if has_user(exchange.proxy or ""):
         yield "exchange.proxy_password"

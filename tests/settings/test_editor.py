@@ -126,7 +126,7 @@ def test_the_catalogue_tells_where_values_come_from() -> None:
     assert (found["pbx.master"].value, found["pbx.master"].origin) == (None, "none")
     assert (found["pbx.app"].value, found["pbx.app"].origin) == ("calendar", "default")
     assert found["presence.timezone"].default == "UTC"
-    assert found["exchange.type"].words == ("on-premises", "cloud-graph", "cloud-ews")
+    assert found["exchange.type"].words == ("on-premises", "cloud-graph", "hybrid", "cloud-ews")
 
 
 def test_differences_are_told_key_by_key() -> None:

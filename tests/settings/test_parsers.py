@@ -125,7 +125,7 @@ def test_a_wrong_value_is_refused_with_its_reason(parse: ValueParser, value: obj
 def test_an_unknown_word_is_answered_with_the_words_there_are() -> None:
     refusal = parsers.EnumWord(ExchangeType)("on-premise")
     assert refusal == InvalidValue(
-        'has an unknown value: "on-premise"', "Write one of: on-premises, cloud-graph, cloud-ews."
+        'has an unknown value: "on-premise"', "Write one of: on-premises, cloud-graph, hybrid, cloud-ews."
     )
 
 

@@ -15,7 +15,15 @@ from engine.core.presence import DEFAULT_MAPPING, AppointmentKind, Target
 from engine.core.users import UserFilter, UserSelection
 from engine.settings.clouds import graph_root
 from engine.settings.keys import KEYS, SECTIONS, TABLES
-from engine.settings.model import CLOUD_EWS_END, ClearWith, ExchangeType, ResolveWith, ServerChoice, SiteSettings
+from engine.settings.model import (
+    CLOUD_EWS_END,
+    ClearWith,
+    ExchangeType,
+    ResolveWith,
+    ServerChoice,
+    SiteSettings,
+    halves_of,
+)
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.settings.reader import read_settings
 
@@ -183,6 +191,7 @@ def test_cloud_ews_ends_on_its_day_and_says_what_to_do() -> None:
 
 
 GRAPH = CLOUD.replace("cloud-ews", "cloud-graph")
+HYBRID = CLOUD.replace("cloud-ews", "hybrid")
 CHINA = 'authority = "https://login.partner.microsoftonline.cn"\n'
 US = 'authority = "https://login.microsoftonline.us/"\n'
 
@@ -192,6 +201,22 @@ def test_graph_needs_an_application_and_may_read_free_busy() -> None:
     assert (exchange.type, exchange.quiet_factor) == (ExchangeType.CLOUD_GRAPH, 5)
     without = "\n".join(line for line in GRAPH.splitlines() if "_id" not in line)
     assert {problem.key for problem in problems(without)} == {"exchange.tenant_id", "exchange.client_id"}
+
+
+def test_both_kinds_of_exchange_need_what_each_needs() -> None:
+    settings = read(f'{HYBRID}user = "svc@corp.example"\nproxy = "http://proxy.example.com:3128"\n')
+    own_servers, online = (half.exchange for half in halves_of(settings))
+    assert (own_servers.type, own_servers.user, own_servers.proxy) == (
+        ExchangeType.ON_PREMISES,
+        "svc@corp.example",
+        None,
+    )
+    assert (online.type, online.proxy) == (ExchangeType.CLOUD_GRAPH, "http://proxy.example.com:3128")
+    without = "\n".join(line for line in HYBRID.splitlines() if "_id" not in line)
+    missing = {"exchange.user", "exchange.tenant_id", "exchange.client_id"}
+    assert {problem.key for problem in problems(without)} == missing
+    of_graph = problems(f'{HYBRID}user = "svc@corp.example"\npoll_seconds = 10\n')
+    assert [problem.key for problem in of_graph] == ["exchange.poll_seconds"]
 
 
 @pytest.mark.parametrize(

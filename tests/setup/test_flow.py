@@ -63,8 +63,12 @@ def test_what_is_missing_is_told_in_the_order_of_the_steps() -> None:
     with_certificate = with_answers(cloud, {"exchange.certificate": "/etc/app.pem", "exchange.certificate_key": "/k"})
     assert "exchange.client_secret" not in needed_secrets(values_of(with_certificate))
 
+    both = with_answers(flow, {"exchange.type": "hybrid", "exchange.client_id": None})
+    assert missing(both, *SECRETS) == ["exchange.tenant_id", "exchange.client_id", "exchange.client_secret"]
+    assert {"exchange.password", "exchange.client_secret"} <= set(needed_secrets(values_of(both)))
 
-@pytest.mark.parametrize("kind", ["on-premises", "cloud-ews", "cloud-graph"])
+
+@pytest.mark.parametrize("kind", [*ExchangeType])
 def test_the_password_of_a_proxy_is_asked_for_once_where_its_user_is_named(kind: str) -> None:
     flow = with_answers(Flow(text=""), {**COMPLETE, "exchange.type": kind})
     for proxy, asked in (("http://proxy.example:3128", 0), ("http://user@proxy.example:3128", 1), ("http://[", 0)):

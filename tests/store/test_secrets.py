@@ -49,6 +49,11 @@ def test_the_environment_alone_is_enough() -> None:
     assert (found.exchange_password.reveal(), found.pbx_password.reveal()) == ("from env", "pbx env")
 
 
+def test_two_kinds_of_exchange_need_the_secrets_of_both() -> None:
+    with pytest.raises(SecretsMissing, match=r"exchange\.password .*exchange\.client_secret .*pbx\.password"):
+        load({}, None, ExchangeSettings(type=ExchangeType.HYBRID))
+
+
 def test_secrets_are_taken_out_of_the_environment() -> None:
     environment = {"CALENDAR_ENGINE_PBX_PASSWORD": "one", "CALENDAR_ENGINE_EXCHANGE_PASSWORD": "two", "HOME": "/"}
     taken = taken_environment(environment)
