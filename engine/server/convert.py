@@ -1,6 +1,6 @@
 """Converts the engine's values into those of the API schema."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import TypeVar, cast
@@ -107,7 +107,7 @@ def status(picture: sync_status.EngineStatus, now: datetime, started: datetime, 
         now=now,
         started=started,
         timezone=timezone.key,
-        links=(_link(Side.PBX, picture.pbx), _link(Side.EXCHANGE, picture.exchange)),
+        links=tuple(_link(side, link) for side, link in _links(picture)),
         users=picture.users,
         resolved=picture.resolved,
         watched=picture.watched,
@@ -244,6 +244,13 @@ def _state(
     return "current" if desired == shown else "pending"
 
 
+def _links(picture: sync_status.EngineStatus) -> Iterator[tuple[Side, sync_status.ConnectionStatus]]:
+    yield Side.PBX, picture.pbx
+    yield Side.EXCHANGE, picture.exchange
+    if picture.exchange_online is not None:
+        yield Side.EXCHANGE_ONLINE, picture.exchange_online
+
+
 def _link(side: Side, link: sync_status.ConnectionStatus) -> LinkState:
     return converted(link, LinkState, name=side.value, trouble=trouble(link.failure) if link.failure else None)
 
@@ -261,7 +268,7 @@ def _concerns(picture: sync_status.EngineStatus) -> tuple[Concern, ...]:
     concerns += [concern(failure) for failure in (picture.nobody, picture.store) if failure is not None]
     concerns += [
         Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
-        for side, link in ((Side.PBX, picture.pbx), (Side.EXCHANGE, picture.exchange))
+        for side, link in _links(picture)
         if link.failure is not None
     ]
     if picture.unstable is not None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from engine.api.schema import Actor, Operation, OperationKind
 from engine.core.errors import Failure
 from engine.server.convert import trouble
-from engine.sync.events import AccountPaused, CalendarRead, ConnectionLost, Event, Side, UserChanged
+from engine.sync.events import EXCHANGES, AccountPaused, CalendarRead, ConnectionLost, Event, Side, UserChanged
 from engine.sync.views import EngineView
 
 logger = logging.getLogger(__name__)
@@ -116,8 +116,9 @@ class ResyncOperation:
     def note(self, event: Event) -> None:
         """Count the requested reads, and end if none are possible."""
         match event:
-            case ConnectionLost(Side.EXCHANGE, failure, until):
-                self.block(failure, until)
+            case ConnectionLost(side, failure, until) if side is not Side.PBX:
+                if not any(self._engine.link(each).works for each in EXCHANGES):
+                    self.block(failure, until)
             case AccountPaused(failure, until):
                 self._tell(trouble=trouble(failure), until=until)
             case CalendarRead() | UserChanged():
@@ -189,9 +190,9 @@ class OperationRegistry:
         operation = self._new(kind, len(wanted), actor)
         visits = ResyncOperation(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
         self._remember(visits)
-        side = self._engine.link(Side.EXCHANGE if wanted else Side.PBX)
-        if not side.works and side.failure is not None:
-            visits.block(side.failure, side.retry_at)
+        links = [self._engine.link(side) for side in (EXCHANGES if wanted else (Side.PBX,))]
+        if not any(link.works for link in links) and links[0].failure is not None:
+            visits.block(links[0].failure, links[0].retry_at)
         else:
             visits.advance()
         return visits.operation

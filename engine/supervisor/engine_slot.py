@@ -181,8 +181,9 @@ class RegressionWatch:
     def start(self) -> None:
         """Start watching: a change is about to restart the connections."""
         status = self._current.status()
-        links = {Side.PBX: status.pbx, Side.EXCHANGE: status.exchange}
-        self._anxious = frozenset(side for side, link in links.items() if link.works) | self._broken.keys()
+        links = {Side.PBX: status.pbx, Side.EXCHANGE: status.exchange, Side.EXCHANGE_ONLINE: status.exchange_online}
+        working = frozenset(side for side, link in links.items() if link is not None and link.works)
+        self._anxious = working | self._broken.keys()
         self._broken = {}
 
     def _observe(self, event: Event) -> None:

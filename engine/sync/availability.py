@@ -31,7 +31,8 @@ class ServiceAvailability:
     whether it works again. The retry policy decides whether a failure is one of the service; a silent server counts
     once
     a second mailbox has it, and denials once every mailbox is denied. `connections` is the number of concurrent visits.
-    `make_due` makes a participant due now, `read_again` makes everybody due within a polling interval.
+    `make_due` makes a participant due now, `read_again` makes everybody due within a polling interval. `is_half`: it
+    is one half of a hybrid organisation, which works without a single mailbox, too.
     """
 
     def __init__(
@@ -41,10 +42,14 @@ class ServiceAvailability:
         timetable: Schedule,
         context: SyncContext,
         *,
+        side: Side,
+        is_half: bool,
         connections: int,
         make_due: Callable[[str], None],
         read_again: Callable[[], None],
     ) -> None:
+        self._side = side
+        self._is_half = is_half
         self._participants = participants
         self._source = source
         self._timetable = timetable
@@ -106,10 +111,10 @@ class ServiceAvailability:
         self._compare_restriction()
         concerns = {type(each): each for each in self._source.concerns}
         for kind in self._concerns.keys() - concerns.keys():
-            self._observe(ConcernOver(Side.EXCHANGE, self._concerns.pop(kind)))
+            self._observe(ConcernOver(self._side, self._concerns.pop(kind)))
         for kind in concerns.keys() - self._concerns.keys():
             self._concerns[kind] = concerns[kind]
-            self._observe(ConcernArose(Side.EXCHANGE, concerns[kind]))
+            self._observe(ConcernArose(self._side, concerns[kind]))
 
     def was_read(self, guid: str) -> None:
         """Note that this calendar was read."""
@@ -163,7 +168,7 @@ class ServiceAvailability:
         self._closed_until = now + pause
         self._closed_by = self._said = failure
         self._answers = self._works = False
-        self._observe(ConnectionLost(Side.EXCHANGE, failure, self._closed_until))
+        self._observe(ConnectionLost(self._side, failure, self._closed_until))
 
     def shows_signs_of_life(self) -> None:
         """End a pause for a silent server, because a notification has just come from one."""
@@ -181,14 +186,14 @@ class ServiceAvailability:
             self._all_denied(denial)
             return
         verdict = self._readability.verdict(len(self._participants))
-        if verdict is None:
+        if verdict is None or (self._is_half and not self._readability.is_ill):
             return
         self._tell_withheld()
         self._works = False
         if not isinstance(self._said, NoCalendarReadable):
             self._said = verdict
             pause = (self._timetable.earliest() or self._clock.now()) - self._clock.now()
-            self._observe(ConnectionLost(Side.EXCHANGE, verdict, self._network_clock.now() + max(timedelta(), pause)))
+            self._observe(ConnectionLost(self._side, verdict, self._network_clock.now() + max(timedelta(), pause)))
 
     def _all_denied(self, denial: ExchangeFailure) -> None:
         """Read with fewer rights if the source can, else close the service."""
@@ -221,9 +226,10 @@ class ServiceAvailability:
 
     def _compare_works(self) -> None:
         """Report Exchange as working: as soon as it answers if a calendar was read before, else once one is read."""
-        if not self._works and self._answers and self._readability.works:
+        is_well = self._readability.works or (self._is_half and not self._readability.is_ill)
+        if not self._works and self._answers and is_well:
             self._works, self._said = True, None
-            self._observe(ConnectionRestored(Side.EXCHANGE))
+            self._observe(ConnectionRestored(self._side))
 
 
 def _of_the_service(failure: ExchangeFailure) -> ExchangeFailure:

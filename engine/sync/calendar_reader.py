@@ -18,6 +18,7 @@ from engine.sync.absences import Absences
 from engine.sync.availability import ServiceAvailability
 from engine.sync.events import (
     AccountPaused,
+    Side,
     SyncContext,
     UserChanged,
     UserRecovered,
@@ -27,6 +28,7 @@ from engine.sync.participants import MailboxIndex, Participant, Participants, Re
 from engine.sync.polling import PollSchedule
 from engine.sync.reading import candidates_after, cover_of, read_calendar, read_first
 from engine.sync.scheduling import Schedule, WakeableTimer
+from engine.sync.search import OtherHalf
 from engine.sync.slow_mailboxes import LOOK_SECONDS, SlowMailboxLimiter
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,8 @@ class CalendarScheduler:
     A failure of one mailbox affects that user only, and slow ones never occupy all connections. A failure of the whole
     service pauses all visits, longer each time, and then a single visit tries whether it is over; if a permission is
     missing, which only a person can grant, it does so every 15 to 60 minutes. `shows_something` returns whether the
-    PBX shows a presence of ours for a user.
+    PBX shows a presence of ours for a user. `side` is what `source` reads; with an `other_half`, `participants` are
+    those who are looked for or read here.
     """
 
     def __init__(
@@ -68,13 +71,17 @@ class CalendarScheduler:
         *,
         changed: Callable[[str], None],
         shows_something: Callable[[str], bool],
+        side: Side = Side.EXCHANGE,
+        other_half: OtherHalf | None = None,
     ) -> None:
+        self._side = side
+        self._other_half = other_half
         self._participants = participants
         self._source = source
         self._clock = context.clock
         self._network_clock = context.network_clock
         self._random = context.random
-        self._polling = PollSchedule.of(settings)
+        self._polling = PollSchedule.of(settings, source)
         self._cover = cover_of(settings.presence)
         self._changed = changed
         self._shows_something = shows_something
@@ -99,6 +106,8 @@ class CalendarScheduler:
             source,
             self._timetable,
             context,
+            side=side,
+            is_half=other_half is not None,
             connections=settings.exchange.connections,
             make_due=self._make_due,
             read_again=self._read_again,
@@ -138,15 +147,42 @@ class CalendarScheduler:
 
     def forget(self, guid: str) -> None:
         """Discard everything about this participant's mailbox."""
+        self._absences.forget(guid)
+        self._let_alone(guid)
+
+    def take(self, guid: str, participant: Participant) -> None:
+        """Begin to look after a participant of the other half, whose calendar is due now."""
+        self._participants[guid] = participant
+        self._bring_forward(guid, self._clock.now())
+
+    def leave(self, guid: str) -> None:
+        """Leave a participant to the other half, but not what is known of a missing mailbox."""
+        self._participants.pop(guid, None)
+        self._timetable.discard(guid)
+        self._again.discard(guid)
+        self._let_alone(guid)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the service is not paused."""
+        return self._service.closed_until is None
+
+    def looked_for(self) -> list[str]:
+        """Return the participants whose mailbox is not known, and who are not being visited."""
+        known = self._participants.items()
+        return [guid for guid, each in known if each.mailbox is None and guid not in self._visiting]
+
+    def _let_alone(self, guid: str) -> None:
         self._watchlist.remove(guid)
         self._to_reresolve.discard(guid)
-        self._absences.forget(guid)
         self._service.forget(guid)
         self._polled.pop(guid, None)
 
     def on_notification(self, address: str, urgency: Priority) -> tuple[str, ...]:
         """Schedule another reading of this mailbox by its urgency; return the participants whose calendar is in it."""
-        now = self._clock.now()
+        now, guids = self._clock.now(), self._watchlist.guids(address)
+        if not guids:
+            return ()
         match urgency:
             case Priority.NOW:
                 due = now - OVERTAKING
@@ -155,7 +191,6 @@ class CalendarScheduler:
                 due = now + SOON * self._random.random()
             case Priority.LATER:
                 due = now + self._polling.interval * self._random.random()
-        guids = self._watchlist.guids(address)
         for guid in guids:
             self._bring_forward(guid, due)
         return guids
@@ -272,6 +307,8 @@ class CalendarScheduler:
             if guid in self._again:
                 self._again.discard(guid)
                 self._due(guid, self._clock.now())
+            if self._other_half is not None:
+                self._other_half.visited(self._side)
             self._alarm.wake()
             self._finished()
 
@@ -296,12 +333,17 @@ class CalendarScheduler:
             await self._network_clock.sleep_until(now + LOOK)
 
     async def _read(self, guid: str, participant: Participant) -> None:
-        candidates = participant.candidates
         if guid in self._to_reresolve:
             self._to_reresolve.discard(guid)
             self._watchlist.remove(guid)
             participant.mailbox = None
         found: Mailbox | None = participant.mailbox
+        known = candidates = participant.candidates
+        if self._other_half is not None and found is None:
+            here = self._other_half.addresses(self._side, guid)
+            if here is None:
+                return
+            candidates = here
         try:
             if found is None:
                 found = await self._source.resolve(candidates)
@@ -317,17 +359,22 @@ class CalendarScheduler:
             elif self._service.is_one_of_the_service(guid, failure):
                 self._service.close(failure)
                 self._due(guid, self._clock.now())
+            elif self._other_half is not None and policy_of(type(failure)).elsewhere:
+                if participant.candidates == known:
+                    self._other_half.absent(self._side, guid, failure, was_found=found is not None)
             else:
-                self._failed(guid, participant, failure, was_found=found is not None)
+                self.failed(guid, participant, failure, was_found=found is not None)
             return
         except Exception as internal_error:
             self._internal_errors.write("reading a calendar", internal_error)
-            self._failed(guid, participant, EngineMistake(type(internal_error).__name__), was_found=True)
+            self.failed(guid, participant, EngineMistake(type(internal_error).__name__), was_found=True)
             return
         self._service.answered(guid)
         self._service.compare()
-        if participant.candidates == candidates:
+        if participant.candidates == known:
             participant.mailbox = found
+            if self._other_half is not None:
+                self._other_half.found(self._side, guid)
             self._succeeded(guid, participant, reading)
 
     async def _read_window(self, guid: str, mailbox: Mailbox) -> tuple[Mailbox, Reading]:
@@ -384,7 +431,7 @@ class CalendarScheduler:
         if not is_watched:
             self._polled[guid] = due
 
-    def _failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
+    def failed(self, guid: str, participant: Participant, failure: Failure, *, was_found: bool) -> None:
         """Note a failed visit. `was_found`: the directory knows the mailbox, but it cannot be read."""
         if policy_of(type(failure)).needs_a_person and not _needs_a_person(participant.problem):
             participant.failed_visits = 0

@@ -13,10 +13,15 @@ from engine.core.users import User
 
 
 class Side(StrEnum):
-    """The two systems that the engine connects."""
+    """The systems that the engine connects; in a hybrid organisation, Exchange is that on premises."""
 
     PBX = "PBX"
     EXCHANGE = "Exchange"
+    EXCHANGE_ONLINE = "Exchange Online"
+
+
+EXCHANGES = (Side.EXCHANGE, Side.EXCHANGE_ONLINE)
+"""The sides that calendars are read from, in the order in which they are asked for a mailbox."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,11 @@ class Readability:
         """Whether the last visit of any user's calendar succeeded."""
         return bool(self._well)
 
+    @property
+    def is_ill(self) -> bool:
+        """Whether the calendar of anybody who has a mailbox could not be read."""
+        return any(not isinstance(failure, MailboxNotFound) for failure in self._ill.values())
+
     def verdict(self, users: int) -> NoCalendarReadable | None:
         """Return the failure to report once the calendars of all `users` were tried and none could be read."""
         if self._well or not self._ill or len(self._ill) < users:

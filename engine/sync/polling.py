@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.core.quiet_hours import QuietHours
-from engine.settings.model import ExchangeType, SiteSettings
+from engine.exchange.source import CalendarSource
+from engine.settings.model import SiteSettings
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _HASHES = 2**32
@@ -27,13 +28,12 @@ class PollSchedule:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, settings: SiteSettings) -> "PollSchedule":
-        """Return the schedule of the settings; only Microsoft Graph is asked less often in quiet hours."""
+    def of(cls, settings: SiteSettings, source: CalendarSource) -> "PollSchedule":
+        """Return the schedule of the settings for the calendars of `source`."""
         exchange = settings.exchange
-        is_graph = exchange.type is ExchangeType.CLOUD_GRAPH
         return cls(
             interval=timedelta(seconds=exchange.poll_seconds),
-            quiet=QuietHours.of(exchange.quiet_hours) if is_graph else _NO_QUIET_HOURS,
+            quiet=QuietHours.of(exchange.quiet_hours) if source.heeds_quiet_hours else _NO_QUIET_HOURS,
             quiet_factor=exchange.quiet_factor,
             zone=settings.presence.timezone,
         )

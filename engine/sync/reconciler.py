@@ -15,6 +15,7 @@ from engine.core.errors import Failure
 from engine.core.expiry import Expiries
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED
+from engine.exchange.hybrid import HybridSource
 from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
 from engine.pbx.errors import PbxLinkMistake
 from engine.pbx.events import (
@@ -34,6 +35,7 @@ from engine.store.presence import AcknowledgedPresences
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.decider import Decider
 from engine.sync.events import (
+    EXCHANGES,
     CalendarRead,
     ConnectionLost,
     ConnectionRestored,
@@ -48,6 +50,7 @@ from engine.sync.events import (
 )
 from engine.sync.expiry_watch import ExpiryWatch
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
+from engine.sync.hybrid_calendars import HybridCalendars
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.participants import Membership, Participants
 from engine.sync.preview import UserCalendar
@@ -130,7 +133,11 @@ class Engine:
             started_again=self._take_up,
         )
         self._participants: Participants = {}
-        self._links = ConnectionStatuses(clock, pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN)
+        self._links = ConnectionStatuses(
+            clock,
+            pbx_calls=settings.pbx.link is PbxLinkKind.LISTEN,
+            exchanges=EXCHANGES if isinstance(source, HybridSource) else (Side.EXCHANGE,),
+        )
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
         self._weighing = WakeableTimer(network_clock)
@@ -165,16 +172,9 @@ class Engine:
             want=self._on_decision,
             meant=self._note_soon,
         )
-        self._calendars = CalendarScheduler(
-            self._participants,
-            self._source,
-            settings,
-            context,
-            changed=self._on_calendar_read,
-            shows_something=self._shows_something,
-        )
+        self._calendars = self._readers(settings, context)
         self._claims = MailboxClaims(
-            self._participants, self._source, context, may_ask=lambda: self._links[Side.EXCHANGE].works
+            self._participants, self._source, context, may_ask=lambda: self._links.exchange_answers
         )
         self._directory = Membership(
             self._participants,
@@ -186,6 +186,13 @@ class Engine:
             showing=self._is_shown,
             weigh_soon=self._weigh_soon,
         )
+
+    def _readers(self, settings: SiteSettings, context: SyncContext) -> CalendarScheduler | HybridCalendars:
+        """Return the reader of all calendars."""
+        people, changed, shows = self._participants, self._on_calendar_read, self._shows_something
+        if isinstance(self._source, HybridSource):
+            return HybridCalendars(people, self._source, settings, context, changed=changed, shows_something=shows)
+        return CalendarScheduler(people, self._source, settings, context, changed=changed, shows_something=shows)
 
     async def run(self) -> None:
         """Run all parts until cancelled.
@@ -309,6 +316,7 @@ class Engine:
             users_counted(self._participants.values(), self._source.is_watched, self._claims.notices),
             pbx=self._links[Side.PBX],
             exchange=self._links[Side.EXCHANGE],
+            exchange_online=self._links.exchange_online,
             refused_pbxs=dict(self._refused_pbxs),
             restriction=self._source.restriction,
             exchange_concerns=self._source.concerns,

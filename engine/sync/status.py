@@ -1,7 +1,7 @@
-"""Status of the engine at one instant, and of both connections."""
+"""Status of the engine at one instant, and of its connections."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -66,12 +66,13 @@ class EngineStatus:
     `watched` users are notified at once; the others are read from time to time, and `oldest_reading` is the oldest
     reading of those. `refused_pbxs` are the reasons for rejecting PBXs that connected, by the names they gave.
     `restriction` is why less is read than the settings ask for; `exchange_concerns` delay presences although Exchange
-    works. `proof` is what the application logs in with, None on premises. `expiries` are the known ends of certificates
-    and secrets, `expiring` the warnings about those that are near. In a `dry_run` nothing is written. `store` is why
-    presences are kept in memory only. A `held` change clears nothing before it is confirmed, and `nobody` is why nobody
-    takes part. `unstable` is set for a link to the PBX that is lost again and again; `failed_parts` are those restarted
-    after a bug. `concerns` are problems with the settings, and the reason if the engine is not set up (`is_set_up`).
-    `noticed` problems of users do not prevent presences.
+    works. In a hybrid organisation, `exchange` is the one on premises, and `exchange_online` is set once anybody was
+    looked for there. `proof` is what the application logs in with, None on premises. `expiries` are the known ends of
+    certificates and secrets, `expiring` the warnings about those that are near. In a `dry_run` nothing is written.
+    `store` is why presences are kept in memory only. A `held` change clears nothing before it is confirmed, and
+    `nobody` is why nobody takes part. `unstable` is set for a link to the PBX that is lost again and again;
+    `failed_parts` are those restarted after a bug. `concerns` are problems with the settings, and the reason if the
+    engine is not set up (`is_set_up`). `noticed` problems of users do not prevent presences.
     """
 
     users: int = 0
@@ -83,6 +84,7 @@ class EngineStatus:
     oldest_reading: datetime | None = None
     pbx: ConnectionStatus = ConnectionStatus()
     exchange: ConnectionStatus = ConnectionStatus()
+    exchange_online: ConnectionStatus | None = None
     refused_pbxs: Mapping[str, Failure] = field(default_factory=dict)
     restriction: Failure | None = None
     exchange_concerns: tuple[Failure, ...] = ()
@@ -148,21 +150,34 @@ _MOST_COUNTED = 10_000
 
 
 class ConnectionStatuses:
-    """Tracks the status of both sides from their events. `clock` is calendar time; `pbx_calls`: the PBX connects to
-    the engine."""
+    """Tracks the status of all sides from their events. `clock` is calendar time; `pbx_calls`: the PBX connects to
+    the engine. `exchanges` are the sides that calendars are read from."""
 
-    def __init__(self, clock: Clock, *, pbx_calls: bool) -> None:
+    def __init__(self, clock: Clock, *, pbx_calls: bool, exchanges: Sequence[Side] = (Side.EXCHANGE,)) -> None:
         self._clock = clock
         since = clock.now()
         self._states = {
             Side.PBX: ConnectionStatus(since=since, waits_for=WaitingFor.CALL if pbx_calls else WaitingFor.FIRST_TRY),
-            Side.EXCHANGE: ConnectionStatus(since=since, waits_for=WaitingFor.USERS),
+            **dict.fromkeys(exchanges, ConnectionStatus(since=since, waits_for=WaitingFor.USERS)),
         }
+        self._exchanges = tuple(exchanges)
         self._pbx_is_there = False
         self._lost: deque[tuple[datetime, Failure]] = deque(maxlen=_MOST_COUNTED)
 
     def __getitem__(self, side: Side) -> ConnectionStatus:
-        return self._states[side]
+        return self._states.get(side, ConnectionStatus())
+
+    @property
+    def exchange_online(self) -> ConnectionStatus | None:
+        """The status of Exchange Online beside an Exchange on premises, None if nobody was looked for there yet."""
+        status = self._states.get(Side.EXCHANGE_ONLINE)
+        return status if status is not None and (status.works or status.failure is not None) else None
+
+    @property
+    def exchange_answers(self) -> bool:
+        """Whether calendars can be read, and nothing that they are read from is failing."""
+        states = [self._states[side] for side in self._exchanges]
+        return any(state.works for state in states) and all(state.failure is None for state in states)
 
     def note(self, event: ConnectionLost | ConnectionRestored) -> None:
         """Note that a side works, or does not."""
@@ -198,8 +213,9 @@ class ConnectionStatuses:
 
     def users_are_known(self) -> None:
         """Note that there is a user whose mailbox can be looked up."""
-        if self._states[Side.EXCHANGE].waits_for is WaitingFor.USERS:
-            self._set(Side.EXCHANGE, ConnectionStatus(waits_for=WaitingFor.FIRST_TRY))
+        for side in self._exchanges:
+            if self._states[side].waits_for is WaitingFor.USERS:
+                self._set(side, ConnectionStatus(waits_for=WaitingFor.FIRST_TRY))
 
     def _set(self, side: Side, state: ConnectionStatus) -> None:
         before = self._states[side]

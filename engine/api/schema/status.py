@@ -15,7 +15,7 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
     PBX is still sending them, or none has been looked up in Exchange yet.
     """
 
-    name: Literal["PBX", "Exchange"]
+    name: Literal["PBX", "Exchange", "Exchange Online"]
     works: bool
     since: datetime | None = None
     waits_for: Literal["first try", "next try", "call", "users"] | None = None
@@ -37,7 +37,7 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     trouble: Trouble
-    link: Literal["PBX", "Exchange"] | None
+    link: Literal["PBX", "Exchange", "Exchange Online"] | None
     count: int
     users: tuple[Affected, ...]
 

@@ -15,7 +15,6 @@ from engine.server.convert_settings import restarted
 from engine.server.handlers.secrets import written_down
 from engine.server.http import Route, answer, not_found, problem_from
 from engine.server.state import ApiState
-from engine.settings.model import ExchangeType
 from engine.store.own_certificates import OwnCertificates, certificate_in, own_certificates
 from engine.store.secret_sources import SecretSources
 from engine.store.secrets import application_proof
@@ -98,7 +97,7 @@ class CloudRoutes:
     async def _taken_into_use(self) -> ApplyPlan | None:
         """Restart the engine, or start it, if its application may use these certificates."""
         settings = self._service.settings
-        if settings is None or settings.exchange.type is ExchangeType.ON_PREMISES or settings.exchange.certificate:
+        if settings is None or not settings.exchange.type.has_application or settings.exchange.certificate:
             return None
         return await self._service.start_again()
 
