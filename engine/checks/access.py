@@ -14,7 +14,8 @@ from engine.settings.model import ExchangeSettings
 class ExchangeAccess:
     """Clients for the Exchange that the settings describe, built but not used yet.
 
-    `settings` are complete for the kind of Exchange. `token` authorises every request unless a password does.
+    `settings` are complete for the kind of Exchange; in a hybrid organisation, all but `source` are those of Exchange
+    Online. `token` authorises every request unless a password does.
     `source` reads calendars through `http` and closes it; `network` is how `http` reaches servers.
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from engine.checks.access import ExchangeAccess
 from engine.checks.exchange import ExchangeCheck
 from engine.checks.graph import GraphCheck
+from engine.checks.hybrid import HybridCheck
 from engine.checks.mailboxes import CalendarsCheck, MailboxesCheck
 from engine.checks.network import Lookup, look_up
 from engine.checks.pbx import PATIENCE, PbxCheck
@@ -15,7 +16,7 @@ from engine.core.secret import Secret
 from engine.core.users import User
 from engine.exchange.source import Mailbox
 from engine.pbx.events import PbxEvent
-from engine.settings.model import ExchangeType, SiteSettings
+from engine.settings.model import ExchangeType, SiteSettings, halves_of
 from engine.store.secrets import Secrets
 from engine.sync.reconciler import Link
 
@@ -45,15 +46,25 @@ class CheckFactory:
 
     def exchange(
         self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]
-    ) -> ExchangeCheck | GraphCheck:
+    ) -> ExchangeCheck | GraphCheck | HybridCheck:
         """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read."""
         by_graph: GraphCheck | None = None
         match settings.exchange.type:
+            case ExchangeType.HYBRID:
+                on_premises, online = halves_of(settings)
+                return HybridCheck(
+                    self._by_ews(on_premises, secrets, candidates), self._by_graph(online, secrets, candidates)
+                )
             case ExchangeType.CLOUD_GRAPH:
                 return self._by_graph(settings, secrets, candidates)
             case ExchangeType.CLOUD_EWS:
                 exchange = replace(settings.exchange, type=ExchangeType.CLOUD_GRAPH)
                 by_graph = self._by_graph(replace(settings, exchange=exchange), secrets, candidates)
+        return self._by_ews(settings, secrets, candidates, by_graph)
+
+    def _by_ews(
+        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str], by_graph: GraphCheck | None = None
+    ) -> ExchangeCheck:
         return ExchangeCheck(
             settings.exchange,
             functools.partial(self.make_access, settings, secrets),

@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,7 @@ from engine.exchange.http.connection import verified_context
 from engine.exchange.http.proxy import proxy_of
 from engine.exchange.http.trace import Trace
 from engine.exchange.http.wire import Network, network_of
+from engine.exchange.hybrid import HybridSource
 from engine.exchange.oauth.msal_client import Application
 from engine.exchange.oauth.tokens import BearerTokens
 from engine.logins.breaker import LogIns
@@ -46,6 +48,7 @@ from engine.settings.model import (
     ExchangeType,
     PbxLinkKind,
     SiteSettings,
+    halves_of,
 )
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets, application_proof
@@ -74,11 +77,44 @@ def exchange_access(
     `resolver` looks up Exchange's servers, `trace` records traffic; `log_ins` approve each log-in; `expiries` note the
     ends of certificates and secrets. Only with `accept`, the next certificate of the application is tried.
     """
-    exchange = settings.exchange
-    tls = verified_context(exchange.ca_file)
-    proxy = proxy_of(exchange.proxy, secrets.exchange_proxy_password)
     log_ins = log_ins or LogIns(network_clock)
     expiries = expiries or Expiries(clock)
+    access = functools.partial(
+        _access,
+        secrets=secrets,
+        clock=clock,
+        network_clock=network_clock,
+        random=random,
+        resolver=resolver,
+        trace=trace,
+        log_ins=log_ins,
+        accept=accept,
+    )
+    if settings.exchange.type is not ExchangeType.HYBRID:
+        return access(settings, expiries=expiries)
+    own_servers, cloud = halves_of(settings)
+    on_premises = access(own_servers, expiries=expiries)
+    online = access(cloud, expiries=expiries.besides(Expiring.EXCHANGE_CERTIFICATE))
+    source = HybridSource(on_premises.source, online.source, online_url=_graph_root(settings.exchange))
+    return replace(online, settings=settings.exchange, source=source)
+
+
+def _access(
+    settings: SiteSettings,
+    *,
+    secrets: Secrets,
+    clock: Clock,
+    network_clock: Clock,
+    random: Random,
+    resolver: Resolver | None,
+    trace: Trace | None,
+    log_ins: LogIns,
+    expiries: Expiries,
+    accept: AcceptCertificate | None,
+) -> ExchangeAccess:
+    exchange = settings.exchange
+    tls = verified_context(exchange.ca_file, with_system=exchange.type.has_graph)
+    proxy = proxy_of(exchange.proxy, secrets.exchange_proxy_password)
     if exchange.type is ExchangeType.CLOUD_EWS:
         exchange = for_exchange_online(exchange)
     tokens: BearerTokens | None = None
@@ -125,8 +161,12 @@ def _tokens(
 def _scope(exchange: ExchangeSettings) -> str:
     """Return the scope for all permissions that the application has at the server; each cloud has its own."""
     if exchange.type is ExchangeType.CLOUD_GRAPH:
-        return f"{graph_root(exchange.authority, exchange.graph_url)}/.default"
+        return f"{_graph_root(exchange)}/.default"
     return scope_of(exchange.ews_url or "")
+
+
+def _graph_root(exchange: ExchangeSettings) -> str:
+    return graph_root(exchange.authority, exchange.graph_url) or ""
 
 
 def assemble(
@@ -180,7 +220,7 @@ def assemble(
 
 def _expiries(exchange: ExchangeSettings, clock: Clock) -> Expiries:
     """Return what notes the ends of certificates and secrets; those of Microsoft's own servers concern nobody here."""
-    own = exchange.type is ExchangeType.ON_PREMISES
+    own = exchange.type.has_own_servers
     return Expiries(clock, frozenset(Expiring) if own else frozenset(Expiring) - {Expiring.EXCHANGE_CERTIFICATE})
 
 

@@ -72,7 +72,10 @@ def account_of(settings: SiteSettings) -> ServiceAccount:
     exchange = settings.exchange
     if exchange.type is ExchangeType.ON_PREMISES:
         return ServiceAccount(exchange.user)
-    return ServiceAccount(exchange.client_id or "", by_certificate=exchange.certificate is not None)
+    client_id, by_certificate = exchange.client_id or "", exchange.certificate is not None
+    if exchange.type is ExchangeType.HYBRID:
+        return ServiceAccount(exchange.user, by_certificate, client_id)
+    return ServiceAccount(client_id, by_certificate)
 
 
 class MailboxOwners:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from engine.simulator.company import PbxSite
+from engine.simulator.company import HybridCompany, PbxSite
 from engine.simulator.world import Person, World
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
-from tests.support.site import SiteOf, running_cloud_site, running_site
+from tests.support.site import SiteOf, ews_schema, running_cloud_site, running_engine, running_site
 
 pytestmark = pytest.mark.slow
 
@@ -64,3 +64,22 @@ async def every_minute(clock: ManualClock, world: World, sites: Sequence[SiteOf[
 def notes(company: PbxSite, person: Person) -> list[tuple[str | None, str | None]]:
     """Return the presences that were written for somebody, in their order."""
     return [(write.activity, write.note) for write in company.pbx.ledger.writes_of(person.guid)]
+
+
+async def test_every_minute_of_the_day_both_halves_are_shown(tmp_path: Path) -> None:
+    world = corp_world(MONDAY)
+    clock = ManualClock(world.instant("00:00"))
+    company = HybridCompany(world, tmp_path, clock, schema=ews_schema())
+    people = [person for person in world.people if person.mailbox and person.may_impersonate]
+    company.move_online(*people[::2])
+    async with company, running_engine(company, clock, tmp_path, TABLES) as site:
+        await site.settled()
+        for minute in range(24 * 60):
+            assert site.wrong() == {}, clock.now()
+            if minute == 12 * 60:
+                company.move_online(*people[1::4])
+                company.move_back(*people[::4])
+            await site.pass_time(minutes=1)
+        assert {problem.user.guid for problem in site.engine.status().unresolved} == company.without_calendar()
+        assert company.exchange.ledger.complaints == []
+        assert company.online.graph.ledger.complaints == []
