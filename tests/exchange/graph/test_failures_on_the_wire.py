@@ -179,7 +179,7 @@ async def test_what_nobody_asks_about_any_more_is_forgotten(
     open_cloud: OpenCloud, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "MOST_ALONE", 4)
-    async with open_cloud(clock=(clock := ManualClock()), checked=False) as cloud:
+    async with open_cloud(clock=(clock := ManualClock())) as cloud:
         cloud.graph.faults.add(Cut())
         first, second = readable(world)[:3], readable(world)[3:6]
         for group, asked_alone in ((first, 3), (second, 3), (second, 6)):
