@@ -111,7 +111,7 @@ def counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     numbers = (
         (status.users, "users:", False),
         (status.resolved, "with a calendar,", False),
-        (status.watched, "watched,", False),
+        *(((status.watched, "watched,", False),) if status.poll_seconds is None or status.watched else ()),
         (status.unread, "not read yet,", False),
         (status.unresolved, "without;", True),
         (status.refused, "refused", True),
@@ -127,7 +127,14 @@ def counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     oldest = ""
     if status.oldest_reading is not None:
         oldest = f"oldest reading {clock(status.oldest_reading, zone, status.now)}, "
-    yield line(Span(f" {oldest}times in {status.timezone}", Role.MUTED))
+    yield line(Span(cut(f" {oldest}{_polled(status, zone)}times in {status.timezone}", width), Role.MUTED))
+
+
+def _polled(status: Status, zone: tzinfo) -> str:
+    if status.poll_seconds is None:
+        return ""
+    until = "" if status.quiet_until is None else f" until {clock(status.quiet_until, zone, status.now)}"
+    return f"read every {status.poll_seconds:.0f} s{until}, "
 
 
 def problems(status: Status, width: int) -> Iterator[Line]:

@@ -25,7 +25,7 @@ from engine.sync.events import (
     UserTrouble,
 )
 from engine.sync.participants import MailboxIndex, Participant, Participants, Reading
-from engine.sync.polling import PollSchedule
+from engine.sync.polling import PollInterval, PollSchedule
 from engine.sync.reading import candidates_after, cover_of, read_calendar, read_first
 from engine.sync.scheduling import Schedule, WakeableTimer
 from engine.sync.search import OtherHalf
@@ -194,6 +194,10 @@ class CalendarScheduler:
         for guid in guids:
             self._bring_forward(guid, due)
         return guids
+
+    def poll_interval(self) -> PollInterval | None:
+        """Return how often calendars are read now, None if most of them are watched."""
+        return self._polling.present(self._clock.now()) if self._source.heeds_quiet_hours else None
 
     def is_idle(self) -> bool:
         """Return whether nothing is being read and nobody is due."""

@@ -31,6 +31,7 @@ from engine.settings.model import SiteSettings
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.events import EXCHANGES, Side, SyncContext
 from engine.sync.participants import Participant, Participants
+from engine.sync.polling import PollInterval
 from engine.sync.search import Search
 
 ASKED_AGAIN = timedelta(minutes=15)
@@ -124,6 +125,10 @@ class HybridCalendars:
         """Schedule another reading of this mailbox by its urgency; return the participants whose calendar is in it."""
         readers = self._readers.values()
         return tuple(guid for reader in readers for guid in reader.on_notification(address, urgency))
+
+    def poll_interval(self) -> PollInterval | None:
+        """Return how often the calendars of the half without notifications are read now."""
+        return next(filter(None, (reader.poll_interval() for reader in self._readers.values())), None)
 
     def is_idle(self) -> bool:
         """Return whether nothing is being read and nobody is due."""

@@ -15,6 +15,14 @@ _NO_QUIET_HOURS = QuietHours()
 
 
 @dataclass(frozen=True, slots=True)
+class PollInterval:
+    """How often calendars are read now; longer than usual until `quiet_until`, if that is set."""
+
+    interval: timedelta
+    quiet_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PollSchedule:
     """Gives each key a place of its own within an `interval`, which is `quiet_factor` times as long in `quiet` hours.
 
@@ -47,9 +55,10 @@ class PollSchedule:
         # What was changed meanwhile is known soon after the end of the quiet hours.
         return min(in_quiet_hours, self._next_place(key, quiet_until, self.interval))
 
-    def present_interval(self, now: datetime) -> timedelta:
+    def present(self, now: datetime) -> PollInterval:
         """Return the interval in force at `now`."""
-        return self.interval if self.quiet.until(now, self.zone) is None else self.quiet_factor * self.interval
+        quiet_until = self.quiet.until(now, self.zone)
+        return PollInterval(self.interval if quiet_until is None else self.quiet_factor * self.interval, quiet_until)
 
     def _next_place(self, key: str, after: datetime, interval: timedelta) -> datetime:
         place = interval * (zlib.crc32(key.encode()) / _HASHES)

@@ -318,6 +318,7 @@ class Engine:
             exchange=self._links[Side.EXCHANGE],
             exchange_online=self._links.exchange_online,
             refused_pbxs=dict(self._refused_pbxs),
+            polling=self._calendars.poll_interval(),
             restriction=self._source.restriction,
             exchange_concerns=self._source.concerns,
             proof=self._proof(),

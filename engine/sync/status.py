@@ -16,6 +16,7 @@ from engine.settings.model import ApplicationProof
 from engine.sync.events import ConnectionLost, ConnectionRestored, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
+from engine.sync.polling import PollInterval
 
 
 class WaitingFor(StrEnum):
@@ -64,15 +65,16 @@ class EngineStatus:
 
     `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in the calendars of
     `watched` users are notified at once; the others are read from time to time, and `oldest_reading` is the oldest
-    reading of those. `refused_pbxs` are the reasons for rejecting PBXs that connected, by the names they gave.
-    `restriction` is why less is read than the settings ask for; `exchange_concerns` delay presences although Exchange
-    works. In a hybrid organisation, `exchange` is the one on premises, and `exchange_online` is set once anybody was
-    looked for there. `proof` is what the application logs in with, None on premises. `expiries` are the known ends of
-    certificates and secrets, `expiring` the warnings about those that are near. In a `dry_run` nothing is written.
-    `store` is why presences are kept in memory only. A `held` change clears nothing before it is confirmed, and
-    `nobody` is why nobody takes part. `unstable` is set for a link to the PBX that is lost again and again;
-    `failed_parts` are those restarted after a bug. `concerns` are problems with the settings, and the reason if the
-    engine is not set up (`is_set_up`). `noticed` problems of users do not prevent presences.
+    reading of those; `polling` is how often that is where none can be watched. `refused_pbxs` are the reasons for
+    rejecting PBXs that connected, by the names they gave. `restriction` is why less is read than the settings ask for;
+    `exchange_concerns` delay presences although Exchange works. In a hybrid organisation, `exchange` is the one on
+    premises, and `exchange_online` is set once anybody was looked for there. `proof` is what the application logs in
+    with, None on premises. `expiries` are the known ends of certificates and secrets, `expiring` the warnings about
+    those that are near. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. A `held`
+    change clears nothing before it is confirmed, and `nobody` is why nobody takes part. `unstable` is set for a link to
+    the PBX that is lost again and again; `failed_parts` are those restarted after a bug. `concerns` are problems with
+    the settings, and the reason if the engine is not set up (`is_set_up`). `noticed` problems of users do not prevent
+    presences.
     """
 
     users: int = 0
@@ -82,6 +84,7 @@ class EngineStatus:
     unresolved: tuple[UserProblem, ...] = ()
     refused: tuple[UserProblem, ...] = ()
     oldest_reading: datetime | None = None
+    polling: PollInterval | None = None
     pbx: ConnectionStatus = ConnectionStatus()
     exchange: ConnectionStatus = ConnectionStatus()
     exchange_online: ConnectionStatus | None = None

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,6 +148,31 @@ def test_a_status_names_who_is_concerned_and_how_many_more() -> None:
         "   Affects one user; to be solved in: the settings of calendar-engine.",
     ]
     assert "of one user alone" not in "".join(text)
+
+
+def test_where_nothing_is_watched_the_interval_stands_in_place_of_the_count() -> None:
+    status = Status(
+        version="1",
+        now=NINE,
+        started=NINE,
+        timezone="UTC",
+        links=(),
+        users=12,
+        resolved=12,
+        watched=0,
+        unread=0,
+        unresolved=0,
+        refused=0,
+        oldest_reading=NINE,
+        staleness=0.0,
+        poll_seconds=120.0,
+        concerns=(),
+    )
+    text = "\n".join(line.text for line in status_document(status, UTC, 80))
+    assert " oldest reading 09:00, read every 120 s, times in UTC" in text
+    assert "watched" not in text
+    quiet = msgspec.structs.replace(status, poll_seconds=600.0, quiet_until=NINE + 2 * HOUR)
+    assert "read every 600 s until 11:00, times" in "\n".join(each.text for each in status_document(quiet, UTC, 80))
 
 
 def test_rows_of_the_log_stand_in_columns_with_number_and_date() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.quiet_hours import QuietHours
-from engine.sync.polling import PollSchedule
+from engine.sync.polling import PollInterval, PollSchedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 11, 30, 8, tzinfo=UTC)
@@ -54,5 +54,6 @@ def test_after_quiet_hours_everybody_is_read_within_an_interval() -> None:
 
 
 def test_the_interval_in_force_is_known() -> None:
-    assert SCHEDULE.present_interval(MONDAY) == timedelta(seconds=120)
-    assert SCHEDULE.present_interval(MONDAY + timedelta(hours=14)) == timedelta(seconds=600)
+    assert SCHEDULE.present(MONDAY) == PollInterval(timedelta(seconds=120))
+    night = SCHEDULE.present(MONDAY + timedelta(hours=14))
+    assert night == PollInterval(timedelta(seconds=600), datetime(2026, 12, 1, 5, tzinfo=UTC))

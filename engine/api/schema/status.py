@@ -79,7 +79,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     Of `users`, `resolved` have a readable calendar, `unread` were not read yet, `unresolved` have none. The calendars
     of `watched` users send change notifications, the others are polled. `refused` presences were refused by the PBX.
-    `oldest_reading` is that of the calendars which are not watched, `staleness` its age in seconds. `concerns` begin
+    `oldest_reading` is that of the calendars which are not watched, `staleness` its age in seconds; where none can be
+    watched, all are read every `poll_seconds`, which is more than usual until `quiet_until`. `concerns` begin
     with the most important. `open_files` is the number of file descriptors of the engine, `open_files_limit` its
     limit. `loop_lag` is the longest delay of the event loop in the last minute, in seconds.
 
@@ -105,6 +106,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     oldest_reading: datetime | None
     staleness: float | None
+    poll_seconds: float | None = None
+    quiet_until: datetime | None = None
     dry_run: bool = False
     withheld: int = 0
     withheld_cleared: int = 0
