@@ -47,7 +47,7 @@ def graph_mailboxes(url: str, request: bytes) -> tuple[str, ...]:
         return tuple(str(each) for each in schedules) if isinstance(schedules, list) else ()
     if user := _USER.match(path):
         return (unquote(user["user"]),)
-    found = _QUOTED.findall(unquote(urlsplit(url).query))
+    found = _QUOTED.findall(unquote(url.partition("?")[2]))
     return tuple(dict.fromkeys(each.replace("''", "'") for each in found))
 
 
@@ -120,7 +120,10 @@ def _texts(headers: Mapping[str, object]) -> Mapping[str, str]:
 
 
 def _path_of(url: str) -> str | None:
-    found = _PATH.fullmatch(urlsplit(url).path)
+    try:
+        found = _PATH.fullmatch(urlsplit(url).path)
+    except ValueError:  # something in its host was blanked
+        return None
     return found["path"] if found else None
 
 

@@ -19,6 +19,7 @@ from tests.support.exchanges import traced
 
 ROOT = "https://graph.microsoft.com/v1.0"
 VIEW = "/users/{}/calendarView?startDateTime=2026-12-01T00:00:00Z&endDateTime=2026-12-03T00:00:00Z"
+ANNAS_ID = "6f0a2c34-9d1b-4a66-9c3e-1b2a3c4d5e6f"
 DENIED = {"error": {"code": "ErrorAccessDenied", "message": "Access is denied."}}
 EVENTS = {"value": [{"id": "AAMk", "subject": "Frauenarzt", "showAs": "busy", "sensitivity": "normal"}]}
 
@@ -74,6 +75,7 @@ def test_the_name_of_an_operation(url: str, operation: str) -> None:
             ("o'neill@x",),
         ),
         (f"{ROOT}/$batch", b"", ()),
+        ("https://[blanked]/v1.0/users/anna@x/calendarView", b"", ()),
     ],
 )
 def test_whom_a_request_concerns(url: str, request_body: bytes, mailboxes: tuple[str, ...]) -> None:
@@ -149,10 +151,10 @@ async def test_a_batch_is_kept_without_the_bodies_of_its_parts(tmp_path: Path) -
 
 async def test_a_user_named_by_the_id_of_the_directory_is_known_by_the_address(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
-        log.capture.address_of = {"6f0a": "anna@x"}.get  # type: ignore[assignment]
+        log.capture.address_of = {ANNAS_ID: "anna@x"}.get  # type: ignore[assignment]
         log.capture.whose = {"anna@x": "Anna Müller"}.get  # type: ignore[assignment]
         log.capture.switch(CaptureSwitch(on=True, mailboxes=frozenset({"anna@x"})))
-        await log.take(batch([asked(1, "6f0a")], [answer(1, EVENTS)]))
+        await log.take(batch([asked(1, ANNAS_ID)], [answer(1, EVENTS)]))
         [row] = await log.rows("op:calendarView")
     assert (row.mailbox, row.user) == ("anna@x", "Anna Müller")
 
