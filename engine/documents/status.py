@@ -82,10 +82,13 @@ def dry_run_in_words(status: Status) -> str:
 
 def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> Iterator[Line]:
     """Yield the state of both connections, with the `whole` failure or as much of it as fits into one line."""
+    longest = max((9, *(len(link.name) for link in status.links)))
     for link in status.links:
         since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
         waits = _waits_for(link, zone)
-        yield line(f" {link.name:<9} ", link_mark(link), Span(since, Role.MUTED), "  ", Span(waits, Role.NOTICE))
+        yield line(
+            f" {link.name:<{longest}} ", link_mark(link), Span(since, Role.MUTED), "  ", Span(waits, Role.NOTICE)
+        )
         if link.trouble is not None:
             reason = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
             yield from wrapped(reason, width - 1, " " * 11) if whole else [line(" " * 11, cut(reason, width - 12))]
