@@ -9,6 +9,7 @@ from calendar_tui.terminal import TerminalCapabilities, ThemeName
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.idle_time import IdleLoop
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, served_site, terminal
 
@@ -66,5 +67,6 @@ def save(shown: Terminal, name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
-    asyncio.run(of_the_log())
+    for pictures in (main, of_the_log):
+        with asyncio.Runner(loop_factory=IdleLoop) as runner:
+            runner.run(pictures())
