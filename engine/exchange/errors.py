@@ -322,6 +322,18 @@ class CloudEwsEnded(ExchangeFailure):
     remedy = 'Set exchange.type = "cloud-graph". Tenant, client ID and certificate stay the same.'
 
 
+class GraphInsteadOfEws(ExchangeFailure):
+    """EWS is switched off, and calendars are read by Microsoft Graph, although exchange.type is "cloud-ews"."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.CONNECTION
+    meaning = "Exchange Web Services are switched off, so calendars are read by Microsoft Graph"
+    remedy = (
+        'Set exchange.type = "cloud-graph", which is what is done already; tenant, client ID and certificate stay the '
+        "same. Until then, the engine tries EWS first after every restart."
+    )
+
+
 class EwsForbidden(ExchangeFailure):
     """Exchange Web Services are closed to us (HTTP 403 or a policy of the organisation)."""
 

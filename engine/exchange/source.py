@@ -134,3 +134,12 @@ class DegradableSource(Protocol):
     def read_less(self, denial: ExchangeFailure) -> bool:
         """Note that no mailbox may be impersonated; return whether reading continues with less."""
         ...
+
+
+@runtime_checkable
+class ReplaceableSource(Protocol):
+    """A source that can continue in another way when its service has ended."""
+
+    def goes_on_after(self, failure: ExchangeFailure) -> bool:
+        """Note a failure of the whole service; return whether reading continues in another way from now on."""
+        ...
