@@ -21,6 +21,7 @@ from engine.core.secret import Secret
 from engine.daemon.application_login import AcceptCertificate, ApplicationLogIn, application_log_in
 from engine.exchange.ews.online import ExchangeOnlineTokens, for_exchange_online, scope_of
 from engine.exchange.ews.source import EwsSource
+from engine.exchange.fallback import FallbackSource
 from engine.exchange.graph.source import GraphSource
 from engine.exchange.graph.tokens import GraphTokens
 from engine.exchange.http.auth import Credential
@@ -90,6 +91,12 @@ def exchange_access(
         log_ins=log_ins,
         accept=accept,
     )
+    if settings.exchange.type is ExchangeType.CLOUD_EWS and _graph_root(settings.exchange):
+        by_ews = access(settings, expiries=expiries)
+        successor = replace(settings, exchange=replace(settings.exchange, type=ExchangeType.CLOUD_GRAPH))
+        by_graph = access(successor, expiries=expiries, accept=None).source
+        url = _graph_root(settings.exchange)
+        return replace(by_ews, source=FallbackSource(by_ews.source, by_graph, graph_url=url, clock=network_clock))
     if settings.exchange.type is not ExchangeType.HYBRID:
         return access(settings, expiries=expiries)
     own_servers, cloud = halves_of(settings)

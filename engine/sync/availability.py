@@ -7,7 +7,7 @@ from engine.core.backoff import Backoffs
 from engine.core.errors import Failure
 from engine.exchange.errors import ExchangeFailure, NoCalendarReadable
 from engine.exchange.retry import Concerns, policy_of
-from engine.exchange.source import CalendarSource, DegradableSource
+from engine.exchange.source import CalendarSource, DegradableSource, ReplaceableSource
 from engine.sync.events import (
     ConcernArose,
     ConcernOver,
@@ -156,8 +156,11 @@ class ServiceAvailability:
                 return True
 
     def close(self, failure: ExchangeFailure) -> None:
-        """Pause all visits because of a failure of the service, unless they are paused already."""
+        """Pause all visits because of a failure of the service, unless they are paused already, or the source goes on
+        in another way."""
         failure = _of_the_service(failure)
+        if self._goes_on_after(failure):
+            return
         now = self._network_clock.now()
         if self._closed_until is not None and self._closed_until > now:
             return
@@ -188,6 +191,9 @@ class ServiceAvailability:
         verdict = self._readability.verdict(len(self._participants))
         if verdict is None or (self._is_half and not self._readability.is_ill):
             return
+        cause = self._readability.only_cause
+        if cause is not None and self._goes_on_after(cause):
+            return
         self._tell_withheld()
         self._works = False
         if not isinstance(self._said, NoCalendarReadable):
@@ -202,8 +208,19 @@ class ServiceAvailability:
             self.close(denial)
             return
         self._compare_restriction()
+        self._read_after(denial)
+
+    def _goes_on_after(self, failure: ExchangeFailure) -> bool:
+        """Return whether the source goes on in another way, and have everybody read by it who has that failure."""
+        if not (isinstance(self._source, ReplaceableSource) and self._source.goes_on_after(failure)):
+            return False
+        self.compare()
+        self._read_after(failure)
+        return True
+
+    def _read_after(self, failure: ExchangeFailure) -> None:
         for guid, participant in self._participants.items():
-            if type(participant.problem) is type(denial):
+            if type(participant.problem) is type(failure):
                 participant.problem = None
                 self._make_due(guid)
 

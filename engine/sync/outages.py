@@ -47,6 +47,13 @@ class Readability:
         """Whether the calendar of anybody who has a mailbox could not be read."""
         return any(not isinstance(failure, MailboxNotFound) for failure in self._ill.values())
 
+    @property
+    def only_cause(self) -> ExchangeFailure | None:
+        """The failure that everybody has who has a mailbox, None if there are several kinds or none."""
+        found = [each for each in self._ill.values() if not isinstance(each, MailboxNotFound)]
+        first = found[0] if found else None
+        return first if isinstance(first, ExchangeFailure) and len({type(each) for each in found}) == 1 else None
+
     def verdict(self, users: int) -> NoCalendarReadable | None:
         """Return the failure to report once the calendars of all `users` were tried and none could be read."""
         if self._well or not self._ill or len(self._ill) < users:
