@@ -446,7 +446,8 @@ class CalendarScheduler:
         if policy.forgets is Forgets.MAILBOX:
             participant.mailbox = None
         self._service.was_not_read(guid, participant, failure)
-        participant.problem = failure
+        # With its traceback it would keep alive whatever was at hand, as the answers of a whole batch.
+        participant.problem = failure.with_traceback(None)
         pause = pause_after(failure, participant.failed_visits, self._random)
         if participant.reading is not None and policy.while_known is not None:
             pause = min(pause, policy.while_known)
