@@ -91,6 +91,14 @@ MIGRATIONS = (
     CREATE TABLE let_through (settings TEXT NOT NULL);
     CREATE TABLE let_go (guid TEXT PRIMARY KEY) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE tenant_facts (
+        tenant_id TEXT NOT NULL,
+        client_id TEXT NOT NULL,
+        facts TEXT NOT NULL,
+        PRIMARY KEY (tenant_id, client_id)
+    ) WITHOUT ROWID
+    """,
 )
 """Each migration raises the schema by one version (PRAGMA user_version); released ones never change."""
 
