@@ -54,10 +54,11 @@ class TimedAnswer(msgspec.Struct, frozen=True):
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
-    """The answer to each request of a batch, None where there is none, and how long the batch took."""
+    """The answer to each request of a batch, None where there is none, how long the batch took, and its headers."""
 
     answers: list[GraphAnswer | None]
     duration: timedelta
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class GraphClient:
@@ -100,7 +101,7 @@ class GraphClient:
             answers = decode_batch(timed.answer.body, len(requests))
             throttled = sum(each is not None and each.status == THROTTLED for each in answers)
             self._throttle.throttled(begun, throttled, len(requests))
-            return BatchAnswer(answers, timed.duration)
+            return BatchAnswer(answers, timed.duration, timed.answer.headers)
 
     def slow_median(self) -> float | None:
         """Return the median of the recent answer times while it is slow, None otherwise."""

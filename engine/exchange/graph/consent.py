@@ -14,10 +14,12 @@ GRAPH = "00000003-0000-0000-c000-000000000000"
 PERMISSIONS: Mapping[str, str] = MappingProxyType(
     {
         "Calendars.ReadBasic.All": "8ba4a692-bc31-4128-9094-475872af8a53",
+        "Calendars.Read": "798ee544-9d2d-430c-a058-570e29e34338",
         "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
     }
 )
-"""Application permissions of Microsoft Graph and their ids: what is needed, and what finds secondary addresses."""
+"""Application permissions of Microsoft Graph and their ids: what is needed, what a tenant may ask for instead of it,
+and what finds secondary addresses."""
 
 ROLE = "Application Calendars.Read"
 """The role of RBAC for Applications; there is none that reads less."""

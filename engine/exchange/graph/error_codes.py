@@ -9,6 +9,7 @@ from types import MappingProxyType
 import msgspec
 
 from engine.core import bounded
+from engine.core.tenant import MissingMailbox
 from engine.exchange.errors import (
     CalendarNotReadable,
     ExchangeBusy,
@@ -171,14 +172,20 @@ def meaning_of(status: int, error: GraphError | None, *, of_a_mailbox: bool = Tr
     return found if of_a_mailbox else _OF_EVERYBODY.get(found, found)
 
 
-def failure_of(answer: GraphAnswer, about: str, *, of_a_mailbox: bool = True) -> ExchangeFailure:
+def failure_of(
+    answer: GraphAnswer, about: str, *, of_a_mailbox: bool = True, missing: MissingMailbox | None = None
+) -> ExchangeFailure:
     """Return the failure of an answer with a status of 300 or more; `about` is what was requested.
 
+    `missing` is how this tenant is known to answer for a mailbox that does not exist: it counts for a code that is not
+    in the table.
     Of the message of Graph nothing is quoted but what tells an administrator more than the code, since it may name
     other people.
     """
     error = error_in(answer.body)
     kind = meaning_of(answer.status, error, of_a_mailbox=of_a_mailbox)
+    if error is not None and missing is not None and _means_missing(answer.status, error, missing):
+        kind = MailboxNotFound
     if error is None and kind in _DENIALS and is_html(answer.headers, answer.body):
         kind = NotUnderstood  # a page of something in between
     code = f" {error.codes[0][:_LONGEST]}" if error is not None and error.codes else ""
@@ -187,6 +194,15 @@ def failure_of(answer: GraphAnswer, about: str, *, of_a_mailbox: bool = True) ->
     waits = issubclass(kind, ExchangeBusy | MailboxTrouble)
     return kind(
         f"{about}: HTTP {answer.status}{code}{request}", retry_after=retry_after(answer.headers) if waits else None
+    )
+
+
+def _means_missing(status: int, error: GraphError, missing: MissingMailbox) -> bool:
+    is_known = _of_codes(error) is not None
+    return (
+        not is_known
+        and bool(error.codes)
+        and (status, error.codes[0].casefold()) == (missing.status, missing.code.casefold())
     )
 
 

@@ -1,10 +1,11 @@
 """Readers of calendars: full appointments by calendarView, and free/busy times by getSchedule."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
+from engine.core.tenant import MissingMailbox, TenantFacts, nothing_learned
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound
 from engine.exchange.graph.batch import GraphAnswer
 from engine.exchange.graph.batches import Batches
@@ -29,22 +30,31 @@ NO_ANCHOR = (MailboxNotFound, MailboxNotOnline, GraphAccessDenied, AccessPolicyE
 """Failures of a mailbox in whose name no free/busy times can be requested."""
 
 
-def content(answer: GraphAnswer, about: str) -> bytes:
-    """Return the body of an answer. Raises the failure of any status but 200."""
+def content(answer: GraphAnswer, about: str, missing: MissingMailbox | None = None) -> bytes:
+    """Return the body of an answer. Raises the failure of any status but 200; `missing` is for `failure_of`."""
     if answer.status != _OK:
-        raise failure_of(answer, about)
+        raise failure_of(answer, about, missing=missing)
     return answer.body
 
 
 class CalendarReader:
     """Reads appointments with or without subjects, and the organizers of tentative ones only if `with_organizers`.
 
-    `root` is the URL of Graph with the version.
+    `root` is the URL of Graph with the version, `facts` returns what is known of the tenant.
     """
 
-    def __init__(self, batches: Batches, root: str, *, with_subjects: bool, with_organizers: bool) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        root: str,
+        *,
+        with_subjects: bool,
+        with_organizers: bool,
+        facts: Callable[[], TenantFacts] = nothing_learned,
+    ) -> None:
         self._batches = batches
         self._root = root
+        self._facts = facts
         self._with_subjects = with_subjects
         self._with_organizers = with_organizers
 
@@ -53,21 +63,23 @@ class CalendarReader:
         view = CalendarView(self._root, with_subjects=self._with_subjects)
         request = calendar_view(user, window, with_subjects=self._with_subjects, with_organizers=self._with_organizers)
         while True:
-            following = view.add(content(await self._batches.ask(user, request), user))
+            following = view.add(content(await self._batches.ask(user, request), user, self._facts().missing_mailbox))
             if following is None:
                 return view.appointments
             request = next_page(following)
 
 
 class ScheduleReader:
-    """Reads free/busy times, of up to 20 addresses in one request. `clock` is the network clock.
+    """Reads free/busy times, of up to 20 addresses in one request. `clock` is the network clock, `facts` returns what
+    is known of the tenant.
 
     A request is made in the name of a mailbox that the application may read, its anchor, and is throttled with it. So
     that is the first of the addresses of the request that can be one, or else a mailbox that was read before.
     """
 
-    def __init__(self, batches: Batches, clock: Clock) -> None:
+    def __init__(self, batches: Batches, clock: Clock, facts: Callable[[], TenantFacts] = nothing_learned) -> None:
         self._batches = batches
+        self._facts = facts
         self._gatherer = Gatherer[Window, Schedule](SCHEDULES_OF_A_REQUEST, self._ask, clock)
         self._no_anchors: set[str] = set()
         self._anchor = ""
@@ -107,7 +119,7 @@ class ScheduleReader:
                 self._no_anchors.discard(anchor)
                 self._anchor = anchor
                 return schedules(answer.body, addresses, window)
-            failure = failure_of(answer, anchor)
+            failure = failure_of(answer, anchor, missing=self._facts().missing_mailbox)
             if not isinstance(failure, NO_ANCHOR):
                 raise failure
             self._no_anchors.add(anchor)

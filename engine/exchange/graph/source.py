@@ -8,6 +8,7 @@ from time import perf_counter
 
 from engine.core.appointments import Appointment
 from engine.core.clock import Clock
+from engine.core.tenant import TenantFacts, nothing_learned
 from engine.exchange.addresses import smtp_address
 from engine.exchange.errors import ExchangeFailure, ExchangeSlow, MailboxNotFound
 from engine.exchange.graph.batch import PARTS
@@ -17,7 +18,7 @@ from engine.exchange.graph.errors import UserNameUnknown
 from engine.exchange.graph.locator import MailboxLocator
 from engine.exchange.graph.readers import A_MINUTE, CalendarReader, ScheduleReader
 from engine.exchange.graph.requests import SCHEDULES_OF_A_REQUEST, path_of, user_in
-from engine.exchange.graph.throttle import Throttle
+from engine.exchange.graph.throttle import AT_FIRST, Throttle
 from engine.exchange.retry import WITH_LESS
 from engine.exchange.source import ChangeCallback, Mailbox, SubscriptionStatus, Window
 from engine.settings.clouds import WORLDWIDE, graph_root
@@ -30,7 +31,7 @@ class GraphSource:
     """Implements `CalendarSource` for Microsoft Graph. It owns `http` and closes it; `clock` is the network clock.
 
     Subjects are requested only `with_subjects`, organizers only if there is an `exception_organizer` to compare them
-    with. `timer` returns monotonic seconds.
+    with. `timer` returns monotonic seconds, `facts` what is known of the tenant.
     """
 
     def __init__(
@@ -43,20 +44,25 @@ class GraphSource:
         clock: Clock,
         random: Random,
         timer: Callable[[], float] = perf_counter,
+        facts: Callable[[], TenantFacts] = nothing_learned,
     ) -> None:
         url = graph_root(settings.authority, settings.graph_url) or f"https://{WORLDWIDE.graph}"
         self._clock = clock
-        self._throttle = Throttle(settings.connections, clock, random)
+        self._throttle = Throttle(settings.connections, clock, random, facts().batches_at_once or AT_FIRST)
         self._client = GraphClient(http, url, self._throttle, clock, timer)
         self._root = self._client.root
         batches = Batches(self._client, self._throttle, clock)
-        self._schedules = ScheduleReader(batches, clock)
+        self._schedules = ScheduleReader(batches, clock, facts)
         self._calendars: CalendarReader | None = None
         if settings.mode is Mode.DETAILS:
             self._calendars = CalendarReader(
-                batches, self._root, with_subjects=with_subjects, with_organizers=bool(exception_organizer)
+                batches,
+                self._root,
+                with_subjects=with_subjects,
+                with_organizers=bool(exception_organizer),
+                facts=facts,
             )
-        self._locator = MailboxLocator(batches, self._schedules, self._root, clock)
+        self._locator = MailboxLocator(batches, self._schedules, self._root, clock, facts)
         self._limited: dict[str, tuple[UserNameUnknown, datetime]] = {}
 
     async def resolve(self, candidates: Sequence[str]) -> Mailbox:

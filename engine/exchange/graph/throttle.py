@@ -34,12 +34,12 @@ class Concurrency:
     Requests that were under way when Graph complained do not count a second time. `clock` is the network clock.
     """
 
-    def __init__(self, most: int, clock: Clock) -> None:
+    def __init__(self, most: int, clock: Clock, at_first: int = AT_FIRST) -> None:
         self._most = most
         self._clock = clock
         self._round = 0
         self._since = clock.now()
-        self.allowed = min(AT_FIRST, most)
+        self.allowed = max(1, min(at_first, most))
 
     def begin(self) -> int:
         """Return the token with which the outcome of a request that begins now is reported."""
@@ -61,14 +61,15 @@ class Concurrency:
 class Throttle:
     """Admits requests, at most `connections` at once, and remembers pauses; `clock` is the network clock.
 
-    A quarter of the connections is for mailboxes that are slow, and asked alone: they wait for one another.
+    `at_first` may be under way until Graph complains. A quarter of the connections is for mailboxes that are slow, and
+    asked alone: they wait for one another.
     """
 
-    def __init__(self, connections: int, clock: Clock, random: Random) -> None:
+    def __init__(self, connections: int, clock: Clock, random: Random, at_first: int = AT_FIRST) -> None:
         alone = max(1, connections // 4)
         self._clock = clock
         self._random = random
-        self._concurrency = Concurrency(min(MOST, max(1, connections - alone)), clock)
+        self._concurrency = Concurrency(min(MOST, max(1, connections - alone)), clock, at_first)
         self._usual = CapacityLimiter(self._concurrency.allowed)
         self._alone = CapacityLimiter(alone)
         self._unasked = Backoff(random)
