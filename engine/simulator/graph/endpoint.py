@@ -19,7 +19,7 @@ from engine.simulator.graph.gate import Gate
 from engine.simulator.graph.request import VERSION, Answer, GraphRequest, answered, failed
 from engine.simulator.graph.service import BATCH, OF_OUTLOOK, GraphService, Understood
 from engine.simulator.graph.tenant import Caller
-from engine.simulator.graph.throttle import Throttle
+from engine.simulator.graph.throttle import OF_BATCHES, Throttle
 from engine.simulator.ledger import Ledger, Record
 from engine.simulator.serving import ConnectionNumbers, cut_off, wait
 
@@ -72,7 +72,7 @@ class Endpoint:
             answer, cut = await self._batch(request, understood, sender)
         else:
             answer, cut = await self._single(request, understood, sender)
-        response = _response(request, answer)
+        response = _response(request, answer, may_zip=self.service.tenant.behaviour.zips_answers)
         return response if cut is None else await cut_off(raw, response, cut)
 
     async def _single(
@@ -90,10 +90,13 @@ class Endpoint:
 
     async def _batch(self, batch: GraphRequest, understood: Understood, sender: _Sender) -> tuple[Answer, Cut | None]:
         sender = _Sender(sender.connection, sender.caller, next(self._batches))
-        effects = await self._effects(batch, understood, sender)
-        mailboxes = list[str]()
+        refused = self.throttle.enter_batch(sender.account)
+        effects, mailboxes = list[Effect](), list[str]()
         try:
+            effects = await self._effects(batch, understood, sender)
             answer = self._overridden(batch, sender, effects)
+            if answer is None and refused is not None:
+                raise Refusal(refused)
             if answer is None:
                 if batch.method != "POST":
                     raise Refusal(ODataError(405, "Request_BadRequest", "Specified HTTP method is not allowed."))
@@ -102,6 +105,8 @@ class Endpoint:
                 answer = answered(await self._answer_parts(parts, sender), {})
         except Refusal as refusal:
             answer = self._failed(refusal.error, batch)
+        finally:
+            self.throttle.leave(sender.account, OF_BATCHES)
         cut = next((effect for effect in effects if isinstance(effect, Cut)), None)
         complaints = complaints_about_batch(batch, filter(None, mailboxes))
         self._record(batch, understood, sender, answer, cut, complaints)
@@ -245,13 +250,14 @@ async def _read(raw: web.Request) -> GraphRequest:
     )
 
 
-def _response(request: GraphRequest, answer: Answer) -> web.Response:
-    """Return the answer with the headers that Graph adds to every answer, compressed if that is asked for."""
+def _response(request: GraphRequest, answer: Answer, *, may_zip: bool) -> web.Response:
+    """Return the answer with the headers that Graph adds to every answer, compressed if it `may_zip` and is asked
+    to."""
     headers = {"request-id": str(uuid.uuid4()), "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Simulated"}}'}
     if "client-request-id" in request.headers:
         headers["client-request-id"] = request.headers["client-request-id"]
     body = answer.body
-    if "gzip" in request.headers.get("accept-encoding", "") and not isinstance(answer.content, bytes):
+    if may_zip and "gzip" in request.headers.get("accept-encoding", "") and not isinstance(answer.content, bytes):
         body = gzip.compress(body, compresslevel=1)
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return web.Response(status=answer.status, body=body, headers=headers | dict(answer.headers))

@@ -44,9 +44,9 @@ def bad_request(message: str, code: str = "BadRequest") -> Refusal:
     return Refusal(ODataError(400, code, message))
 
 
-def invalid_user(key: str) -> Refusal:
+def invalid_user(key: str, status: int, code: str) -> Refusal:
     """Return the refusal of Exchange for somebody whom this tenant does not have."""
-    return Refusal(ODataError(404, "ErrorInvalidUser", f"The requested user '{key}' is invalid."))
+    return Refusal(ODataError(status, code, f"The requested user '{key}' is invalid."))
 
 
 def not_in_directory(key: str) -> Refusal:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from engine.simulator.faults import Effect, ODataError
 from engine.simulator.graph import directory
 from engine.simulator.graph.calendar_view import calendar_view
-from engine.simulator.graph.errors import Refusal
+from engine.simulator.graph.errors import ACCESS_DENIED, Refusal
 from engine.simulator.graph.odata import applied
 from engine.simulator.graph.request import Answer, GraphRequest, answered
 from engine.simulator.graph.schedules import get_schedule
-from engine.simulator.graph.tenant import Caller, Tenant
+from engine.simulator.graph.tenant import Caller, Level, Tenant
 
 BATCH, CALENDAR_VIEW, GET_SCHEDULE, USERS = "batch", "calendarView", "getSchedule", "users"
 OF_OUTLOOK = (CALENDAR_VIEW, GET_SCHEDULE)
@@ -62,6 +62,8 @@ class GraphService:
         match understood.operation:
             case "calendarView":
                 owner, level = self.tenant.calendar(caller, understood.key)
+                if level is Level.READ_BASIC and not self.tenant.behaviour.read_basic_reads:
+                    raise Refusal(ACCESS_DENIED)
                 return answered(calendar_view(request, self.tenant.world, owner, level, effects), applied(request))
             case "getSchedule":
                 self.tenant.calendar(caller, understood.key)

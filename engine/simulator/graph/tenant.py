@@ -106,13 +106,18 @@ class Behaviour:
     `keys`: what a path to a calendar may have in place of a user principal name: nothing else, the primary address, or
     any address. `without_permission`: the status of an application that has no permission at all.
     `schedules_tell_subjects`: getSchedule tells subject and location of what is neither private nor confidential.
-    `scope_limits_schedules`: the scope of a role limits the schedules too, not the anchor alone.
+    `scope_limits_schedules`: the scope of a role limits the schedules too, not the anchor alone. `read_basic_reads`:
+    Calendars.ReadBasic.All lets an application read calendarView, not getSchedule alone. `zips_answers`: answers are
+    compressed where that is asked for. `missing_mailbox`: status and code for an address that nobody has.
     """
 
     keys: Literal["upn", "primary", "any"] = "primary"
     without_permission: Literal["403", "401"] = "403"
     schedules_tell_subjects: bool = True
     scope_limits_schedules: bool = False
+    read_basic_reads: bool = True
+    zips_answers: bool = True
+    missing_mailbox: tuple[int, str] = (404, "ErrorInvalidUser")
 
 
 AS_DOCUMENTED = Behaviour()
@@ -229,7 +234,7 @@ class Tenant:
             return account
         account = self.recipient(key)
         if account is None:
-            raise invalid_user(key)
+            raise invalid_user(key, *self.behaviour.missing_mailbox)
         is_primary = (account.mail or "").casefold() == key.casefold()
         if self.behaviour.keys == "any" or (self.behaviour.keys == "primary" and is_primary):
             return account
