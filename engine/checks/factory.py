@@ -13,11 +13,13 @@ from engine.checks.network import Lookup, look_up
 from engine.checks.pbx import PATIENCE, PbxCheck
 from engine.core.clock import Clock
 from engine.core.secret import Secret
+from engine.core.tenant import nothing_learned
 from engine.core.users import User
 from engine.exchange.source import Mailbox
 from engine.pbx.events import PbxEvent
 from engine.settings.model import ExchangeType, SiteSettings, halves_of
 from engine.store.secrets import Secrets
+from engine.store.tenants import KnownTenants
 from engine.sync.reconciler import Link
 
 Progressed = Callable[[int, int], None]
@@ -25,7 +27,10 @@ Progressed = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CheckFactory:
-    """Makes checks; `make_link` and `make_access` build what a running engine would use. `clock` is calendar time."""
+    """Makes checks; `make_link` and `make_access` build what a running engine would use. `clock` is calendar time.
+
+    What is found out about a tenant of Microsoft 365 is kept in `tenants`, if there are any.
+    """
 
     make_link: Callable[[SiteSettings, Secret, Callable[[PbxEvent], None]], Link]
     make_access: Callable[[SiteSettings, Secrets], ExchangeAccess]
@@ -33,6 +38,7 @@ class CheckFactory:
     network_clock: Clock
     exchange_lookup: Lookup = look_up
     patience: float = PATIENCE
+    tenants: KnownTenants | None = None
 
     def pbx(self, settings: SiteSettings, password: Secret, user: str = "") -> PbxCheck:
         """Return the check of the PBX; `user` is the Name of the user whose presence is read."""
@@ -45,21 +51,22 @@ class CheckFactory:
         )
 
     def exchange(
-        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]
+        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str], known: Sequence[str] = ()
     ) -> ExchangeCheck | GraphCheck | HybridCheck:
-        """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read."""
+        """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read, `known`
+        those of other mailboxes."""
         by_graph: GraphCheck | None = None
         match settings.exchange.type:
             case ExchangeType.HYBRID:
                 on_premises, online = halves_of(settings)
                 return HybridCheck(
-                    self._by_ews(on_premises, secrets, candidates), self._by_graph(online, secrets, candidates)
+                    self._by_ews(on_premises, secrets, candidates), self._by_graph(online, secrets, candidates, known)
                 )
             case ExchangeType.CLOUD_GRAPH:
-                return self._by_graph(settings, secrets, candidates)
+                return self._by_graph(settings, secrets, candidates, known)
             case ExchangeType.CLOUD_EWS:
                 exchange = replace(settings.exchange, type=ExchangeType.CLOUD_GRAPH)
-                by_graph = self._by_graph(replace(settings, exchange=exchange), secrets, candidates)
+                by_graph = self._by_graph(replace(settings, exchange=exchange), secrets, candidates, known)
         return self._by_ews(settings, secrets, candidates, by_graph)
 
     def _by_ews(
@@ -75,7 +82,10 @@ class CheckFactory:
             by_graph=by_graph,
         )
 
-    def _by_graph(self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str]) -> GraphCheck:
+    def _by_graph(
+        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str], known: Sequence[str]
+    ) -> GraphCheck:
+        key = settings.exchange.tenant_id or "", settings.exchange.client_id or ""
         return GraphCheck(
             settings.exchange,
             functools.partial(self.make_access, settings, secrets),
@@ -83,6 +93,9 @@ class CheckFactory:
             clock=self.network_clock,
             calendar_clock=self.clock,
             lookup=self.exchange_lookup,
+            known=known,
+            facts=nothing_learned if self.tenants is None else functools.partial(self.tenants.facts, *key),
+            keep=None if self.tenants is None else functools.partial(self.tenants.keep, *key),
         )
 
     def resolution(

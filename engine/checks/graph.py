@@ -1,35 +1,43 @@
-"""Check of Microsoft Graph: from a token to one calendar that is read."""
+"""Check of Microsoft Graph: from a token to one calendar that is read, and what is special about this tenant."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from random import Random
 
 from engine.checks.access import ExchangeAccess, MakeAccess
 from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog
 from engine.checks.connection import ConnectionSteps
 from engine.checks.network import Lookup, look_up
+from engine.checks.tenant import DENIED, READ, TenantSurvey
 from engine.core.clock import Clock
+from engine.core.tenant import TenantFacts, in_words, nothing_learned
 from engine.display import visible
 from engine.exchange import impersonation
 from engine.exchange.addresses import smtp_address
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound
 from engine.exchange.graph import consent
-from engine.exchange.graph.errors import GraphAccessDenied, GraphPermissionMissing
+from engine.exchange.graph.client import GraphClient
+from engine.exchange.graph.throttle import MOST, Throttle
 from engine.exchange.oauth.roles import roles_in
 from engine.exchange.source import Mailbox, Window
 from engine.settings.clouds import graph_root
 from engine.settings.model import ExchangeSettings
 
-NAMES = ("files", "token", "name lookup", "connection", "TLS", "mailbox", "calendar")
+NAMES = ("files", "token", "name lookup", "connection", "TLS", "mailbox", "calendar", "tenant")
 LOOK = timedelta(days=1)
 READS_CALENDARS = "calendars.read"
 """Begins every permission that lets an application read calendars, in lower case."""
+
+Keep = Callable[[TenantFacts], Awaitable[None]]
 
 
 class GraphCheck:
     """Tries the settings for which `make_access` builds the clients.
 
-    `candidates` are the addresses of the user whose calendar is read. `clock` is the network clock, `calendar_clock`
-    gives the current day.
+    `candidates` are the addresses of the user whose calendar is read, `known` those of other mailboxes. `clock` is the
+    network clock, `calendar_clock` gives the current day. `facts` returns what is known of the tenant, `keep` takes
+    what was found out.
     """
 
     names = NAMES
@@ -43,6 +51,9 @@ class GraphCheck:
         clock: Clock,
         calendar_clock: Clock,
         lookup: Lookup = look_up,
+        known: Sequence[str] = (),
+        facts: Callable[[], TenantFacts] = nothing_learned,
+        keep: Keep | None = None,
     ) -> None:
         self._settings = settings
         self._make_access = make_access
@@ -51,6 +62,9 @@ class GraphCheck:
         self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup
+        self._known = tuple(known)
+        self._facts = facts
+        self._keep = keep
         self._access: ExchangeAccess
         self._mailbox: Mailbox | None = None
         self._roles: tuple[str, ...] | None = None
@@ -74,14 +88,20 @@ class GraphCheck:
         step_log.evidence.append("the files named in the settings can be read")
 
     async def _run_steps(self, check_run: CheckRun) -> None:
-        root = graph_root(self._settings.authority, self._settings.graph_url) or ""
-        connection = ConnectionSteps(root, "Microsoft Graph", "exchange.graph_url", self._access.network, self._lookup)
+        connection = ConnectionSteps(
+            self._root, "Microsoft Graph", "exchange.graph_url", self._access.network, self._lookup
+        )
         await check_run.run("token", self._get_token)
         await check_run.run("name lookup", connection.look_up)
         await check_run.run("connection", connection.connect)
         await check_run.run("TLS", connection.shake_hands)
         await check_run.run("mailbox", self._find_mailbox)
         await check_run.run("calendar", self._read_calendar)
+        await check_run.run("tenant", self._survey_tenant)
+
+    @property
+    def _root(self) -> str:
+        return graph_root(self._settings.authority, self._settings.graph_url) or ""
 
     async def _get_token(self, step_log: StepLog) -> None:
         token = self._access.token
@@ -103,8 +123,8 @@ class GraphCheck:
             raise NobodyToTry
         try:
             self._mailbox = await self._access.source.resolve(self._candidates)
-        except (GraphAccessDenied, GraphPermissionMissing) as failure:
-            self._say_what_to_grant(failure, step_log)
+        except DENIED as failure:
+            await self._say_what_to_grant(failure, step_log)
             raise
         step_log.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
@@ -114,17 +134,47 @@ class GraphCheck:
         now = self._calendar_clock.now()
         try:
             found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
-        except (GraphAccessDenied, GraphPermissionMissing) as failure:
-            self._say_what_to_grant(failure, step_log)
+        except DENIED as failure:
+            await self._say_what_to_grant(failure, step_log)
             raise
         step_log.evidence.append(f"{len(found)} appointments of {self._mailbox.address} from yesterday until tomorrow")
         if (limitation := self._access.source.limitation(self._mailbox)) is not None:
             raise limitation
 
-    def _say_what_to_grant(self, failure: ExchangeFailure, step_log: StepLog) -> None:
+    async def _survey_tenant(self, step_log: StepLog) -> None:
+        if self._mailbox is None:
+            return
+        facts = await self._survey().run(self._mailbox)
+        step_log.evidence.extend(in_words(facts))
+        await self._learned(facts)
+
+    async def _say_what_to_grant(self, failure: ExchangeFailure, step_log: StepLog) -> None:
         """Name the commands for what is missing, as far as the token shows it."""
-        if self._roles is not None and not any(each.lower().startswith(READS_CALENDARS) for each in self._roles):
-            app = impersonation.quoted(self._settings.client_id or "", "CLIENT-ID")
+        if self._roles is None:
+            return
+        app = impersonation.quoted(self._settings.client_id or "", "CLIENT-ID")
+        if not any(each.lower().startswith(READS_CALENDARS) for each in self._roles):
             commands = "; ".join(consent.tenant_wide(app))
             step_log.remedy = f"{failure.remedy} For all mailboxes, with the Azure CLI: {commands}"
             step_log.evidence.append("the token names no permission to read calendars")
+            return
+        with contextlib.suppress(ExchangeFailure):
+            facts = await self._survey().after_denial(self._candidates[0])
+            if facts is not None:
+                commands = "; ".join(consent.tenant_wide(app, READ))
+                step_log.remedy = f"Give the application {READ} as well, with the Azure CLI: {commands}"
+                step_log.evidence.append(
+                    "free/busy times are answered, but this tenant asks for more to read calendars"
+                )
+                await self._learned(facts)
+
+    def _survey(self) -> TenantSurvey:
+        throttle = Throttle(self._settings.connections, self._clock, Random(), MOST)  # noqa: S311 - jitter, not a secret
+        client = GraphClient(self._access.http, self._root, throttle, self._clock)
+        mine = (self._mailbox.address,) if self._mailbox is not None else ()
+        now = self._calendar_clock.now()
+        return TenantSurvey(client, self._roles, (*mine, *self._known), self._facts(), batches=throttle.at_once, at=now)
+
+    async def _learned(self, facts: TenantFacts) -> None:
+        if self._keep is not None:
+            await self._keep(facts)

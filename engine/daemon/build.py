@@ -53,6 +53,7 @@ from engine.settings.model import (
 )
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets, application_proof
+from engine.store.tenants import KnownTenants
 from engine.sync.events import Observer
 from engine.sync.reconciler import Engine, Link
 
@@ -72,11 +73,13 @@ def exchange_access(
     log_ins: LogIns | None = None,
     expiries: Expiries | None = None,
     accept: AcceptCertificate | None = None,
+    tenants: KnownTenants | None = None,
 ) -> ExchangeAccess:
     """Return the calendar source, not connected yet, together with its components.
 
     `resolver` looks up Exchange's servers, `trace` records traffic; `log_ins` approve each log-in; `expiries` note the
-    ends of certificates and secrets. Only with `accept`, the next certificate of the application is tried.
+    ends of certificates and secrets. Only with `accept`, the next certificate of the application is tried. `tenants`
+    are what is known of them.
     """
     log_ins = log_ins or LogIns(network_clock)
     expiries = expiries or Expiries(clock)
@@ -90,6 +93,7 @@ def exchange_access(
         trace=trace,
         log_ins=log_ins,
         accept=accept,
+        tenants=tenants,
     )
     if settings.exchange.type is ExchangeType.CLOUD_EWS and _graph_root(settings.exchange):
         by_ews = access(settings, expiries=expiries)
@@ -118,6 +122,7 @@ def _access(
     log_ins: LogIns,
     expiries: Expiries,
     accept: AcceptCertificate | None,
+    tenants: KnownTenants | None,
 ) -> ExchangeAccess:
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file, with_system=exchange.type.has_graph)
@@ -143,7 +148,7 @@ def _access(
         log_ins=log_ins,
         expiries=expiries,
     )
-    make_source = GraphSource if exchange.type is ExchangeType.CLOUD_GRAPH else EwsSource
+    make_source = EwsSource if exchange.type is not ExchangeType.CLOUD_GRAPH else _graph_source(exchange, tenants)
     source = make_source(
         exchange,
         with_subjects=settings.presence.needs_subjects,
@@ -153,6 +158,13 @@ def _access(
         random=random,
     )
     return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins), http, tokens, source)
+
+
+def _graph_source(exchange: ExchangeSettings, tenants: KnownTenants | None) -> "functools.partial[GraphSource]":
+    if tenants is None:
+        return functools.partial(GraphSource)
+    facts = functools.partial(tenants.facts, exchange.tenant_id or "", exchange.client_id or "")
+    return functools.partial(GraphSource, facts=facts)
 
 
 def _tokens(
@@ -188,9 +200,11 @@ def assemble(
     trace: Trace | None = None,
     log_ins: LogIns | None = None,
     accept: AcceptCertificate | None = None,
+    tenants: KnownTenants | None = None,
 ) -> Engine:
     """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` records the traffic with
-    them; `log_ins` approve each log-in; `accept` puts the next certificate of the application in force."""
+    them; `log_ins` approve each log-in; `accept` puts the next certificate of the application in force;
+    `tenants` are what is known of them."""
     random = SystemRandom()
     expiries = _expiries(settings.exchange, clock)
     access = exchange_access(
@@ -204,6 +218,7 @@ def assemble(
         log_ins=log_ins,
         expiries=expiries,
         accept=accept,
+        tenants=tenants,
     )
     proof = application_proof(settings.exchange, secrets.certificates, secrets.exchange_client_secret)
 
@@ -232,10 +247,14 @@ def _expiries(exchange: ExchangeSettings, clock: Clock) -> Expiries:
 
 
 def make_check_factory(
-    clock: Clock, network_clock: Clock, resolver: Resolver | None = None, log_ins: LogIns | None = None
+    clock: Clock,
+    network_clock: Clock,
+    resolver: Resolver | None = None,
+    log_ins: LogIns | None = None,
+    tenants: KnownTenants | None = None,
 ) -> CheckFactory:
     """Return the factory of checks. `resolver` looks up Exchange's servers; `log_ins` are those of the engine, so that
-    attempts of a check count for both."""
+    attempts of a check count for both; what is found out about a tenant is kept in `tenants`."""
     log_ins = log_ins or LogIns(network_clock)
     access = functools.partial(
         exchange_access,
@@ -244,6 +263,7 @@ def make_check_factory(
         random=SystemRandom(),
         resolver=resolver,
         log_ins=log_ins,
+        tenants=tenants,
     )
     return CheckFactory(
         make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event, log_ins),
@@ -251,6 +271,7 @@ def make_check_factory(
         clock=clock,
         network_clock=network_clock,
         exchange_lookup=look_up if resolver is None else looking_up_by(resolver),
+        tenants=tenants,
     )
 
 

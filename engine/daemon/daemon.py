@@ -42,6 +42,7 @@ from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
 from engine.store.secrets import Secrets, taken_environment
 from engine.store.settings_history import SettingsHistory
+from engine.store.tenants import KnownTenants
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
 from engine.supervisor.supervisor import Supervisor
@@ -67,6 +68,7 @@ class Installation:
     database: Database
     sources: SecretSources
     debug_log: DebugLog
+    tenants: KnownTenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ async def open_installation(
         await _opened(database)
         await asyncio.to_thread(file.sweep)
         sources = SecretSources(environment, secrets_file, secret_store, clock.now, settings_file=settings_file)
-        yield Installation(file, given, state, database, sources, DebugLog(state, clock))
+        tenants = KnownTenants(database)
+        await tenants.load()
+        yield Installation(file, given, state, database, sources, DebugLog(state, clock), tenants)
     finally:
         await database.close()
 
@@ -155,6 +159,9 @@ async def build_daemon(
     await service.begin()
     api_state = ApiState(service.current, clock, AuditTrail(installation.database))
     await api_state.audit.load()
+    if service.settings is not None:
+        exchange = service.settings.exchange
+        await installation.tenants.forget_others(exchange.tenant_id or "", exchange.client_id or "")
     more = (LogInRoutes(log_ins, service, api_state), *_service_parts(installation, service, api_state, check_factory))
     parts = (*more, *installation.debug_log.parts(service.current, api_state))
     return Daemon(installation, service, api_state, parts)
@@ -220,9 +227,10 @@ async def open_daemon(
                 trace=installation.debug_log.capture,
                 log_ins=log_ins,
                 accept=installation.sources.certificate_accepted,
+                tenants=installation.tenants,
             )
 
-        check_factory = make_check_factory(clock, network_clock, resolver, log_ins)
+        check_factory = make_check_factory(clock, network_clock, resolver, log_ins, installation.tenants)
         yield await build_daemon(
             installation, engine, check_factory, clock=clock, network_clock=network_clock, log_ins=log_ins
         )

@@ -64,7 +64,9 @@ class SetupChecks:
                 return await self._count(settings, report)
             case Check.EXCHANGE:
                 candidates = (user,) if user else (*self._some_addresses(settings), settings.exchange.user)
-                probe = self._check_factory.exchange(settings, chosen_secrets(secrets, settings.exchange), candidates)
+                chosen = chosen_secrets(secrets, settings.exchange)
+                known = [each.address for each in self._mailboxes.values()]
+                probe = self._check_factory.exchange(settings, chosen, candidates, known)
                 return _well(await probe.run(report))
             case Check.RESOLUTION:
                 return await self._resolve(settings, secrets, report, progressed)

@@ -125,9 +125,10 @@ async def running_service(
                     resolver=resolver,
                     log_ins=log_ins,
                     accept=installation.sources.certificate_accepted,
+                    tenants=installation.tenants,
                 )
 
-            check_factory = make_check_factory(clock, SteadyClock(), resolver, log_ins)
+            check_factory = make_check_factory(clock, SteadyClock(), resolver, log_ins, installation.tenants)
             site = await build_daemon(
                 installation, make, check_factory, clock=clock, network_clock=network_clock, log_ins=log_ins
             )

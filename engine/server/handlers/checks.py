@@ -88,7 +88,9 @@ class CheckRoutes:
             secrets = await self._trial_settings.secrets(question.secrets, settings)
         except Failure as failure:
             raise named(failure) from failure
-        probe = self._check_factory.exchange(settings, secrets, await self._addresses(question.user))
+        addresses = await self._addresses(question.user)
+        known = [row.mailbox for row in self._api_state.rows.all() if row.mailbox is not None]
+        probe = self._check_factory.exchange(settings, secrets, addresses, known)
         return await self._begin(request, "exchange", probe)
 
     async def _begin(self, request: web.Request, side: CheckSide, probe: AnyProbe) -> web.Response:
