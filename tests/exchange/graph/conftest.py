@@ -13,6 +13,7 @@ import pytest
 
 from engine.core.clock import Clock
 from engine.core.secret import Secret
+from engine.core.tenant import NOTHING_LEARNED, TenantFacts
 from engine.exchange.graph.source import GraphSource
 from engine.exchange.graph.tokens import GraphTokens
 from engine.exchange.http.client import ExchangeHttp
@@ -76,6 +77,7 @@ def open_cloud(world: World, authority: CertificateAuthority, tmp_path: Path) ->
         exception_organizer: str | None = None,
         connections: int = 8,
         other: World | None = None,
+        facts: TenantFacts = NOTHING_LEARNED,
         **settings: Any,
     ) -> AsyncIterator[Cloud]:
         clock = clock or pauses_pass_quickly()
@@ -108,6 +110,7 @@ def open_cloud(world: World, authority: CertificateAuthority, tmp_path: Path) ->
                 http=http,
                 clock=clock,
                 random=Random(4),
+                facts=lambda: facts,
             )
             cloud = Cloud(tenant, application, entra, graph, source, tokens)
             cloud.grant(*(roles or (CALENDARS,)))
