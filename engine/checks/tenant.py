@@ -46,6 +46,7 @@ TRIED = 3
 _OK = 200
 _SAYS_NOTHING = (401, THROTTLED)
 _FAULT_OF_SERVER = 500
+_UNKNOWN = "UnknownError"
 
 DENIED = (GraphAccessDenied, GraphPermissionMissing)
 """Failures of an application that lacks a permission."""
@@ -137,13 +138,13 @@ class TenantSurvey:
     async def _ask_missing(self, domain: str) -> None:
         nobody = f"calendar-engine-{secrets.token_hex(8)}@{domain}"
         answer = await self._one(_view(nobody))
+        error = error_in(answer.body)
+        code = error.codes[0] if error is not None and error.codes else ""
         if answer.status == _OK:
             self._is_unknown("missing_mailbox", "an address that nobody should have was answered as if somebody had it")
-        elif answer.status in _SAYS_NOTHING or answer.status >= _FAULT_OF_SERVER:
+        elif answer.status in _SAYS_NOTHING or answer.status >= _FAULT_OF_SERVER or code == _UNKNOWN:
             raise failure_of(answer, nobody)
         else:
-            error = error_in(answer.body)
-            code = error.codes[0] if error is not None and error.codes else ""
             self._learn("missing_mailbox", MissingMailbox(answer.status, visible(code)[:LONGEST]))
 
     async def _ask_primary_address(self) -> None:
@@ -162,7 +163,8 @@ class TenantSurvey:
             self._learn("primary_address_works", failure is None)
             return
         self._is_unknown(
-            "primary_address_works", f"of {len(self._known)} known mailboxes, none has a user principal name of its own"
+            "primary_address_works",
+            f"of {len(self._known)} known mailboxes, none has another user principal name than its address",
         )
 
     async def _ask_batches(self) -> None:
