@@ -1,4 +1,4 @@
-"""The command `cloud certificate`."""
+"""The commands `cloud certificate` and `cloud tenant`."""
 
 import argparse
 from pathlib import Path
@@ -12,10 +12,22 @@ from engine.cli.offline import run_beside
 from engine.cli.output import put_json, remark, say, show_document, write_new_file
 from engine.cli.terminal import room
 from engine.daemon.process import protect_memory
-from engine.documents.cloud import certificates_document
+from engine.documents.cloud import certificates_document, tenant_document
 
 
-def run_cloud(options: argparse.Namespace) -> int:
+def run_tenant(options: argparse.Namespace) -> int:
+    """Show what is known of the tenant, and return the exit status. Raises a `Failure`."""
+    protect_memory()
+
+    async def show(client: CommandClient) -> int:
+        found = await CloudRequests(client).tenant()
+        show_document(found, lambda this: tenant_document(this, room()), as_json=options.json)
+        return WELL
+
+    return run_beside(options, show, changes=False, with_state=True)
+
+
+def run_certificate(options: argparse.Namespace) -> int:
     """Run one of the actions and return the exit status. Raises a `Failure`."""
     protect_memory()
     changes = options.action != "show"

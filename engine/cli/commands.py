@@ -304,8 +304,9 @@ def _add_cloud(commands: SubParsers) -> None:
     """Declare `cloud` and its subcommands."""
     cloud = commands.add_parser(
         "cloud",
-        help="make the certificate for Exchange Online",
-        description="Makes and renews the certificate with which the engine logs in at Microsoft Entra.",
+        help="make the certificate for Exchange Online, or show what is known of the tenant",
+        description="Makes and renews the certificate with which the engine logs in at Microsoft Entra, and shows what "
+        "is known of the tenant.",
     )
     actions = cloud.add_subparsers(dest="thing", required=True)
     texts = {
@@ -315,7 +316,14 @@ def _add_cloud(commands: SubParsers) -> None:
             "engine.",
         ),
     }
-    certificate = declare(actions, texts, _run_cloud, attached_or_beside())["certificate"]
+    of_tenant = {
+        "tenant": (
+            "show what is known of the tenant",
+            "Shows what checks of Exchange have found out about the tenant by Microsoft Graph.",
+        ),
+    }
+    declare(actions, of_tenant, _run_tenant, attached_or_beside())
+    certificate = declare(actions, texts, _run_certificate, attached_or_beside())["certificate"]
     certificate.add_argument(
         "action",
         nargs="?",
@@ -326,10 +334,16 @@ def _add_cloud(commands: SubParsers) -> None:
     certificate.add_argument("--out", type=Path, metavar="FILE", help="also write the public part to this new file")
 
 
-def _run_cloud(options: argparse.Namespace) -> int:
-    from engine.cli.cloud import run_cloud
+def _run_certificate(options: argparse.Namespace) -> int:
+    from engine.cli.cloud import run_certificate
 
-    return run_cloud(options)
+    return run_certificate(options)
+
+
+def _run_tenant(options: argparse.Namespace) -> int:
+    from engine.cli.cloud import run_tenant
+
+    return run_tenant(options)
 
 
 def _add_service(commands: SubParsers) -> None:

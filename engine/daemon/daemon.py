@@ -177,7 +177,7 @@ def _service_parts(
     return (
         SettingsRoutes(service, api_state),
         SecretRoutes(sources, service, api_state),
-        CloudRoutes(sources, service, api_state),
+        CloudRoutes(sources, installation.tenants, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, SetupChecks(check_factory)),

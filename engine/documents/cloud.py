@@ -1,8 +1,8 @@
-"""The certificates of the application in Microsoft Entra, and where to upload them."""
+"""The certificates of the application in Microsoft Entra with where to upload them, and what is known of its tenant."""
 
 from collections.abc import Iterator, Mapping
 
-from engine.api.schema.cloud import CloudCertificate, CloudCertificates
+from engine.api.schema.cloud import CloudCertificate, CloudCertificates, CloudTenant
 from engine.documents.lines import Document, Line, Role, Span, labelled, line, wrapped
 from engine.documents.problems import problem_box
 
@@ -30,6 +30,22 @@ def certificates_document(found: CloudCertificates, width: int, file: str | None
         lines += [line(), *wrapped(f"Restarted: {', '.join(found.restarted)}", width, " ")]
     if found.trouble is not None:
         lines += [line(), *problem_box(found.trouble, width)]
+    return Document(lines)
+
+
+def tenant_document(found: CloudTenant, width: int) -> Document:
+    """Return what is known of the tenant, and of the rest how it is found out."""
+    if found.tenant_id is None:
+        return Document([line(" The settings name no tenant of Microsoft 365.")])
+    lines = [
+        *labelled(" Tenant      ", found.tenant_id, width),
+        *labelled(" Application ", found.client_id or NO_CLIENT, width),
+        line(),
+    ]
+    for finding in found.findings:
+        lines += wrapped(finding, width - 1, " ")
+    if not found.learned:
+        lines += [line(), *wrapped("calendar-engine probe exchange finds out by Microsoft Graph.", width - 1, " ")]
     return Document(lines)
 
 

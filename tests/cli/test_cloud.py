@@ -1,4 +1,4 @@
-"""The command `cloud certificate`, without an engine and in a process of its own."""
+"""The commands `cloud certificate` and `cloud tenant`, without an engine and in a process of its own."""
 
 import json
 import stat
@@ -54,6 +54,17 @@ def test_it_is_made_shown_renewed_and_removed(file: Path, capsys: pytest.Capture
     assert "Next certificate" in run("renew")[1]
     assert run("delete")[0] == 0
     assert "has made no certificate" in run("show")[1]
+
+
+def test_what_is_not_known_of_the_tenant_is_said_as_such(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cloud", "tenant", "--settings", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert CLIENT in told
+    assert told.count("not known: it was not tried") == 6
+    assert "calendar-engine probe exchange finds out" in told
+    file.write_text(file.read_text().partition("[exchange]")[0])
+    assert main(["cloud", "tenant", "--settings", str(file)]) == 0
+    assert "name no tenant" in capsys.readouterr().out
 
 
 @pytest.mark.process

@@ -56,6 +56,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "secret list": ((),),
     "secret delete": ((HOSTILE,),),
     "cloud certificate": (("show",), (), ("--out", f"/no/such{HOSTILE}/file"), ("delete",)),
+    "cloud tenant": ((),),
     "log-in show": ((),),
     "log-in retry": ((),),
     "log show": ((), ("is:error",), (HOSTILE,), *((("--raw", str(number))) for number in range(1, 60))),

@@ -1,14 +1,14 @@
-"""Requests about the certificates of the application in Microsoft Entra."""
+"""Requests about the certificates of the application in Microsoft Entra, and about its tenant."""
 
 from engine.api.client import ApiClient
 from engine.api.resources import VERSION_1
-from engine.api.schema.cloud import CloudCertificates
+from engine.api.schema.cloud import CloudCertificates, CloudTenant
 
 CERTIFICATE = f"{VERSION_1}/cloud/certificate"
 
 
 class CloudRequests:
-    """Requests about the certificates that the engine makes. Every method raises a `ClientFailure`."""
+    """Requests about certificates that the engine makes, and the tenant. Every method raises a `ClientFailure`."""
 
     def __init__(self, api: ApiClient) -> None:
         self._api = api
@@ -28,3 +28,7 @@ class CloudRequests:
     async def delete(self) -> CloudCertificates:
         """Remove the certificates that the engine has made."""
         return await self._api.delete(CERTIFICATE, CloudCertificates)
+
+    async def tenant(self) -> CloudTenant:
+        """Return what is known of the tenant."""
+        return await self._api.get(f"{VERSION_1}/cloud/tenant", CloudTenant)

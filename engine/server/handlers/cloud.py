@@ -1,4 +1,5 @@
-"""Routes for the certificates that the engine makes for its application in Microsoft Entra; keys are never returned."""
+"""Routes for the certificates that the engine makes for its application in Microsoft Entra, whose keys are never
+returned, and for what is known of the tenant."""
 
 from typing import Literal
 
@@ -6,11 +7,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from engine.api.schema.cloud import CloudCertificate, CloudCertificates
+from engine.api.schema.cloud import CloudCertificate, CloudCertificates, CloudTenant
 from engine.core.errors import Failure
 from engine.core.secret import Secret
+from engine.core.tenant import in_words
 from engine.server.acceptor import actor_of
-from engine.server.convert import trouble
+from engine.server.convert import converted, trouble
 from engine.server.convert_settings import restarted
 from engine.server.handlers.secrets import written_down
 from engine.server.http import Route, answer, not_found, problem_from
@@ -18,18 +20,20 @@ from engine.server.state import ApiState
 from engine.store.own_certificates import OwnCertificates, certificate_in, own_certificates
 from engine.store.secret_sources import SecretSources
 from engine.store.secrets import application_proof
+from engine.store.tenants import KnownTenants
 from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.supervisor import Supervisor
 from engine.tls.certificate import fingerprint_of
 
 
 class CloudRoutes:
-    """Answers from `sources`; `service` restarts what uses a changed certificate."""
+    """Answers from `sources` and `tenants`; `service` restarts what uses a changed certificate."""
 
-    capabilities = ("cloud-certificate",)
+    capabilities = ("cloud-certificate", "cloud-tenant")
 
-    def __init__(self, sources: SecretSources, service: Supervisor, api_state: ApiState) -> None:
+    def __init__(self, sources: SecretSources, tenants: KnownTenants, service: Supervisor, api_state: ApiState) -> None:
         self._sources = sources
+        self._tenants = tenants
         self._service = service
         self._api_state = api_state
 
@@ -65,7 +69,14 @@ class CloudRoutes:
                 CloudCertificates,
                 changes=True,
             ),
+            Route("GET", "/v1/cloud/tenant", "cloud_tenant", "What is known of the tenant", self._tenant, CloudTenant),
         )
+
+    async def _tenant(self, request: web.Request) -> web.Response:
+        exchange = self._service.settings.exchange if self._service.settings is not None else None
+        tenant_id, client_id = (exchange.tenant_id, exchange.client_id) if exchange is not None else (None, None)
+        facts = self._tenants.facts(tenant_id or "", client_id or "")
+        return answer(converted(facts, CloudTenant, tenant_id=tenant_id, client_id=client_id, findings=in_words(facts)))
 
     async def _all(self, request: web.Request) -> web.Response:
         return await self._answered()
