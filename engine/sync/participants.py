@@ -136,6 +136,10 @@ class Membership:
         """Number of PBX users who do not take part."""
         return len(self._others)
 
+    def is_leaving(self, guid: str) -> bool:
+        """Return whether a user no longer takes part, and has not departed only because others may leave as well."""
+        return guid in self._leaving
+
     def is_idle(self) -> bool:
         """Return whether no departure waits to be weighed."""
         return not self._leaving or self.held is not None or not self._is_complete

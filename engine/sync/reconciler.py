@@ -467,7 +467,8 @@ class Engine:
                 self._decider.everybody_is_known()
             case UserSeen(user):
                 self._directory.handle(event)
-                self._writer.user_is_certain(user.guid)
+                if not self._directory.is_leaving(user.guid):
+                    self._writer.user_is_certain(user.guid)
                 self._report(UserChanged(user.guid))
             case UserRemoved(guid):
                 self._writer.user_is_gone(guid)

@@ -406,3 +406,25 @@ TestPbx.settings = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_who_left_the_selection_without_a_link_is_not_written_first(listens: bool) -> None:
+    machine = PbxMachine()
+    try:
+        machine.begin(
+            listens=listens,
+            clear="omit",
+            clears=ClearSemantics.LEAVES_EMPTY_ENTRY,
+            pbx_info=PbxInfoSent.BEFORE_LOGIN,
+            duplicates=False,
+            ends_copy_with=EndOfCopy.EMPTY_GUID,
+            notifies_under_src=True,
+            pings=(True, True),
+            names=(False, True, True),
+        )
+        machine.presence_is_set_by_hand(person=3, activity="dnd")
+        machine.meeting_is_entered(person=2, state=ShowAs.OOF, starts="09")
+        machine.user_is_edited(person=2, name="renamed.", groups=("no calendar",))
+    finally:
+        machine.teardown()
