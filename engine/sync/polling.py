@@ -9,6 +9,10 @@ from engine.core.quiet_hours import QuietHours
 from engine.exchange.source import CalendarSource
 from engine.settings.model import SiteSettings
 
+TOGETHER = timedelta(milliseconds=200)
+"""Calendars are due in groups, at most this long after one another: the engine wakes once for each, and reads them in
+one request where the source can do that."""
+
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _HASHES = 2**32
 _NO_QUIET_HOURS = QuietHours()
@@ -61,5 +65,5 @@ class PollSchedule:
         return PollInterval(self.interval if quiet_until is None else self.quiet_factor * self.interval, quiet_until)
 
     def _next_place(self, key: str, after: datetime, interval: timedelta) -> datetime:
-        place = interval * (zlib.crc32(key.encode()) / _HASHES)
+        place = interval * (zlib.crc32(key.encode()) / _HASHES) // TOGETHER * TOGETHER
         return _EPOCH + place + interval * ((after - _EPOCH - place) // interval + 1)
