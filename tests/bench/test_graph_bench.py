@@ -15,8 +15,8 @@ from tests.bench.talking import Process, process
 pytestmark = pytest.mark.process
 
 MAILBOXES, APPOINTMENTS = 10_000, 5
-CATCHING_UP = 120
-"""Seconds after the first readings until nobody waits: what became due meanwhile is late."""
+CATCHING_UP = 400
+"""Seconds after the first readings until nobody waits, and all presences have been read back from the PBX."""
 
 SECONDS = 100
 """Longer than two readings of the same mailbox may be apart."""
