@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 
-from engine.checks.access import ExchangeAccess, MakeAccess
-from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog, StepSkipped
+from engine.checks.access import AccessCheck, MakeAccess
+from engine.checks.check import CheckRun, NobodyToTry, StepLog, StepSkipped
 from engine.checks.connection import ConnectionSteps
 from engine.checks.graph import GraphCheck
 from engine.checks.network import Lookup, look_up
@@ -70,7 +70,7 @@ SIGN_OF_LIFE = 60.0
 HTTPS = 443
 
 
-class ExchangeCheck:
+class ExchangeCheck(AccessCheck):
     """Tries the settings for which `make_access` builds the clients.
 
     `candidates` are the addresses of the user whose calendar is read; without any, the service account's own is read.
@@ -89,45 +89,25 @@ class ExchangeCheck:
         lookup: Lookup = look_up,
         by_graph: GraphCheck | None = None,
     ) -> None:
-        self.names = NAMES if by_graph is None else (*NAMES[:_AFTER_THE_TOKEN], BY_GRAPH, *NAMES[_AFTER_THE_TOKEN:])
+        names = NAMES if by_graph is None else (*NAMES[:_AFTER_THE_TOKEN], BY_GRAPH, *NAMES[_AFTER_THE_TOKEN:])
+        super().__init__(names, make_access, clock)
         self._by_graph = by_graph
         self._settings = settings
-        self._make_access = make_access
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
         self._own_address = own
         # If a named user has no mailbox, that is a failure, even if the account's own calendar can be read.
         self._named = tuple(candidates)
         self._candidates = tuple(filter(None, map(smtp_address, candidates or (own,))))
-        self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup
-        self._access: ExchangeAccess
         self._url = ""
         self._mailbox: Mailbox | None = None
         self._counted = -1
         self._unreadable: ExchangeFailure | None = None
 
-    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
-        """Run the check and return all steps."""
-        check_run = CheckRun(self.names, report, self._clock)
-        await check_run.run("files", self._prepare)
-        if not check_run.holds:
-            for name in self.names[1:]:
-                check_run.skip(name, "no connection is possible")
-            return tuple(check_run.steps)
-        try:
-            await self._run_steps(check_run)
-        finally:
-            await self._access.source.close()
-        return tuple(check_run.steps)
-
-    async def _prepare(self, step_log: StepLog) -> None:
-        self._access = self._make_access()
+    async def _run_steps(self, check_run: CheckRun) -> None:
         self._settings = self._access.settings
         self._url = self._settings.ews_url or ""
-        step_log.evidence.append("the files named in the settings can be read")
-
-    async def _run_steps(self, check_run: CheckRun) -> None:
         if self._access.token is None:
             check_run.skip("token", "the service account logs in with its password")
         else:

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from random import Random
 
-from engine.checks.access import ExchangeAccess, MakeAccess
-from engine.checks.check import CheckRun, CheckStep, NobodyToTry, StepLog
+from engine.checks.access import AccessCheck, MakeAccess
+from engine.checks.check import CheckRun, NobodyToTry, StepLog
 from engine.checks.connection import ConnectionSteps
 from engine.checks.network import Lookup, look_up
 from engine.checks.tenant import DENIED, READ, TenantSurvey
@@ -32,15 +32,13 @@ READS_CALENDARS = "calendars.read"
 Keep = Callable[[TenantFacts], Awaitable[None]]
 
 
-class GraphCheck:
+class GraphCheck(AccessCheck):
     """Tries the settings for which `make_access` builds the clients.
 
     `candidates` are the addresses of the user whose calendar is read, `known` those of other mailboxes. `clock` is the
     network clock, `calendar_clock` gives the current day. `facts` returns what is known of the tenant, `keep` takes
     what was found out.
     """
-
-    names = NAMES
 
     def __init__(
         self,
@@ -55,37 +53,17 @@ class GraphCheck:
         facts: Callable[[], TenantFacts] = nothing_learned,
         keep: Keep | None = None,
     ) -> None:
+        super().__init__(NAMES, make_access, clock)
         self._settings = settings
-        self._make_access = make_access
         self._named = tuple(candidates)
         self._candidates = tuple(filter(None, map(smtp_address, candidates)))
-        self._clock = clock
         self._calendar_clock = calendar_clock
         self._lookup = lookup
         self._known = tuple(known)
         self._facts = facts
         self._keep = keep
-        self._access: ExchangeAccess
         self._mailbox: Mailbox | None = None
         self._roles: tuple[str, ...] | None = None
-
-    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
-        """Run the check and return all steps."""
-        check_run = CheckRun(NAMES, report, self._clock)
-        await check_run.run("files", self._prepare)
-        if not check_run.holds:
-            for name in NAMES[1:]:
-                check_run.skip(name, "no connection is possible")
-            return tuple(check_run.steps)
-        try:
-            await self._run_steps(check_run)
-        finally:
-            await self._access.source.close()
-        return tuple(check_run.steps)
-
-    async def _prepare(self, step_log: StepLog) -> None:
-        self._access = self._make_access()
-        step_log.evidence.append("the files named in the settings can be read")
 
     async def _run_steps(self, check_run: CheckRun) -> None:
         connection = ConnectionSteps(
