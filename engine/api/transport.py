@@ -32,7 +32,7 @@ def http_client(socket: Path) -> httpx.AsyncClient:
         transport=SocketTransport(socket),
         base_url="http://localhost",
         headers=HEADERS,
-        timeout=None,  # noqa: S113 - whoever asks limits the time of the whole request
+        timeout=None,  # noqa: S113 - the caller limits the time of the whole request
         trust_env=False,
     )
 

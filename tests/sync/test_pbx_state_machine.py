@@ -428,3 +428,5 @@ def test_who_left_the_selection_without_a_link_is_not_written_first(listens: boo
         machine.user_is_edited(person=2, name="renamed.", groups=("no calendar",))
     finally:
         machine.teardown()
+    renamed = machine.stage.world.people[2].guid
+    assert renamed not in machine.stage.shown, "nothing was ever written for this user"

@@ -31,8 +31,7 @@ _MAY_BE_OF_ONE = (AnswerBrokenOff, RequestRejected)
 class Batches:
     """Asks about mailboxes, each named by a key, at most once in a batch. `clock` is the network clock.
 
-    A mailbox that is throttled pauses alone. Only what failed is asked again, by whoever asked it, and so in a later
-    batch.
+    A mailbox that is throttled pauses alone. Only what failed is asked again, by the caller and so in a later batch.
     """
 
     def __init__(self, client: GraphClient, throttle: Throttle, clock: Clock) -> None:
