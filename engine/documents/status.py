@@ -238,6 +238,9 @@ OPERATIONS: dict[OperationKind, str] = {
     "probe": "Checking a connection",
     "preview": "Comparing presences",
     "setup check": "Checking the settings",
+    "live preview": "Comparing with the PBX",
+    "presence test": "Testing presences in the PBX",
+    "clearing": "Clearing presences in the PBX",
 }
 ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "failed": ". Internal error in the engine."}
 

@@ -7,7 +7,9 @@ import msgspec
 
 from engine.api.schema.common import Actor, Trouble
 
-OperationKind = Literal["resync", "reresolve", "probe", "preview", "setup check"]
+OperationKind = Literal[
+    "resync", "reresolve", "probe", "preview", "setup check", "live preview", "presence test", "clearing"
+]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
