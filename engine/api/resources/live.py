@@ -1,4 +1,4 @@
-"""Requests about going live: who is written, what that would change, today's notes, and how the PBX treats presences."""
+"""Requests about going live: who is written, what that would change, today's notes, and the presence test."""
 
 from engine.api.client import ApiClient, quoted_segment
 from engine.api.resources import VERSION_1

@@ -38,9 +38,9 @@ class WayToClear(msgspec.Struct, frozen=True, kw_only=True):
 class Learning(msgspec.Struct, frozen=True, kw_only=True):
     """A presence test as far as it has come: `names` are all its steps, `rungs` the steps that are done.
 
-    `ways` are the ways to clear a presence. Notes of up to `note_length` characters are kept whole (null: not known yet),
-    `is_longest` if that is the longest that the engine writes anyway. `proposed` are settings, by key. `put_back` is when
-    the presences of before were put back; `remains` is why they are not.
+    `ways` are the ways to clear a presence. Notes of up to `note_length` characters are kept whole (null: not known
+    yet), `is_longest` if that is the longest that the engine writes anyway. `proposed` are settings, by key. `put_back`
+    is when the presences of before were put back; `remains` is why they are not.
     """
 
     operation: Operation

@@ -38,9 +38,9 @@ class BackQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     """Whose presences are `written`. Of `users`, `live` ones are written.
 
-    `withheld` others would show something different. `left` users are not written any more, but the PBX still shows what
-    the engine wrote earlier. At `confirm_until` it goes back by itself. `clearing` is the operation that clears what is
-    left, if one was started.
+    `withheld` others would show something different. `left` users are not written any more, but the PBX still shows
+    what the engine wrote earlier. At `confirm_until` it goes back by itself. `clearing` is the operation that clears
+    what is left, if one was started.
     """
 
     written: Written
@@ -86,8 +86,7 @@ class LivePreviewRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `state`: it differs or is the same; the user is left as is (because of `problem`: no calendar can be read), or the
     PBX did not tell (`problem`). `ours` is the calendar presence in the PBX, whoever wrote it. `by_hand` is a presence
-    that the user has chosen and that the PBX shows first; both are shown then, the newer one first. The PBX `clears` the
-    calendar presence where `would_be` is available without a note.
+    that the user has chosen; the PBX then shows both, the newer one first.
     """
 
     guid: str
@@ -131,8 +130,8 @@ class NotesQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class TodaysNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user shows first from now on: `begins` is null if it is shown now. `private`: the subject is hidden because
-    it is private. `before` is what the settings before would show at that time, null if the same."""
+    """What a user shows first from now on: `begins` is null if it is shown now. `private`: the subject is hidden
+    because it is private. `before` is what the settings before would show at that time, null if the same."""
 
     guid: str
     label: str
