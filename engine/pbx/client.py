@@ -17,11 +17,12 @@ from engine.core.secret import Secret
 from engine.logins.breaker import LogIn, LogIns
 from engine.logins.rules import Account, Paused
 from engine.pbx.connection import PbxConnection
+from engine.pbx.entries import PresenceEntry
 from engine.pbx.errors import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
 from engine.pbx.events import LinkDown, PbxEvent
 from engine.pbx.login import DialLogin
 from engine.pbx.websocket import dial
-from engine.settings.model import PbxSettings
+from engine.settings.model import ClearWith, PbxSettings
 
 UNREACHABLE = doubling(timedelta(seconds=1), timedelta(seconds=32))
 """A network failure ends by itself, so reconnecting is quick, like that of innovaphone's own client."""
@@ -146,13 +147,16 @@ class PbxLink:
     def _refused(self, pause: Paused) -> PbxLoginRefused:
         return PbxLoginRefused(f"App object {self._settings.app}: {pause}")
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
-        """Set the user's presence under our contact, or another `contact`. May be called concurrently.
+    async def set_presence(
+        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+    ) -> None:
+        """Set the user's presence under our contact, or another `contact`; `clear` is how it is cleared, if not as set.
+        May be called concurrently.
 
         Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when there is no answer within 10 s;
         `PbxUnreachable` when there is no connection, it is lost, or the PBX is not yet proved to be the master.
         """
-        await self._connected().set_presence(guid, presence, contact=contact)
+        await self._connected().set_presence(guid, presence, contact=contact, clear=clear)
 
     async def read_presence(self, user_name: str) -> Presence:
         """Return the presence that the PBX has under our contact, or `CLEARED`; `user_name` is the h323 name.
@@ -160,6 +164,10 @@ class PbxLink:
         Raises `PresenceRefused`, `PresenceUnanswered`, `PbxUnreachable`.
         """
         return await self._connected().read_presence(user_name)
+
+    async def read_entries(self, user_name: str) -> tuple[PresenceEntry, ...]:
+        """Return all presences that the PBX has of a user, the newest first. Raises as `read_presence` does."""
+        return await self._connected().read_entries(user_name)
 
     def _connected(self) -> PbxConnection:
         if self._connection is None:

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from engine.core.clock import Clock
 from engine.core.internal_errors import InternalErrorLog
-from engine.core.presence.model import Presence
+from engine.core.presence.model import CLEARED, Presence
 from engine.display import one_line
 from engine.pbx import protocol
+from engine.pbx.entries import PresenceEntry, presence_of
 from engine.pbx.errors import (
     Ender,
     PbxConnectionLost,
@@ -42,7 +43,7 @@ from engine.pbx.protocol import (
 from engine.pbx.replication import Replication, ReplicationOutput
 from engine.pbx.requests import Deadlines, Requests
 from engine.pbx.websocket import Sign, WebSocket, lost, ping, receive, send, was_closed_on_purpose
-from engine.settings.model import PbxSettings
+from engine.settings.model import ClearWith, PbxSettings
 
 _NEEDED = (PRESENCE_API, USERS_API)
 _NAMED_HOMES = 5
@@ -163,8 +164,10 @@ class PbxConnection:
         if not self._ended.done():
             self._ended.set_result(failure)
 
-    async def set_presence(self, guid: str, wanted: Presence, *, contact: str = "") -> None:
-        """Write the presence of one user, under another `contact` if one is given.
+    async def set_presence(
+        self, guid: str, wanted: Presence, *, contact: str = "", clear: ClearWith | None = None
+    ) -> None:
+        """Write the presence of one user, under another `contact` or cleared in another way if one is given.
 
         Raises `PresenceRefused`, `PbxUnreachable`.
         """
@@ -172,17 +175,23 @@ class PbxConnection:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
         settings, guid = self._settings, self._replication.guid_as_sent(guid)
         await self._requests.ask(
-            protocol.set_presence(guid, wanted, contact=contact or settings.presence_contact, clear=settings.clear)
+            protocol.set_presence(
+                guid, wanted, contact=contact or settings.presence_contact, clear=clear or settings.clear
+            )
         )
 
     async def read_presence(self, user_name: str) -> Presence:
-        """Return what the PBX holds for our contact. Raises `PresenceRefused`, `PbxUnreachable`."""
+        """Return what the PBX holds for our contact, `CLEARED` if nothing. Raises as `read_entries` does."""
+        return presence_of(await self.read_entries(user_name), self._settings.presence_contact) or CLEARED
+
+    async def read_entries(self, user_name: str) -> tuple[PresenceEntry, ...]:
+        """Return all presences of a user, the newest first. Raises `PresenceRefused`, `PbxUnreachable`."""
         if self._login is None:
             raise PbxUnreachable("not logged in yet")
         update = await self._requests.ask(
             protocol.subscribe_presence(user_name), afterwards=protocol.unsubscribe_presence(user_name)
         )
-        return protocol.presence_in(update, contact=self._settings.presence_contact)
+        return protocol.entries_in(update)
 
     def _start(self, tasks: asyncio.TaskGroup, part: Callable[[], Awaitable[None]]) -> None:
         self._parts.append(tasks.create_task(self._until_failure(part)))

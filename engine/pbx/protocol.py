@@ -14,6 +14,7 @@ import msgspec
 from engine.core import bounded
 from engine.core.presence.model import CLEARED, Presence
 from engine.display import one_line
+from engine.pbx.entries import PresenceEntry
 from engine.pbx.errors import PbxFailure, PbxNotUnderstood
 from engine.settings.model import ClearWith
 
@@ -268,6 +269,9 @@ def _pbx_info(message: Message) -> PbxInfo:
     )
 
 
+_MOST_ENTRIES = 100
+"""Entries of one user that are looked at; a real PBX has one for each source."""
+
 _ONLINE = "online"
 """The activity that clears a presence, as the PBX's Teams connector writes it."""
 
@@ -294,10 +298,12 @@ def unsubscribe_presence(user_name: str) -> Message:
     return {"api": PRESENCE_API, "mt": "UnsubscribePresence", "sip": user_name}
 
 
-def presence_in(update: Message, *, contact: str) -> Presence:
-    """Return the entry for `contact` in a PresenceUpdate; `CLEARED` if there is none."""
-    for entry in objects_of(update, "presence"):
-        if text_of(entry, "contact") == contact:
-            activity = text_of(entry, "activity")
-            return Presence("" if activity == _ONLINE else activity, text_of(entry, "note"))
-    return CLEARED
+def entries_in(update: Message) -> tuple[PresenceEntry, ...]:
+    """Return the first entries in a PresenceUpdate, in their order: the newest first."""
+    return tuple(_entry(each) for each in objects_of(update, "presence")[:_MOST_ENTRIES])
+
+
+def _entry(entry: Message) -> PresenceEntry:
+    activity = text_of(entry, "activity")
+    presence = Presence("" if activity == _ONLINE else activity, text_of(entry, "note"))
+    return PresenceEntry(text_of(entry, "contact"), presence)

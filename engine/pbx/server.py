@@ -18,6 +18,7 @@ from engine.pbx.addresses import KnownAddresses
 from engine.pbx.admission import UPGRADED, AdmissionLimiter, PbxAcceptor, PendingConnection, open_port
 from engine.pbx.certificate import ListenCertificate, listen_names
 from engine.pbx.connection import PbxConnection
+from engine.pbx.entries import PresenceEntry
 from engine.pbx.errors import (
     Ender,
     ListenCertificateUnusable,
@@ -33,7 +34,7 @@ from engine.pbx.errors import (
 from engine.pbx.events import LinkDown, Listening, PbxAccepted, PbxDeclined, PbxEvent
 from engine.pbx.login import ListenLogin, new_challenge
 from engine.pbx.websocket import accepted, keep_alive, new_server_socket
-from engine.settings.model import PbxSettings
+from engine.settings.model import ClearWith, PbxSettings
 
 CERTIFICATE_LOOKED_AT = timedelta(hours=1)
 RETRY = timedelta(seconds=60)
@@ -92,13 +93,19 @@ class PbxListener:
             self._on_event(LinkDown(failure, retry_at))
             await self._clock.sleep_until(retry_at)
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+    async def set_presence(
+        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+    ) -> None:
         """See `PbxLink.set_presence`."""
-        await self._connected().set_presence(guid, presence, contact=contact)
+        await self._connected().set_presence(guid, presence, contact=contact, clear=clear)
 
     async def read_presence(self, user_name: str) -> Presence:
         """See `PbxLink.read_presence`."""
         return await self._connected().read_presence(user_name)
+
+    async def read_entries(self, user_name: str) -> tuple[PresenceEntry, ...]:
+        """See `PbxLink.read_entries`."""
+        return await self._connected().read_entries(user_name)
 
     def _connected(self) -> PbxConnection:
         if self._in_use is None:

@@ -17,6 +17,7 @@ from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED
 from engine.exchange.hybrid import HybridSource
 from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
+from engine.pbx.entries import EntryLink
 from engine.pbx.errors import PbxLinkMistake
 from engine.pbx.events import (
     LinkDown,
@@ -87,7 +88,7 @@ logger = logging.getLogger(__name__)
 PBX_LINK = "the link to the PBX"
 
 
-class Link(PresenceLink, Protocol):
+class Link(EntryLink, PresenceLink, Protocol):
     """The PBX link as the engine uses it: it runs until cancelled and reports events."""
 
     async def run(self) -> None:

@@ -25,8 +25,9 @@ from engine.debuglog.recorder import BATCH, Capture
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.debuglog.store import LogStore
 from engine.exchange.http.trace import NoTrace, Trace
+from engine.pbx.entries import PresenceEntry
 from engine.pbx.events import LinkUp, PbxEvent, UsersComplete, UserSeen
-from engine.settings.model import DebugLogSettings
+from engine.settings.model import ClearWith, DebugLogSettings
 from engine.settings.reader import read_settings
 from engine.simulator.world import generate
 from engine.store.database import Database
@@ -217,8 +218,13 @@ class InstantLink:
         self._on_event(UsersComplete(frozenset(GUIDS)))
         await asyncio.Event().wait()
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+    async def set_presence(
+        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+    ) -> None:
         pass
+
+    async def read_entries(self, user_name: str) -> tuple[PresenceEntry, ...]:
+        return ()
 
     async def read_presence(self, user_name: str) -> Presence:
         return CLEARED

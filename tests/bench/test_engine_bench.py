@@ -17,7 +17,9 @@ from engine.core.appointments import Appointment
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Window
+from engine.pbx.entries import PresenceEntry
 from engine.pbx.events import LinkUp, PbxEvent, UsersComplete, UserSeen
+from engine.settings.model import ClearWith
 from engine.settings.reader import read_settings
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
@@ -83,8 +85,13 @@ class InstantLink:
         self._on_event(UsersComplete(frozenset(guids)))
         await asyncio.Event().wait()
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+    async def set_presence(
+        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+    ) -> None:
         self.shown[guid] = presence
+
+    async def read_entries(self, user_name: str) -> tuple[PresenceEntry, ...]:
+        return (PresenceEntry("calendar:", await self.read_presence(user_name)),)
 
     async def read_presence(self, user_name: str) -> Presence:
         return CLEARED

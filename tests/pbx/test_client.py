@@ -9,7 +9,7 @@ from engine.core.users import User
 from engine.pbx.errors import PresenceRefused, PresenceUnanswered
 from engine.pbx.events import LinkUp, UserRemoved, UserSeen
 from engine.settings.model import ClearWith
-from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent
+from engine.simulator.pbx.state import CLEARING, Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent
 from tests.pbx.support import guid_of, pbx_user, running_link, settings_for, simulator
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -159,7 +159,7 @@ async def test_presence_is_written_under_our_contact_and_read_back() -> None:
         assert await link.read_presence("anna") == IN_A_MEETING
 
 
-@pytest.mark.parametrize("clears", ClearSemantics)
+@pytest.mark.parametrize("clears", CLEARING)
 @pytest.mark.parametrize("clear", ClearWith)
 async def test_a_cleared_presence_is_gone_however_it_is_written(clear: ClearWith, clears: ClearSemantics) -> None:
     clock = ManualClock()

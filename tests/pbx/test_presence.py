@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 
 from engine.core.presence.model import CLEARED, Presence
-from engine.pbx.protocol import Message, presence_in, set_presence
+from engine.pbx.entries import PresenceEntry, presence_of
+from engine.pbx.protocol import Message, entries_in, set_presence
 from engine.settings.model import ClearWith
 from tests.pbx.strategies import messages, unhurried
 
@@ -44,11 +45,24 @@ def test_no_presence_is_written_as_the_settings_say(clear: ClearWith, members: M
     ],
 )
 def test_the_entry_of_our_contact_is_read(entries: list[object], presence: Presence) -> None:
-    assert presence_in({"presence": entries}, contact="calendar:") == presence
+    assert (presence_of(entries_in({"presence": entries}), "calendar:") or CLEARED) == presence
+
+
+def test_all_entries_are_read_in_their_order() -> None:
+    entries = [
+        {"contact": "calendar:", "activity": "busy", "note": "Review"},
+        {"contact": "tel:", "status": "open", "activity": "away", "note": "back at 3"},
+        {"contact": "im:", "status": "open", "activity": ""},
+    ]
+    assert entries_in({"presence": entries}) == (
+        PresenceEntry("calendar:", Presence("busy", "Review")),
+        PresenceEntry("tel:", Presence("away", "back at 3")),
+        PresenceEntry("im:", CLEARED),
+    )
 
 
 @pytest.mark.slow
 @unhurried
 @given(messages)
 def test_any_update_can_be_read(update: Message) -> None:
-    assert isinstance(presence_in(update, contact="calendar:"), Presence)
+    assert all(isinstance(each.presence, Presence) for each in entries_in(update))

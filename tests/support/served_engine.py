@@ -22,11 +22,12 @@ from engine.daemon.build import make_check_factory
 from engine.daemon.daemon import build_daemon, open_installation
 from engine.daemon.debug_log import DebugLog
 from engine.exchange.source import ChangeCallback, Mailbox, Window
+from engine.pbx.entries import PresenceEntry
 from engine.pbx.events import LinkUp, PbxEvent, UserRemoved, UsersComplete, UserSeen
 from engine.server.event_stream import StreamTimeouts
 from engine.server.http import Routes
 from engine.server.state import ApiState
-from engine.settings.model import SiteSettings
+from engine.settings.model import ClearWith, SiteSettings
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
@@ -125,8 +126,13 @@ class InstantLink:
     def remove(self, guid: str) -> None:
         self._on_event(UserRemoved(guid))
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+    async def set_presence(
+        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+    ) -> None:
         self.shown[guid] = presence
+
+    async def read_entries(self, user_name: str) -> tuple[PresenceEntry, ...]:
+        return (PresenceEntry("calendar:", await self.read_presence(user_name)),)
 
     async def read_presence(self, user_name: str) -> Presence:
         await self.gate.wait()

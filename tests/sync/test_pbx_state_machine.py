@@ -30,7 +30,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.pbx.certificate import OwnCertificate
 from engine.simulator.company import Company, pbx_user
 from engine.simulator.pbx.connection import AppObject
-from engine.simulator.pbx.state import Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent, PresenceWrite
+from engine.simulator.pbx.state import CLEARING, Behaviour, ClearSemantics, EndOfCopy, PbxInfoSent, PresenceWrite
 from engine.simulator.world import Person, World
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
@@ -201,7 +201,7 @@ class PbxMachine(RuleBasedStateMachine):
     @initialize(
         listens=st.booleans(),
         clear=st.sampled_from(["empty", "omit", "online"]),
-        clears=st.sampled_from(ClearSemantics),
+        clears=st.sampled_from(CLEARING),
         pbx_info=st.sampled_from([PbxInfoSent.NEVER, PbxInfoSent.BEFORE_LOGIN, PbxInfoSent.AFTER_LOGIN]),
         duplicates=st.booleans(),
         ends_copy_with=st.sampled_from(EndOfCopy),

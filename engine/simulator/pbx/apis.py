@@ -17,6 +17,7 @@ from engine.simulator.pbx.state import (
     PresenceWrite,
     ProtocolBroken,
     ReplicationStart,
+    clear_form,
     error_result,
     result,
 )
@@ -67,20 +68,25 @@ class PresenceApi:
     def _set(self, message: Message) -> None:
         guid, contact = self._target(message), str(message.get("contact", _OWN))
         activity, note = message.get("activity"), message.get("note")
-        refusal = self._refusal(guid, contact, activity, note)
+        refusal, behaviour = self._refusal(guid, contact, activity, note), self._pbx.behaviour
         write = PresenceWrite(
             self._pbx.clock.now(), guid, contact, _text_or_none(activity), _text_or_none(note), refusal is None
         )
         self._pbx.ledger.add_write(write)
+        longest = behaviour.notes_end_connection_from
+        if longest is not None and behaviour.length_of(write.note or "") >= longest:
+            raise ProtocolBroken("a note is too long")
         if refusal is None:
-            self._pbx.put_presence(
-                guid, Entry(contact, write.activity or "", (write.note or "")[: self._pbx.behaviour.notes_cut_at])
-            )
+            form = clear_form(write.activity, write.note)
+            if form is None:
+                self._pbx.put_presence(guid, Entry(contact, write.activity or "", behaviour.cut(write.note or "")))
+            else:
+                self._pbx.clear_presence(guid, contact, form)
             if self._pbx.on_write is not None:
                 self._pbx.on_write(write)
-        if self._pbx.behaviour.answers_presence:
+        if behaviour.answers_presence:
             answer = result(message) if refusal is None else error_result(message, refusal)
-            self._send(answer, self._pbx.behaviour.result_delay)
+            self._send(answer, behaviour.result_delay)
 
     def _target(self, message: Message) -> str:
         """Return the guid of the user whose presence is meant: `guid`, or the user named `sip`."""
@@ -94,10 +100,11 @@ class PresenceApi:
             return "unknown user"
         if not contact or not all(text is None or isinstance(text, str) for text in (activity, note)):
             return "wrong parameters"
-        longest = self._pbx.behaviour.notes_refused_from
-        if longest is not None and len(str(note or "")) >= longest:
+        behaviour = self._pbx.behaviour
+        longest = behaviour.notes_refused_from
+        if longest is not None and behaviour.length_of(str(note or "")) >= longest:
             return "the note is too long"
-        return self._pbx.behaviour.refused_presence.get(guid)
+        return behaviour.refused_presence.get(guid)
 
     def _subscribe(self, message: Message) -> None:
         user = self._user(message)

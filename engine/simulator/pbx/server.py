@@ -16,7 +16,16 @@ from engine.core.clock import Clock
 from engine.core.presence.model import Presence
 from engine.core.secret import Secret
 from engine.simulator.pbx.connection import AppConnection, AppLogsIn, AppObject, PbxLogsIn, Wire, connect, wire_of
-from engine.simulator.pbx.state import Behaviour, Entry, Ledger, PbxState, PbxUser, PresenceBoard, PresenceWrite
+from engine.simulator.pbx.state import (
+    Behaviour,
+    Entry,
+    Ledger,
+    PbxState,
+    PbxUser,
+    PresenceBoard,
+    PresenceWrite,
+    clear_form,
+)
 from engine.simulator.ports import LOOPBACK, port_of, reserve
 
 PATH = "/PBX0/APPS/websocket"
@@ -47,7 +56,7 @@ class PbxSimulator:
         self.tls = tls
         self.reconnect_seconds = 0.05
         self.behaviour = behaviour or Behaviour()
-        board = PresenceBoard(self.behaviour.clears)
+        board = PresenceBoard()
         self._pbx = PbxState(
             clock=clock,
             name=name,
@@ -170,11 +179,22 @@ class PbxSimulator:
 
     def set_manual(self, guid: str, activity: str, note: str = "") -> None:
         """Set a presence as the user does by hand."""
-        self._pbx.put_presence(guid, Entry(MANUAL, activity, note))
+        self._set(guid, MANUAL, activity, note)
 
     def set_by_another_program(self, guid: str, activity: str, note: str = "") -> None:
         """Set the calendar's presence as another program does."""
-        self._pbx.put_presence(guid, Entry(CALENDAR, activity, note))
+        self._set(guid, CALENDAR, activity, note)
+
+    def _set(self, guid: str, contact: str, activity: str, note: str) -> None:
+        form = clear_form(activity, note)
+        if form is None:
+            self._pbx.put_presence(guid, Entry(contact, activity, note))
+        else:
+            self._pbx.clear_presence(guid, contact, form)
+
+    def put_entry(self, guid: str, contact: str, activity: str = "", note: str = "") -> None:
+        """Make an entry the newest, even an empty one."""
+        self._pbx.put_presence(guid, Entry(contact, activity, note))
 
     def forget_presences(self) -> None:
         """Behave like another PBX with the same users, where no presence is set yet."""

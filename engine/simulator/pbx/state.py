@@ -21,6 +21,30 @@ class ClearSemantics(StrEnum):
 
     REMOVES_ENTRY = "removes entry"
     LEAVES_EMPTY_ENTRY = "leaves empty entry"
+    """It becomes the newest."""
+    EMPTIES_IN_PLACE = "empties in place"
+    IS_IGNORED = "is ignored"
+
+
+CLEARING = tuple(each for each in ClearSemantics if each is not ClearSemantics.IS_IGNORED)
+"""Those after which nothing is shown."""
+
+
+class ClearForm(StrEnum):
+    """Form of a SetPresence that sets an entry to nothing: empty texts, none, or the activity "online"."""
+
+    EMPTY = "empty"
+    OMITTED = "omitted"
+    ONLINE = "online"
+
+
+def clear_form(activity: str | None, note: str | None) -> ClearForm | None:
+    """Return the form in which a SetPresence sets an entry to nothing, None if it does not."""
+    if note or activity not in (None, "", _ONLINE):
+        return None
+    if activity == _ONLINE:
+        return ClearForm.ONLINE
+    return ClearForm.OMITTED if activity is None and note is None else ClearForm.EMPTY
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,8 +59,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 class PresenceBoard:
     """Every user's entries, by guid."""
 
-    def __init__(self, clears: ClearSemantics) -> None:
-        self._clears = clears
+    def __init__(self) -> None:
         self._entries: dict[str, list[Entry]] = {}
 
     def entries(self, guid: str) -> tuple[Entry, ...]:
@@ -44,13 +67,30 @@ class PresenceBoard:
         return tuple(self._entries.get(guid, ()))
 
     def put(self, guid: str, entry: Entry) -> None:
-        """Make `entry` the newest; the activity "online" unsets a presence."""
-        if entry.activity == _ONLINE:
-            entry = Entry(entry.contact, note=entry.note, status=entry.status)
-        others = [other for other in self._entries.get(guid, ()) if other.contact != entry.contact]
-        empty = not (entry.activity or entry.note or entry.status)
-        keep = not (empty and self._clears is ClearSemantics.REMOVES_ENTRY)
-        self._entries[guid] = [entry, *others] if keep else others
+        """Make `entry` the newest; the activity "online" unsets a presence.
+
+        The status, which no message sets, stays as it is unless `entry` has one.
+        """
+        before = self._entries.get(guid, [])
+        known = next((other.status for other in before if other.contact == entry.contact), "")
+        activity = "" if entry.activity == _ONLINE else entry.activity
+        entry = Entry(entry.contact, activity, entry.note, entry.status or known)
+        self._entries[guid] = [entry, *(other for other in before if other.contact != entry.contact)]
+
+    def clear(self, guid: str, contact: str, semantics: ClearSemantics) -> None:
+        """Set an entry to nothing; one with a status is never removed."""
+        before = self._entries.get(guid, [])
+        known = next((other for other in before if other.contact == contact), None)
+        match semantics:
+            case ClearSemantics.IS_IGNORED:
+                pass
+            case ClearSemantics.REMOVES_ENTRY if known is None or not known.status:
+                self._entries[guid] = [other for other in before if other.contact != contact]
+            case ClearSemantics.EMPTIES_IN_PLACE if known is not None:
+                empty = Entry(contact, status=known.status)
+                self._entries[guid] = [empty if other.contact == contact else other for other in before]
+            case _:
+                self.put(guid, Entry(contact))
 
     def of(self, guid: str, contact: str) -> Presence:
         """Return the entry of one source, `CLEARED` if there is none."""
@@ -102,17 +142,20 @@ class EndOfCopy(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Behaviour:
-    """Switches that may be changed at any time and apply from the next message on, but `clears` only from the start.
+    """Switches that may be changed at any time and apply from the next message on.
 
-    `result_delay` (seconds by the injected clock) delays every SetPresenceResult; with `answers_presence` off there is
-    none. `refused_presence` maps a guid to the errorText for its SetPresence. `garbage` replaces the next message if
-    that is an answer, and precedes it otherwise, because TCP loses no changes. `notes_cut_at` is the length from which
-    notes are cut, `notes_refused_from` the one from which they are refused. `sends_pings` puts a ping before every
-    message; whether pings are answered applies from the next connection on. `names_api` and `echoes_src` off leave
-    `api` and `src` out of results, `guids_in_capitals` writes guids in capitals.
+    `clears` is the effect of clearing a presence, `clears_by` that of single forms of it. `result_delay` (seconds by
+    the injected clock) delays every SetPresenceResult; with `answers_presence` off there is none. `refused_presence`
+    maps a guid to the errorText for its SetPresence. `garbage` replaces the next message if that is an answer, and
+    precedes it otherwise, because TCP loses no changes. `notes_cut_at` is the length from which notes are cut,
+    `notes_refused_from` the one from which they are refused, and `notes_end_connection_from` the one from which the
+    connection ends; with `notes_in_bytes` these are bytes (UTF-8) instead of characters. `sends_pings` puts a ping
+    before every message; whether pings are answered applies from the next connection on. `names_api` and `echoes_src`
+    off leave `api` and `src` out of results, `guids_in_capitals` writes guids in capitals.
     """
 
     clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
+    clears_by: dict[ClearForm, ClearSemantics] = field(default_factory=dict)
     pbx_info: PbxInfoSent = PbxInfoSent.NEVER
     missing_right: MissingRight = MissingRight.ERROR
     apis: frozenset[str] = ALL_APIS
@@ -126,6 +169,8 @@ class Behaviour:
     asks_about_the_app: bool = False
     notes_cut_at: int | None = None
     notes_refused_from: int | None = None
+    notes_end_connection_from: int | None = None
+    notes_in_bytes: bool = False
     sends_pings: bool = False
     answers_pings: bool = True
     names_api: bool = True
@@ -139,6 +184,16 @@ class Behaviour:
     result_delay: float = 0.0
     refused_presence: dict[str, str] = field(default_factory=dict)
     garbage: str | None = None
+
+    def length_of(self, note: str) -> int:
+        """Return the length of a note as this PBX counts it."""
+        return len(note.encode()) if self.notes_in_bytes else len(note)
+
+    def cut(self, note: str) -> str:
+        """Return what this PBX keeps of a note."""
+        if self.notes_in_bytes:
+            return note.encode()[: self.notes_cut_at].decode(errors="ignore")
+        return note[: self.notes_cut_at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +372,14 @@ class PbxState:
     def put_presence(self, guid: str, entry: Entry) -> None:
         """Make `entry` the user's newest, and notify the subscribers."""
         self.board.put(guid, entry)
+        self._presence_changed(guid)
+
+    def clear_presence(self, guid: str, contact: str, form: ClearForm) -> None:
+        """Set an entry to nothing, and notify the subscribers."""
+        self.board.clear(guid, contact, self.behaviour.clears_by.get(form, self.behaviour.clears))
+        self._presence_changed(guid)
+
+    def _presence_changed(self, guid: str) -> None:
         for client in tuple(self.clients):
             client.presence_changed(guid)
 

@@ -19,8 +19,8 @@ from engine.settings.model import SiteSettings
 from engine.settings.reader import read_settings
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
 from engine.simulator.exchange.topology import Behaviour as ExchangeBehaviour
+from engine.simulator.pbx.state import CLEARING, EndOfCopy, PbxInfoSent, PresenceWrite
 from engine.simulator.pbx.state import Behaviour as PbxBehaviour
-from engine.simulator.pbx.state import ClearSemantics, EndOfCopy, PbxInfoSent, PresenceWrite
 from engine.simulator.world import Person, World
 from engine.store.database import Database
 from engine.store.errors import StoreFailure
@@ -140,7 +140,7 @@ class Stage:
                 caller_has_mailbox=self._resolve_with == "service-account",
             ),
             pbx_behaviour=PbxBehaviour(
-                clears=dice.choice(list(ClearSemantics)),
+                clears=dice.choice(CLEARING),
                 pbx_info=dice.choice((PbxInfoSent.NEVER, PbxInfoSent.BEFORE_LOGIN, PbxInfoSent.AFTER_LOGIN)),
                 duplicate_adds=dice.random() < 0.3,
                 ends_copy_with=dice.choice(list(EndOfCopy)),

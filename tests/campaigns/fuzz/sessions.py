@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.core.secret import Secret
 from engine.pbx.login import DialLogin, ListenLogin, login_digest
-from engine.pbx.protocol import USERS_API, ApiMessage, AppSession, Message, encode, objects_of, presence_in
+from engine.pbx.protocol import USERS_API, ApiMessage, AppSession, Message, encode, entries_in, objects_of
 from engine.pbx.replication import Replication
 
 PASSWORD = Secret("simulated-Passw0rd")
@@ -80,7 +80,7 @@ def converse(accepts: bool, said: Sequence[str]) -> None:
             if isinstance(output, ApiMessage) and output.api == USERS_API:
                 users.receive(output.mt, output.body)
             elif isinstance(output, ApiMessage):
-                presence_in(output.body, contact="calendar:")
+                entries_in(output.body)
                 objects_of(output.body, "presence")
     session.closed()
 

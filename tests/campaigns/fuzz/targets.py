@@ -24,7 +24,7 @@ from engine.exchange.ews.resolve_names import offer
 from engine.exchange.ews.streaming.protocol import EnvelopeSplitter, stream_events, subscription_id
 from engine.exchange.http.auth import Credential, Handshake
 from engine.exchange.source import Window
-from engine.pbx.protocol import decode, objects_of, presence_in
+from engine.pbx.protocol import decode, entries_in, objects_of
 from engine.pbx.replication import Replication
 from engine.settings.editor import edited
 from engine.settings.model import Authentication
@@ -193,7 +193,7 @@ def _pbx(body: bytes) -> None:
     replication.receive("ReplicateStartResult", {})
     for mt in ("ReplicateNextResult", "ReplicateUpdate", "ReplicateDel"):
         replication.receive(mt, message)
-    presence_in(message, contact="calendar:")
+    entries_in(message)
     objects_of(message, "presence")
 
 
