@@ -16,6 +16,7 @@ from engine.server.acceptor import Acceptor, ApiConnection, limits_here
 from engine.server.admission import Limits
 from engine.server.errors import MetricsPortUnusable
 from engine.server.event_stream import StreamTimeouts
+from engine.server.handlers.days import DayRoutes
 from engine.server.handlers.state import AboutRoutes, OperationRoutes, StateRoutes, figures
 from engine.server.handlers.users import UserRoutes
 from engine.server.http import LARGEST_BODY, MAY_CHANGE, Handler, Routes, problems, read_only, response
@@ -36,6 +37,7 @@ def make_application(
     parts: tuple[Routes, ...] = (
         StateRoutes(api_state, patience),
         UserRoutes(api_state),
+        DayRoutes(api_state),
         OperationRoutes(api_state),
         *more,
     )

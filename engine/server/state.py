@@ -204,6 +204,11 @@ class UserRows:
         self._refresh(len(self._outdated))
         return tuple(self._index.rows.values())
 
+    def get(self, guid: str) -> UserRow | None:
+        """Return the row of one user, None if the user is not synchronised."""
+        self._refresh(len(self._outdated))
+        return self._index.rows.get(guid)
+
     def changed(self, at_most: int) -> list[tuple[str, UserRow | None]]:
         """Return the rows that changed since they were last returned here, None for users who are gone."""
         self._refresh(at_most)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from engine.broadcast import Broadcast
@@ -16,7 +16,7 @@ from engine.sync.hold import Held
 from engine.sync.preview import UserCalendar
 from engine.sync.reconciler import Engine
 from engine.sync.status import ConnectionStatus, EngineStatus
-from engine.sync.views import UserDetails, UserSummary
+from engine.sync.views import UserDay, UserDetails, UserSummary
 
 
 class CurrentEngine:
@@ -83,6 +83,10 @@ class CurrentEngine:
     def calendar(self, guid: str) -> UserCalendar | None:
         """Return a user with the appointments read last, None if not synchronised."""
         return None if self.engine is None else self.engine.calendar(guid)
+
+    def day(self, guid: str, day: date) -> UserDay | None:
+        """Return a user's day as bars, None if not synchronised."""
+        return None if self.engine is None else self.engine.day(guid, day)
 
     async def confirm_hold(self) -> Held | None:
         """Carry out the held removals and return them; None if nothing is held."""

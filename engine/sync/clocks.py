@@ -1,8 +1,11 @@
-"""Clocks of a running engine: calendar time, network time, and a fast one for the demo."""
+"""Clocks of a running engine: calendar time, network time, a fast one for the demo; and noticing one set back."""
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from engine.core.clock import Clock
 
 LONGEST_NAP = 30.0
 """Seconds after which a sleeper rereads the wall clock: it may have been set, or the machine may have slept."""
@@ -44,3 +47,24 @@ class SteadyClock:
             if left <= 0:
                 return
             await asyncio.sleep(left / self._speed)
+
+
+LOOK = timedelta(seconds=30)
+"""How often to check, by the network clock; a clock set back by less delays deadlines by no more than that."""
+
+
+class ClockStepDetector:
+    """Detects the calendar `clock` jumping backwards, which would delay every deadline, and calls `happened`."""
+
+    def __init__(self, clock: Clock, network_clock: Clock, happened: Callable[[], None]) -> None:
+        self._clock = clock
+        self._network_clock = network_clock
+        self._happened = happened
+
+    async def run(self) -> None:
+        """Check the clock until cancelled."""
+        while True:
+            before = self._clock.now()
+            await self._network_clock.sleep_until(self._network_clock.now() + LOOK)
+            if self._clock.now() < before:
+                self._happened()

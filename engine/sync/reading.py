@@ -11,9 +11,14 @@ from engine.sync.participants import Reading
 OTHER_ZONES = timedelta(hours=26)
 """Whole days count in the presence time zone, but Exchange uses the one they were made in: UTC-12 to UTC+14."""
 
-LOOK_BACK = timedelta(hours=1)
+LOOK_BACK = timedelta(hours=25)
+"""The longest day: what is over of today is shown too."""
+
 LOOK_AHEAD = timedelta(hours=48)
-"""The window read around the present instant; longer if the horizon of the presence settings requires it."""
+"""How far ahead is read at least; further if the horizon of the presence settings requires it."""
+
+_ASKED_BACK = timedelta(hours=1) + OTHER_ZONES
+"""Finds whatever still lasts in the presence time zone, and with it all that is over of today."""
 
 LONGEST_WORDING = timedelta(hours=26)
 """How far ahead a decision can look without a horizon in hours: to the end of a local day of 25 hours, and a margin."""
@@ -32,7 +37,7 @@ def cover_of(settings: PresenceSettings) -> timedelta:
 async def read_calendar(source: CalendarSource, mailbox: Mailbox, now: datetime, cover: timedelta) -> Reading:
     """Read what decisions from `now` on (calendar time) need, which look ahead as far as `cover`."""
     window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, cover + _UNTIL_THE_NEXT))
-    found = await source.read_window(mailbox, Window(window.start - OTHER_ZONES, window.end))
+    found = await source.read_window(mailbox, Window(now - _ASKED_BACK, window.end))
     appointments = tuple(each for each in found if not each.is_understood or each.all_day or each.end > window.start)
     return Reading(window, appointments, now)
 

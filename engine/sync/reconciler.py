@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from random import Random
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -34,6 +34,7 @@ from engine.settings.model import ApplicationProof, PbxLinkKind, SiteSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import AcknowledgedPresences
 from engine.sync.calendar_reader import CalendarScheduler
+from engine.sync.clocks import ClockStepDetector
 from engine.sync.decider import Decider
 from engine.sync.events import (
     EXCHANGES,
@@ -59,29 +60,8 @@ from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
 from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, users_counted
 from engine.sync.task_supervisor import TaskSupervisor
-from engine.sync.views import UserDetails, UserSummary, details_of, summary_of
+from engine.sync.views import UserDay, UserDetails, UserSummary, day_of_user, details_of, summary_of
 from engine.sync.writer import PresenceLink, Writer
-
-LOOK = timedelta(seconds=30)
-"""How often to check, by the network clock; a clock set back by less delays deadlines by no more than that."""
-
-
-class ClockStepDetector:
-    """Detects the calendar `clock` jumping backwards, which would delay every deadline, and calls `happened`."""
-
-    def __init__(self, clock: Clock, network_clock: Clock, happened: Callable[[], None]) -> None:
-        self._clock = clock
-        self._network_clock = network_clock
-        self._happened = happened
-
-    async def run(self) -> None:
-        """Check the clock until cancelled."""
-        while True:
-            before = self._clock.now()
-            await self._network_clock.sleep_until(self._network_clock.now() + LOOK)
-            if self._clock.now() < before:
-                self._happened()
-
 
 logger = logging.getLogger(__name__)
 
@@ -381,6 +361,13 @@ class Engine:
             return None
         appointments = participant.reading.appointments if participant.reading else None
         return UserCalendar(participant.user, participant.candidates, appointments)
+
+    def day(self, guid: str, day: date) -> UserDay | None:
+        """Return a user's day as bars, None if the user does not take part."""
+        participant = self._participants.get(guid)
+        if participant is None or participant.departing:
+            return None
+        return day_of_user(participant, self._settings, day)
 
     def adjust(self, settings: SiteSettings) -> None:
         """Apply other settings for presence, users and writing; those of the links and calendars stay as they are.

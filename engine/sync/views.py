@@ -1,14 +1,15 @@
 """Read-only views of the engine's users."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from engine.core.errors import Failure
 from engine.core.presence import decide
+from engine.core.presence.day_bars import KindBar, day_bars
 from engine.core.presence.decide import Decision
-from engine.core.presence.local_days import local_day, start_of_day
+from engine.core.presence.local_days import day_of, local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.what_if import PresenceChange, preview_day
 from engine.core.users import User
@@ -69,6 +70,20 @@ class UserDetails:
     notices: tuple[Failure, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UserDay:
+    """A user's day from `start` until `end` as bars: what is in the calendar, and the presence that follows from it.
+
+    Nothing is known outside of `window`; it is None before the first reading.
+    """
+
+    start: datetime
+    end: datetime
+    window: Window | None = None
+    calendar: tuple[KindBar, ...] = ()
+    presence: tuple[PresenceChange, ...] = ()
+
+
 class EngineView(Protocol):
     """Read-only interface of an engine; see `Engine` for the methods."""
 
@@ -81,6 +96,7 @@ class EngineView(Protocol):
     def summary(self, guid: str) -> UserSummary | None: ...  # noqa: D102
     def details(self, guid: str, now: datetime) -> UserDetails | None: ...  # noqa: D102
     def calendar(self, guid: str) -> UserCalendar | None: ...  # noqa: D102
+    def day(self, guid: str, day: date) -> UserDay | None: ...  # noqa: D102
     async def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def resync(self, guid: str) -> None: ...  # noqa: D102
     def reresolve(self, guid: str) -> None: ...  # noqa: D102
@@ -150,6 +166,15 @@ def details_of(
         ),
         notices=notices,
     )
+
+
+def day_of_user(participant: Participant, settings: PresenceSettings, day: date) -> UserDay:
+    """Return a participant's day in the presence time zone, by the calendar read last."""
+    reading, (start, end) = participant.reading, day_of(day, settings.timezone)
+    if reading is None or participant.internal_error is not None:
+        return UserDay(start, end)
+    bars = day_bars(reading.appointments, settings, start, end)
+    return UserDay(start, end, reading.window, bars, preview_day(reading.appointments, settings, day))
 
 
 def _rationed(following: SubscriptionStatus) -> Failure | None:

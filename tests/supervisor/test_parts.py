@@ -17,11 +17,12 @@ from engine.store.presence import AcknowledgedPresences
 from engine.supervisor.engine_slot import EngineRunner
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.calendar_reader import CalendarScheduler
+from engine.sync.clocks import ClockStepDetector
 from engine.sync.decider import Decider
 from engine.sync.expiry_watch import ExpiryWatch
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
-from engine.sync.reconciler import ClockStepDetector, Engine
+from engine.sync.reconciler import Engine
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.writer import Writer
 from tests.support.eventually import eventually

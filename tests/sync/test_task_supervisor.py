@@ -189,7 +189,7 @@ async def test_what_happens_often_is_said_seldom_and_counted() -> None:
 
 PARTS = {
     "engine.sync.decider.Decider._decide": "deciding presences",
-    "engine.sync.reconciler.ClockStepDetector.run": "watching the clock",
+    "engine.sync.clocks.ClockStepDetector.run": "watching the clock",
     "engine.sync.calendar_reader.CalendarScheduler._wait_for_service": "reading calendars",
     "engine.sync.readback.ReadBack._is_anybody_waiting": "reading presences back",
     "tests.support.served_engine.InstantLink.run": "the link to the PBX",

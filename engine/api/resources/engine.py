@@ -15,6 +15,7 @@ from engine.api.schema import (
     UsersPage,
     UsersQuestion,
 )
+from engine.api.schema.days import DaysPage, DaysQuestion
 
 UsersOperation = Literal["resync", "reresolve"]
 
@@ -44,6 +45,10 @@ class EngineRequests:
     async def user(self, guid: str) -> UserDetail:
         """Return everything about one user."""
         return await self._api.get(f"{VERSION_1}/users/{quoted_segment(guid)}", UserDetail)
+
+    async def days(self, question: DaysQuestion) -> DaysPage:
+        """Return a page of days as bars."""
+        return await self._api.get(f"{VERSION_1}/days", DaysPage, question)
 
     async def confirm_hold(self) -> HeldChange:
         """Confirm the held change."""

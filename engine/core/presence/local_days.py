@@ -75,6 +75,11 @@ def local_day(instant: datetime, zone: ZoneInfo) -> date:
     return day
 
 
+def day_of(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the UTC instants at which `day` starts and ends in `zone`."""
+    return start_of_day(day, zone), start_of_day(day + ONE_DAY, zone)
+
+
 class WholeDays(msgspec.Struct, frozen=True, gc=False):
     """The `first` day and the day `after` the last one of an all-day appointment.
 

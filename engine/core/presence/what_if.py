@@ -8,7 +8,7 @@ import msgspec
 from engine.core.appointments import Appointment
 from engine.core.presence.candidates import Candidate, candidate
 from engine.core.presence.decide import decide_among
-from engine.core.presence.local_days import ONE_DAY, start_of_day
+from engine.core.presence.local_days import day_of
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.core.presence.reasons import AppointmentOutcome, Reason
 from engine.core.presence.situation import reasons, situation
@@ -41,7 +41,7 @@ def preview_day(
     For a single instant, `decide` under other settings is the preview.
     """
     candidates = [candidate(appointment, settings) for appointment in appointments]
-    start, end = start_of_day(day, settings.timezone), start_of_day(day + ONE_DAY, settings.timezone)
+    start, end = day_of(day, settings.timezone)
     return tuple(_changes(candidates, settings, start, end))
 
 
