@@ -28,8 +28,9 @@ from engine.api.schema import (
     UserRow,
 )
 from engine.api.schema.checks import RungAccount
+from engine.api.schema.status import SeverityName
 from engine.checks.check import CheckStep
-from engine.core.errors import Failure, Scope
+from engine.core.errors import Failure
 from engine.core.presence.decide import Decision
 from engine.core.presence.model import Presence
 from engine.store.presence import PresenceRecord
@@ -50,7 +51,8 @@ from engine.sync.events import (
     UserRecovered,
     UserTrouble,
 )
-from engine.sync.hold import ClearingHeld, Held
+from engine.sync.hold import Held
+from engine.sync.problems import Problem, Severity
 from engine.sync.views import UserDetails, UserSummary
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -79,7 +81,14 @@ SiteEvent = (
     | ConcernOver
 )
 
-_SCOPES = (Scope.SERVICE, Scope.CONNECTION, Scope.USER)
+_SEVERITIES: dict[Severity, SeverityName] = {
+    Severity.DOWN: "down",
+    Severity.WRONG_PRESENCE: "wrong presence",
+    Severity.NO_CALENDAR: "no calendar",
+    Severity.DEGRADED: "degraded",
+    Severity.COMING: "coming",
+    Severity.NOTE: "note",
+}
 
 
 def shown(presence: Presence) -> Shown:
@@ -99,7 +108,13 @@ def trouble(failure: Failure, *, in_full: bool = False) -> Trouble:
     )
 
 
-def status(picture: sync_status.EngineStatus, now: datetime, started: datetime, timezone: ZoneInfo) -> Status:
+def status(
+    picture: sync_status.EngineStatus,
+    concerns: tuple[Concern, ...],
+    now: datetime,
+    started: datetime,
+    timezone: ZoneInfo,
+) -> Status:
     """Convert the status; `now` and `started` are calendar time, `timezone` is that of the notes."""
     return Status(
         version=VERSION,
@@ -122,7 +137,7 @@ def status(picture: sync_status.EngineStatus, now: datetime, started: datetime, 
         withheld=picture.dry_run.presences if picture.dry_run else 0,
         withheld_cleared=picture.dry_run.cleared if picture.dry_run else 0,
         held=None if picture.held is None else held(picture.held),
-        concerns=_concerns(picture),
+        concerns=concerns,
         application_proof=None if picture.proof is None else picture.proof.value,
         expiries=tuple(
             ExpiryState(what=each.kind.value, place=each.place, ends=each.ends) for each in picture.expiries
@@ -257,46 +272,20 @@ def _link(side: Side, link: sync_status.ConnectionStatus) -> LinkState:
     return converted(link, LinkState, name=side.value, trouble=trouble(link.failure) if link.failure else None)
 
 
-def concern(failure: Failure) -> Concern:
-    """Convert a failure of the engine itself."""
-    return Concern(trouble=trouble(failure), link=None, count=0, users=())
+def concern(problem: Problem) -> Concern:
+    """Convert a problem."""
+    return Concern(
+        trouble=trouble(problem.failure),
+        severity=_SEVERITIES[problem.severity],
+        link=None if problem.side is None else problem.side.value,
+        count=problem.count,
+        users=tuple(Affected(guid=each.user.guid, label=each.user.label) for each in problem.users[:NAMED_USERS]),
+    )
 
 
-def _concerns(picture: sync_status.EngineStatus) -> tuple[Concern, ...]:
-    """Order problems: settings, then connections, then by users affected; equal ones of many users are merged."""
-    concerns = [concern(failure) for failure in picture.concerns]
-    if picture.held is not None:
-        concerns.insert(0, concern(ClearingHeld(picture.held.words)))
-    concerns += [concern(failure) for failure in (picture.nobody, picture.store) if failure is not None]
-    concerns += [
-        Concern(trouble=trouble(link.failure), link=side.value, count=picture.users, users=())
-        for side, link in _links(picture)
-        if link.failure is not None
-    ]
-    if picture.unstable is not None:
-        unstable = trouble(picture.unstable)
-        concerns.append(Concern(trouble=unstable, link=Side.PBX.value, count=picture.users, users=()))
-    concerns += [Concern(trouble=trouble(failure), link=None, count=0, users=()) for failure in picture.failed_parts]
-    if picture.restriction is not None:
-        restricted = trouble(picture.restriction)
-        concerns.append(Concern(trouble=restricted, link=Side.EXCHANGE.value, count=picture.users, users=()))
-    concerns += [concern(failure) for failure in picture.expiring]
-    for failure in picture.exchange_concerns:
-        concerns.append(Concern(trouble=trouble(failure), link=Side.EXCHANGE.value, count=0, users=()))
-    for failure in picture.refused_pbxs.values():
-        concerns.append(Concern(trouble=trouble(failure), link=Side.PBX.value, count=0, users=()))
-    alike: dict[type[Failure], list[sync_status.UserProblem]] = {}
-    for problem in (*picture.refused, *picture.unresolved, *picture.noticed):
-        alike.setdefault(type(problem.failure), []).append(problem)
-    for problems in sorted(alike.values(), key=_rank):
-        first = trouble(problems[0].failure)
-        affected = tuple(Affected(guid=each.user.guid, label=each.user.label) for each in problems[:NAMED_USERS])
-        concerns.append(Concern(trouble=first, link=None, count=len(problems), users=affected))
-    return tuple(concerns)
-
-
-def _rank(problems: list[sync_status.UserProblem]) -> tuple[int, int]:
-    return _SCOPES.index(problems[0].failure.scope), -len(problems)
+def rank(concern: Concern) -> int:
+    """Return the place of a problem among the others, the worst first."""
+    return list(_SEVERITIES.values()).index(concern.severity)
 
 
 def _acknowledged(written: PresenceRecord) -> Acknowledged:

@@ -5,7 +5,7 @@ import itertools
 import logging
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import islice
 
@@ -16,6 +16,7 @@ from engine.api.schema import (
     AuditEntry,
     AuditEvent,
     ChangeEvent,
+    Concern,
     Operation,
     OperationEvent,
     PastChange,
@@ -50,6 +51,7 @@ from engine.sync.events import (
     UserRecovered,
     UserTrouble,
 )
+from engine.sync.problems import Problem, Severity, problems
 from engine.sync.views import EngineView, UserDetails
 
 logger = logging.getLogger(__name__)
@@ -264,6 +266,20 @@ AUDIT_TRIED_AGAIN = 600
 """Rounds after which saving unsaved audit entries is retried."""
 
 
+class ProblemTimes:
+    """Remembers since when each kind of problem has been known, also while it is a part of an outage."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, datetime] = {}
+
+    def shown(self, problems: Iterable[Problem], now: datetime) -> tuple[Concern, ...]:
+        """Return the problems that people see, with their times; those that are gone are forgotten."""
+        problems = tuple(problems)
+        self._since = {slug: self._since.get(slug, now) for slug in (each.failure.slug for each in problems)}
+        concerns = (convert.concern(each) for each in problems if not each.folded)
+        return tuple(replace(each, since=self._since[each.trouble.type]) for each in concerns)
+
+
 class ApiState:
     """State the API answers from; observes the engine. `clock` is calendar time; `trail` stores the audit log.
 
@@ -284,6 +300,7 @@ class ApiState:
         self._descriptors = Descriptors()
         self._clock = clock
         self._started = clock.now()
+        self._times, self._own_times = ProblemTimes(), ProblemTimes()
         self._status: Status | None = None
         self._published: Status | None = None
         engine.observe(self._observe)
@@ -292,14 +309,17 @@ class ApiState:
         """Return the current status; without an event, what it says of the engine is at most five seconds old."""
         now = self._clock.now()
         if self._status is None:
-            self._status = convert.status(self.engine.status(), now, self._started, self.engine.timezone)
+            picture = self.engine.status()
+            concerns = self._times.shown(problems(picture), now)
+            self._status = convert.status(picture, concerns, now, self._started, self.engine.timezone)
         self._descriptors.look(now)
         own = (self._descriptors.trouble, self.loop_lag.trouble, self.audit.trouble)
+        of_our_own = self._own_times.shown((Problem(each, Severity.DEGRADED) for each in own if each is not None), now)
         return replace(
             self._status,
             now=now,
             staleness=convert.staleness(self._status.oldest_reading, now),
-            concerns=self._status.concerns + tuple(convert.concern(each) for each in own if each is not None),
+            concerns=tuple(sorted(self._status.concerns + of_our_own, key=convert.rank)),
             open_files=self._descriptors.used,
             open_files_limit=self._descriptors.limit,
             loop_lag=round(self.loop_lag.longest, 3),

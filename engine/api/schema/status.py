@@ -30,13 +30,22 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
-class Concern(msgspec.Struct, frozen=True, kw_only=True):
-    """A problem and the number of affected users, the first of them by name; `link` is set if it affects a whole link.
+SeverityName = Literal["down", "wrong presence", "no calendar", "degraded", "coming", "note"]
+"""From the worst: nothing works on a side, or in the engine; the PBX shows what it should not; users without calendar;
+presences are late or less exact; something will end; worth knowing."""
 
-    Problems of the settings, and what expires soon, have no link and no users.
+
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem, known `since` that time, and the number of affected users, the first of them by name; `link` is set
+    if it affects a whole link.
+
+    Problems of the settings have no link and no users. While a link is down, what follows from that is no problem of
+    its own.
     """
 
     trouble: Trouble
+    severity: SeverityName
+    since: datetime | None = None
     link: Literal["PBX", "Exchange", "Exchange Online"] | None
     count: int
     users: tuple[Affected, ...]
