@@ -125,6 +125,8 @@ def status(
         links=tuple(_link(side, link) for side, link in _links(picture)),
         users=picture.users,
         resolved=picture.resolved,
+        up_to_date=picture.up_to_date,
+        pending=picture.pending,
         watched=picture.watched,
         unread=picture.waiting,
         unresolved=len(picture.unresolved),

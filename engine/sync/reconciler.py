@@ -54,7 +54,7 @@ from engine.sync.expiry_watch import ExpiryWatch
 from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.hybrid_calendars import HybridCalendars
 from engine.sync.mailbox_claims import MailboxClaims
-from engine.sync.participants import Membership, Participants
+from engine.sync.participants import Membership, Participant, Participants
 from engine.sync.preview import UserCalendar
 from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
@@ -294,7 +294,9 @@ class Engine:
     def status(self) -> EngineStatus:
         """Return the status of the engine."""
         return replace(
-            users_counted(self._participants.values(), self._source.is_watched, self._claims.notices),
+            users_counted(
+                self._participants.values(), self._source.is_watched, self._still_to_write, self._claims.notices
+            ),
             pbx=self._links[Side.PBX],
             exchange=self._links[Side.EXCHANGE],
             exchange_online=self._links.exchange_online,
@@ -312,6 +314,12 @@ class Engine:
             unstable=self._links.unstable(),
             failed_parts=self._supervisor.problems(),
         )
+
+    def _still_to_write(self, participant: Participant) -> bool | None:
+        guid = participant.user.guid
+        if self._writer.withheld(guid) is not None:
+            return None
+        return participant.desired != self._writer.written(guid).acknowledged
 
     @property
     def timezone(self) -> ZoneInfo:

@@ -63,7 +63,8 @@ class Withheld:
 class EngineStatus:
     """Counts and problems of the whole engine.
 
-    `unresolved` users have no readable calendar; `waiting` ones were not read yet. Changes in the calendars of
+    `up_to_date` users show what they should, `pending` ones will soon; `unresolved` ones have no readable calendar, and
+    `waiting` ones were not read yet. Changes in the calendars of
     `watched` users are notified at once; the others are read from time to time, and `oldest_reading` is the oldest
     reading of those; `polling` is how often that is where none can be watched. `refused_pbxs` are the reasons for
     rejecting PBXs that connected, by the names they gave. `restriction` is why less is read than the settings ask for;
@@ -79,6 +80,8 @@ class EngineStatus:
 
     users: int = 0
     resolved: int = 0
+    up_to_date: int = 0
+    pending: int = 0
     watched: int = 0
     waiting: int = 0
     unresolved: tuple[UserProblem, ...] = ()
@@ -108,10 +111,15 @@ class EngineStatus:
 def users_counted(
     participants: Iterable[Participant],
     is_watched: Callable[[Mailbox], bool],
+    still_to_write: Callable[[Participant], bool | None],
     notices: Callable[[str], Iterable[Failure]],
 ) -> EngineStatus:
-    """Return a status with all that it says about users; those who are departing do not count."""
+    """Return a status with all that it says about users; those who are departing do not count.
+
+    `still_to_write` returns whether the PBX is to show something else, None if it never will in a dry run.
+    """
     users = watched = waiting = 0
+    writing: Counter[bool | None] = Counter()
     oldest: datetime | None = None
     unresolved: list[UserProblem] = []
     refused: list[UserProblem] = []
@@ -126,6 +134,8 @@ def users_counted(
             unresolved.append(UserProblem(participant.user, problem))
         elif reading is None:
             waiting += 1
+        elif participant.refusal is None:
+            writing[still_to_write(participant)] += 1
         if participant.mailbox is not None and is_watched(participant.mailbox):
             watched += 1
         elif reading is not None and (oldest is None or reading.at < oldest):
@@ -136,6 +146,8 @@ def users_counted(
     return EngineStatus(
         users=users,
         resolved=users - len(unresolved) - waiting,
+        up_to_date=writing[False],
+        pending=writing[True],
         watched=watched,
         waiting=waiting,
         unresolved=tuple(unresolved),

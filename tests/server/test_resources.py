@@ -80,9 +80,11 @@ async def test_status_tells_links_counts_and_problems(tmp_path: Path, source: In
     assert {(link.since, link.waits_for) for link in status.links} == {(NINE + timedelta(minutes=5), None)}
     assert status.timezone == "UTC"
     assert (status.users, status.resolved, status.unresolved, status.unread) == (30, 29, 1, 0)
+    assert (status.up_to_date, status.pending) == (29, 0)
     assert status.staleness == 60.0
     [concern] = status.concerns
-    assert (concern.trouble.type, concern.count) == ("mailbox-not-found", 1)
+    assert (concern.trouble.type, concern.count, concern.severity) == ("mailbox-not-found", 1, "no calendar")
+    assert concern.since is not None
     assert concern.trouble.remedy == NO_MAILBOX.remedy
     assert [user.label for user in concern.users] == ["User Number 7"]
 

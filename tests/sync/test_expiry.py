@@ -20,6 +20,7 @@ from engine.simulator.company import Company
 from engine.simulator.world import World, corp_world
 from engine.sync.events import ConcernArose, ConcernOver, Event, ListeningForPbx, Side
 from engine.sync.expiry_watch import LOOK, ExpiryWatch
+from engine.sync.problems import problems
 from engine.tls.self_signed import self_signed
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -82,7 +83,9 @@ async def test_the_certificates_of_pbx_and_exchange(company: Company, clock: Man
             assert f"127.0.0.1:{company.pbx.port}: {clock.now() + 2 * DAY:%Y-%m-%d}" in pbx.detail
             await site.happens(ConcernArose, lambda each: each.side is Side.PBX)
             await site.happens(ConcernArose, lambda each: each.side is Side.EXCHANGE)
-            shown = convert.status(site.engine.status(), clock.now(), clock.now(), site.engine.timezone)
+            picture, now = site.engine.status(), clock.now()
+            concerns = tuple(map(convert.concern, problems(picture)))
+            shown = convert.status(picture, concerns, now, now, site.engine.timezone)
             assert {each.trouble.type for each in shown.concerns} >= {
                 "exchange-certificate-expires",
                 "pbx-certificate-expires",

@@ -44,7 +44,7 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     trouble: Trouble
-    severity: SeverityName
+    severity: SeverityName = "down"
     since: datetime | None = None
     link: Literal["PBX", "Exchange", "Exchange Online"] | None
     count: int
@@ -86,7 +86,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     As long as nothing is set up, `concerns` contain the reason and the remedy.
 
-    Of `users`, `resolved` have a readable calendar, `unread` were not read yet, `unresolved` have none. The calendars
+    Of `users`, `resolved` have a readable calendar, `unread` were not read yet, `unresolved` have none. `up_to_date`
+    ones show what their calendar says, and `pending` ones will as soon as it is written. The calendars
     of `watched` users send change notifications, the others are polled. `refused` presences were refused by the PBX.
     `oldest_reading` is that of the calendars which are not watched, `staleness` its age in seconds; where none can be
     watched, all are read every `poll_seconds`, which is more than usual until `quiet_until`. `concerns` begin
@@ -109,6 +110,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[LinkState, ...]
     users: int
     resolved: int
+    up_to_date: int = 0
+    pending: int = 0
     watched: int
     unread: int
     unresolved: int
