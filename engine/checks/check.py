@@ -1,10 +1,13 @@
 """A step-by-step check: every step has its evidence, duration, failure and remedy."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 from datetime import timedelta
 from enum import StrEnum
 
+from engine.checks.fields import field_of
+from engine.checks.fixes import Fix
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Fault, Scope
 
@@ -23,7 +26,9 @@ class CheckStep:
 
     `confidential` lines, such as other people's addresses, are shown only to those who may change things.
 
-    `remedy` is what to do about the `failure`, worded as exactly as possible for this site.
+    `remedy` is what to do about the `failure`, worded as exactly as possible for this site. `field` is the key of the
+    setting, or the name of the secret, that is wrong, "" if it has to be mended elsewhere; `fixes` are changes of
+    settings that mend it, the best one first. A step without a failure may offer some, too.
     """
 
     name: str
@@ -34,15 +39,19 @@ class CheckStep:
     remedy: str = ""
     skipped_because: str = ""
     confidential: tuple[str, ...] = ()
+    field: str = ""
+    fixes: tuple[Fix, ...] = ()
 
 
 @dataclass(slots=True)
 class StepLog:
-    """Findings of a running step; its `remedy`, if set, replaces the failure's."""
+    """Findings of a running step; its `remedy` and `field`, if set, replace the failure's."""
 
-    evidence: list[str] = field(default_factory=list)
+    evidence: list[str] = member(default_factory=list)
     remedy: str = ""
-    confidential: list[str] = field(default_factory=list)
+    confidential: list[str] = member(default_factory=list)
+    field: str = ""
+    fixes: list[Fix] = member(default_factory=list)
 
     def add_troubles(self, troubles: Iterable[tuple[str, Failure]]) -> None:
         """Record who is affected by which failure."""
@@ -100,6 +109,8 @@ class CheckRun:
                 failure,
                 (step_log.remedy or failure.remedy) if failure else "",
                 confidential=tuple(step_log.confidential),
+                field=(step_log.field or field_of(failure)) if failure else "",
+                fixes=tuple(step_log.fixes),
             )
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.checks.check import NameNotFound
 from engine.core.resolver import Resolver
-from engine.tls.certificate import Certificate, described
+from engine.tls.certificate import Certificate, presented
 from engine.tls.contexts import unverified_context
 
 SECONDS = 10.0
@@ -68,10 +68,9 @@ async def shown_certificate(address: Address, name: str) -> Certificate | None:
     """Return the certificate that a server presents for `name`, None if it presents none."""
     try:
         async with _connected(address, unverified_context(), name) as writer:
-            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            return presented(writer.get_extra_info("ssl_object"))
     except OSError:
         return None
-    return described(shown) if shown else None
 
 
 async def verify(address: Address, name: str, context: ssl.SSLContext) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from engine.api.schema import Trouble
 from engine.api.schema.checks import RungAccount
+from engine.api.schema.settings import Value
 from engine.documents.lines import Line, Role, Span, labelled, line, wrapped
 
 
@@ -46,3 +47,12 @@ def step_lines(step: RungAccount, width: int) -> Iterator[Line]:
         detail = f": {step.trouble.detail}" if step.trouble.detail else ""
         yield from wrapped(f"{step.trouble.title}{detail}", width, INDENT, Role.PROBLEM)
         yield from wrapped(step.remedy, width, INDENT, Role.NOTICE)
+    for fix in step.fixes:
+        changes = ", ".join(f"{key} = {_written(value)}" for key, value in fix.settings.items())
+        yield from wrapped(
+            f"The program can {fix.label}{f': {changes}' if changes else ''}", width, INDENT, Role.NOTICE
+        )
+
+
+def _written(value: Value) -> str:
+    return "(default)" if value is None else str(value)

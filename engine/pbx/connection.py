@@ -60,7 +60,7 @@ class MasterCheck:
         """Check the PbxInfo of the PBX. Raises `WrongPbx`, `PbxRightsMissing`."""
         if info.pbx:
             if info.pbx.casefold() != self._master.casefold():
-                raise WrongPbx(f"its name is {info.pbx}, not {self._master}")
+                raise WrongPbx(f"its name is {info.pbx}, not {self._master}", (info.pbx,))
             self.passed = True
         if missing := [api for api in _NEEDED if api not in info.apis]:
             raise PbxRightsMissing(", ".join(missing))
@@ -73,7 +73,8 @@ class MasterCheck:
         if not homes:
             return
         if self._master.casefold() not in {home.casefold() for home in homes}:
-            raise WrongPbx(f"the home PBX of the users is not {self._master}, but {_listed(homes)}")
+            found = tuple(sorted(filter(None, homes)))
+            raise WrongPbx(f"the home PBX of the users is not {self._master}, but {_listed(homes)}", found)
         self.passed = True
 
 

@@ -159,7 +159,7 @@ class PbxLoginRefused(PbxFailure):
 
 
 class WrongPbx(PbxFailure):
-    """The PBX that answered is not the configured master PBX."""
+    """The PBX that answered is not the configured master PBX; `found` are the names it may have instead."""
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
@@ -168,6 +168,10 @@ class WrongPbx(PbxFailure):
         "Set pbx.master to the PBX Name of the master PBX. If that is another PBX, correct the address of the PBX in "
         'the settings or, if the PBX connects to the engine, clear the tick "Websocket" at this App object.'
     )
+
+    def __init__(self, detail: str = "", found: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.found = found
 
 
 class PbxRightsMissing(PbxFailure):

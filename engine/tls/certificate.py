@@ -1,16 +1,20 @@
 """Describes a server's certificate for a person to compare; nothing here makes it trusted."""
 
 import hashlib
+import itertools
 import ssl
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from engine.display import one_line
+from engine.tls.chain import sent_chain
 
 UNREADABLE = (
     *(ValueError, UnsupportedAlgorithm),
@@ -26,7 +30,8 @@ LONGEST_TEXT, MOST_NAMES = 300, 100
 class Certificate:
     """A certificate in words; `issuer` and `subject` as RFC 4514 writes them, `fingerprint` the SHA-256.
 
-    `names` are its alternative names, `common_name` is their obsolete predecessor.
+    `names` are its alternative names, `common_name` is their obsolete predecessor. `authority` is the certificate
+    (PEM) of the CA above it that the server sent along, "" if it sent none, and `authority_name` that of its subject.
     """
 
     fingerprint: str
@@ -36,6 +41,8 @@ class Certificate:
     common_name: str
     begins: datetime
     ends: datetime
+    authority: str = field(default="", repr=False)
+    authority_name: str = ""
 
     @property
     def issued_by_itself(self) -> bool:
@@ -70,6 +77,34 @@ def described(der: bytes) -> Certificate | None:
         )
     except UNREADABLE:
         return None
+
+
+def presented(connection: ssl.SSLObject | ssl.SSLSocket) -> Certificate | None:
+    """Return the certificate that the peer of a connection presents, None if it presents none that can be read."""
+    der = connection.getpeercert(binary_form=True)
+    certificate = described(der) if der else None
+    if certificate is None:
+        return None
+    try:
+        top = _authority([x509.load_der_x509_certificate(each) for each in sent_chain(connection)])
+    except UNREADABLE:
+        top = None
+    if top is None:
+        return certificate
+    name = one_line(top.subject.rfc4514_string(), LONGEST_TEXT)
+    return replace(certificate, authority=top.public_bytes(Encoding.PEM).decode("ascii"), authority_name=name)
+
+
+def _authority(chain: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    """Return the last certificate of a chain that proves the one before it, and so the first; None without any."""
+    top: x509.Certificate | None = None
+    for below, above in itertools.pairwise(chain):
+        try:
+            below.verify_directly_issued_by(above)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            break
+        top = above
+    return top
 
 
 def end_of(connection: ssl.SSLObject | ssl.SSLSocket | None) -> datetime | None:

@@ -8,13 +8,15 @@ def verified_context(ca_file: Path | None, *, with_system: bool = False) -> ssl.
     """Return a context that trusts the CAs in `ca_file` (PEM), or the system's, or both `with_system`; from TLS 1.2 on.
 
     A host is looked for among the alternative names of a certificate alone: its common name has not counted since 2011
-    (RFC 6125, section 6.4.4), and not at all since RFC 9525. Loading CAs is slow: make it once and share it. Raises
+    (RFC 6125, section 6.4.4), and not at all since RFC 9525. A CA that is trusted need not be a root, as from Python
+    3.13 on. Loading CAs is slow: make it once and share it. Raises
     OSError when `ca_file` cannot be used.
     """
     context = ssl.create_default_context(cafile=ca_file)
     if with_system:
         context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.hostname_checks_common_name = False
     return context
 

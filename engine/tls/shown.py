@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import socket
 
-from engine.tls.certificate import Certificate, described
+from engine.tls.certificate import Certificate, presented
 from engine.tls.contexts import unverified_context
 
 SECONDS = 5.0
@@ -17,13 +17,12 @@ async def shown_certificate(host: str, port: int) -> Certificate | None:
 
 
 def _certificate_at(host: str, port: int) -> Certificate | None:
-    with contextlib.suppress(OSError, ValueError):
-        with (
-            socket.create_connection((host, port), timeout=SECONDS) as plain,
-            unverified_context().wrap_socket(plain, server_hostname=_sni(host)) as secure,
-        ):
-            der = secure.getpeercert(binary_form=True)
-        return described(der) if der else None
+    with (
+        contextlib.suppress(OSError, ValueError),
+        socket.create_connection((host, port), timeout=SECONDS) as plain,
+        unverified_context().wrap_socket(plain, server_hostname=_sni(host)) as secure,
+    ):
+        return presented(secure)
     return None
 
 

@@ -21,7 +21,7 @@ from engine.api.schema import (
     Trouble,
     UserDetail,
 )
-from engine.api.schema.checks import RungAccount
+from engine.api.schema.checks import Fix, RungAccount
 from engine.api.schema.common import Actor
 from engine.api.schema.log import CaptureState, Diagnosis, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.api.schema.preview import Preview, PreviewDifference, PreviewRow
@@ -279,6 +279,12 @@ def test_a_step_says_what_was_found_or_why_it_was_skipped() -> None:
         "    the certificate is of nobody",
         "    No mailbox was found for this user: of one user alone",
         "    Trust it.",
+    ]
+    fixes = (Fix(label='use "hq"', settings={"pbx.master": "hq"}), Fix(label="save it", certificates={"x": "PEM"}))
+    fixable = msgspec.structs.replace(step, field="pbx.master", fixes=fixes)
+    assert [line.text for line in step_lines(fixable, 80)][-2:] == [
+        '    The program can use "hq": pbx.master = hq',
+        "    The program can save it",
     ]
     skipped = RungAccount(
         name="SOAP", outcome="skipped", evidence=(), milliseconds=0, trouble=None, remedy="", skipped_because="no TLS"

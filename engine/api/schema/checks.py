@@ -25,9 +25,23 @@ class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     user: Annotated[str, MOST] = ""
 
 
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of settings that mends a finding: `settings` by dotted key, null for the default.
+
+    `label` says what it does: use "headquarters". `certificates` are PEM texts to be saved, by the key of the setting
+    that will name their file.
+    """
+
+    label: str
+    settings: dict[str, Value] = {}
+    certificates: dict[str, str] = {}
+
+
 class RungAccount(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a check: its finding, its duration (ms), and the remedy if it failed.
 
+    `field` is the key of the setting, or the name of the secret, that is wrong, "" if it has to be mended elsewhere;
+    `fixes` are changes that mend it, the best one first.
     Addresses of other mailboxes that Exchange offered are included only on the socket that allows changes.
     """
 
@@ -38,6 +52,8 @@ class RungAccount(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None
     remedy: str
     skipped_because: str
+    field: str = ""
+    fixes: tuple[Fix, ...] = ()
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ from engine.exchange.http.proxy_errors import ProxyFailure, ProxyInspectsTls
 from engine.exchange.http.transport import PinnedTransport
 from engine.exchange.http.wire import Network, ProxyCertificateUnverified, connected
 from engine.tls import contexts
-from engine.tls.certificate import Certificate, described
+from engine.tls.certificate import Certificate, presented
 from engine.tls.verdict import Server, verdict
 
 
@@ -176,10 +176,9 @@ async def shown_certificate(network: Network, url: httpx.URL) -> Certificate | N
     """Return the certificate that the server of `url` presents, trusted or not; None if it presents none."""
     try:
         async with connected(replace(network, server_tls=contexts.unverified_context()), url, LOOKING_SECONDS) as wire:
-            der = wire.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            return presented(wire.get_extra_info("ssl_object"))
     except (OSError, ProxyFailure, ProxyCertificateUnverified):
         return None
-    return described(der) if der else None
 
 
 async def _whole(response: httpx.Response) -> bytes:
