@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from engine.checks.fields import field_of
 from engine.checks.fixes import Fix
 from engine.core.clock import Clock
-from engine.core.errors import Failure, Fault, Scope
+from engine.core.errors import Failure
 
 
 class StepOutcome(StrEnum):
@@ -45,12 +46,12 @@ class CheckStep:
 
 @dataclass(slots=True)
 class StepLog:
-    """Findings of a running step; its `remedy` and `field`, if set, replace the failure's."""
+    """Findings of a running step; its `remedy` and `field`, if set, replace the failure's ("" is no field)."""
 
     evidence: list[str] = member(default_factory=list)
     remedy: str = ""
     confidential: list[str] = member(default_factory=list)
-    field: str = ""
+    field: str | None = None
     fixes: list[Fix] = member(default_factory=list)
 
     def add_troubles(self, troubles: Iterable[tuple[str, Failure]]) -> None:
@@ -63,6 +64,19 @@ class StepLog:
 
 class StepSkipped(Exception):
     """Raised by a step that could not be tried, with the reason; the check goes on."""
+
+
+class AnyCheck(Protocol):
+    """A check of any kind."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all steps."""
+        ...
+
+    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
+        """Run the check and return all steps."""
+        ...
 
 
 StepFunction = Callable[[StepLog], Awaitable[None]]
@@ -86,8 +100,8 @@ class CheckRun:
         """Whether no step has failed."""
         return not self._broken
 
-    async def run(self, name: str, step: StepFunction) -> None:
-        """Run one step; the failure that `step` raises is recorded, and ends the check."""
+    async def run(self, name: str, step: StepFunction, *, ends_it: bool = True) -> None:
+        """Run one step; the failure that `step` raises is recorded and, unless not `ends_it`, ends the check."""
         if self._broken:
             self.skip(name, f'"{self._broken}" failed')
             return
@@ -99,7 +113,8 @@ class CheckRun:
             self.skip(name, str(reason))
             return
         except Failure as caught:
-            failure, self._broken = caught, name
+            failure = caught
+            self._broken = name if ends_it else ""
         self._add(
             CheckStep(
                 name,
@@ -109,7 +124,7 @@ class CheckRun:
                 failure,
                 (step_log.remedy or failure.remedy) if failure else "",
                 confidential=tuple(step_log.confidential),
-                field=(step_log.field or field_of(failure)) if failure else "",
+                field=_field(failure, step_log.field),
                 fixes=tuple(step_log.fixes),
             )
         )
@@ -123,28 +138,7 @@ class CheckRun:
         self._report(step)
 
 
-class NameNotFound(Failure):
-    """DNS has no address for a host."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "DNS has no address for this host name"
-    remedy = "Correct the host name in the settings, or add it to the DNS that this machine uses."
-
-
-class UserNotInPbx(Failure):
-    """The user named for a check does not exist."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.USER
-    meaning = "The PBX has no such user"
-    remedy = "Name a user by the Name (h323) of its object in the PBX."
-
-
-class NobodyToTry(Failure):
-    """No mailbox was named, and no other is known."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.USER
-    meaning = "There is no mailbox to test with"
-    remedy = "Name the e-mail address of a user with --user."
+def _field(failure: Failure | None, noted: str | None) -> str:
+    if failure is None:
+        return ""
+    return field_of(failure) if noted is None else noted

@@ -7,8 +7,10 @@ from datetime import timedelta
 from random import Random
 
 from engine.checks.access import AccessCheck, MakeAccess
-from engine.checks.check import CheckRun, NobodyToTry, StepLog, StepSkipped
+from engine.checks.check import CheckRun, StepLog, StepSkipped
+from engine.checks.clock import MachineTime, machine_time
 from engine.checks.connection import ConnectionSteps
+from engine.checks.errors import NobodyToTry
 from engine.checks.graph import GraphCheck
 from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
@@ -39,7 +41,7 @@ from engine.exchange.ews.streaming.protocol import (
 )
 from engine.exchange.ews.throttle import Throttle
 from engine.exchange.source import Mailbox, Window
-from engine.settings.model import ExchangeSettings, Mode, ResolveWith
+from engine.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
 
 NAMES = (
     "files",
@@ -48,6 +50,8 @@ NAMES = (
     "name lookup",
     "connection",
     "TLS",
+    "web services",
+    "clock",
     "log-in",
     "mailbox",
     "impersonation",
@@ -88,6 +92,7 @@ class ExchangeCheck(AccessCheck):
         calendar_clock: Clock,
         lookup: Lookup = look_up,
         by_graph: GraphCheck | None = None,
+        now: MachineTime = machine_time,
     ) -> None:
         names = NAMES if by_graph is None else (*NAMES[:_AFTER_THE_TOKEN], BY_GRAPH, *NAMES[_AFTER_THE_TOKEN:])
         super().__init__(names, make_access, clock)
@@ -100,6 +105,7 @@ class ExchangeCheck(AccessCheck):
         self._candidates = tuple(filter(None, map(smtp_address, candidates or (own,))))
         self._calendar_clock = calendar_clock
         self._lookup = lookup
+        self._machine_time = now
         self._url = ""
         self._mailbox: Mailbox | None = None
         self._counted = -1
@@ -118,12 +124,7 @@ class ExchangeCheck(AccessCheck):
             check_run.skip("autodiscover", f"the address is known: {self._settings.ews_url}")
         else:
             await check_run.run("autodiscover", self._discover)
-        steps = ConnectionSteps(
-            self._url, "the Exchange server", "exchange.ews_url", self._access.network, self._lookup
-        )
-        await check_run.run("name lookup", steps.look_up)
-        await check_run.run("connection", steps.connect)
-        await check_run.run("TLS", steps.shake_hands)
+        await self._reach(check_run)
         await check_run.run("log-in", self._log_in)
         await check_run.run("mailbox", self._find_mailbox)
         await check_run.run("impersonation", self._impersonate)
@@ -132,6 +133,27 @@ class ExchangeCheck(AccessCheck):
             check_run.skip("notifications", 'with exchange.mode = "free-busy" calendars are read regularly instead')
         else:
             await check_run.run("notifications", self._subscribe)
+
+    async def _reach(self, check_run: CheckRun) -> None:
+        """Run the steps that need no log-in."""
+        own, access = self._settings.type is ExchangeType.ON_PREMISES, self._access
+        steps = ConnectionSteps(
+            self._url,
+            "the Exchange server",
+            "exchange.ews_url",
+            access.network,
+            self._lookup,
+            access.http.get_anonymously,
+            own=own,
+            now=self._machine_time,
+        )
+
+        async def find_web_services(step_log: StepLog) -> None:
+            await steps.find_web_services(step_log, self._settings.auth if own else None)
+
+        await steps.run(check_run)
+        await check_run.run("web services", find_web_services)
+        await check_run.run("clock", steps.compare_clocks, ends_it=False)
 
     async def _get_token(self, step_log: StepLog) -> None:
         token = self._access.token

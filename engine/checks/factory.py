@@ -3,21 +3,28 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.checks.access import ExchangeAccess
+from engine.checks.check import AnyCheck
+from engine.checks.clock import MachineTime, machine_time
 from engine.checks.exchange import ExchangeCheck
+from engine.checks.exchange_reach import CloudReachCheck, ExchangeReachCheck
 from engine.checks.graph import GraphCheck
 from engine.checks.hybrid import HybridCheck
+from engine.checks.machine import MachineCheck
 from engine.checks.mailboxes import CalendarsCheck, MailboxesCheck
 from engine.checks.network import Lookup, look_up
 from engine.checks.pbx import PATIENCE, PbxCheck
+from engine.checks.pbx_reach import PbxReachCheck
 from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.core.tenant import nothing_learned
 from engine.core.users import User
+from engine.exchange.http.wire import Network
 from engine.exchange.source import Mailbox
 from engine.pbx.events import PbxEvent
-from engine.settings.model import ExchangeType, SiteSettings, halves_of
+from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, SiteSettings, halves_of
 from engine.store.secrets import Secrets
 from engine.store.tenants import KnownTenants
 from engine.sync.reconciler import Link
@@ -27,18 +34,46 @@ Progressed = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CheckFactory:
-    """Makes checks; `make_link` and `make_access` build what a running engine would use. `clock` is calendar time.
+    """Makes checks; `make_link` and `make_access` build what a running engine would use, `make_network` how it reaches
+    Exchange, without any password. `clock` is calendar time, `now` this machine's own.
 
     What is found out about a tenant of Microsoft 365 is kept in `tenants`, if there are any.
     """
 
     make_link: Callable[[SiteSettings, Secret, Callable[[PbxEvent], None]], Link]
     make_access: Callable[[SiteSettings, Secrets], ExchangeAccess]
+    make_network: Callable[[ExchangeSettings], Network]
     clock: Clock
     network_clock: Clock
+    user_agent: str
     exchange_lookup: Lookup = look_up
     patience: float = PATIENCE
     tenants: KnownTenants | None = None
+    now: MachineTime = machine_time
+
+    def machine(self, directories: Mapping[str, Path]) -> MachineCheck:
+        """Return the check of this machine; `directories` are those that the engine writes, by what they are."""
+        return MachineCheck(directories, self.network_clock)
+
+    def pbx_reach(self, settings: PbxSettings, in_force: PbxSettings | None = None) -> PbxReachCheck:
+        """Return the check of the way to the PBX, which costs no log-in; `in_force` are the settings of the running
+        engine."""
+        return PbxReachCheck(settings, self.network_clock, in_force=in_force, now=self.now)
+
+    def exchange_reach(self, settings: SiteSettings) -> AnyCheck:
+        """Return the check of the way to Exchange, which costs no log-in."""
+        if settings.exchange.type is ExchangeType.HYBRID:
+            on_premises, online = halves_of(settings)
+            return HybridCheck(self.exchange_reach(on_premises), self.exchange_reach(online))
+        kind = ExchangeReachCheck if settings.exchange.type is ExchangeType.ON_PREMISES else CloudReachCheck
+        return kind(
+            settings.exchange,
+            functools.partial(self.make_network, settings.exchange),
+            self.user_agent,
+            self.network_clock,
+            lookup=self.exchange_lookup,
+            now=self.now,
+        )
 
     def pbx(self, settings: SiteSettings, password: Secret, user: str = "") -> PbxCheck:
         """Return the check of the PBX; `user` is the Name of the user whose presence is read."""
@@ -48,6 +83,7 @@ class CheckFactory:
             self.network_clock,
             user=user,
             patience=self.patience,
+            now=self.now,
         )
 
     def exchange(
@@ -80,6 +116,7 @@ class CheckFactory:
             calendar_clock=self.clock,
             lookup=self.exchange_lookup,
             by_graph=by_graph,
+            now=self.now,
         )
 
     def _by_graph(
@@ -95,6 +132,7 @@ class CheckFactory:
             lookup=self.exchange_lookup,
             known=known,
             facts=nothing_learned if self.tenants is None else functools.partial(self.tenants.facts, *key),
+            now=self.now,
             keep=None if self.tenants is None else functools.partial(self.tenants.keep, *key),
         )
 

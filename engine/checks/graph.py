@@ -6,8 +6,10 @@ from datetime import timedelta
 from random import Random
 
 from engine.checks.access import AccessCheck, MakeAccess
-from engine.checks.check import CheckRun, NobodyToTry, StepLog
+from engine.checks.check import CheckRun, StepLog
+from engine.checks.clock import MachineTime, machine_time
 from engine.checks.connection import ConnectionSteps
+from engine.checks.errors import NobodyToTry
 from engine.checks.network import Lookup, look_up
 from engine.checks.tenant import DENIED, READ, TenantSurvey
 from engine.core.clock import Clock
@@ -24,7 +26,7 @@ from engine.exchange.source import Mailbox, Window
 from engine.settings.clouds import graph_root
 from engine.settings.model import ExchangeSettings
 
-NAMES = ("files", "token", "name lookup", "connection", "TLS", "mailbox", "calendar", "tenant")
+NAMES = ("files", "token", "name lookup", "connection", "TLS", "clock", "mailbox", "calendar", "tenant")
 LOOK = timedelta(days=1)
 READS_CALENDARS = "calendars.read"
 """Begins every permission that lets an application read calendars, in lower case."""
@@ -52,6 +54,7 @@ class GraphCheck(AccessCheck):
         known: Sequence[str] = (),
         facts: Callable[[], TenantFacts] = nothing_learned,
         keep: Keep | None = None,
+        now: MachineTime = machine_time,
     ) -> None:
         super().__init__(NAMES, make_access, clock)
         self._settings = settings
@@ -62,17 +65,24 @@ class GraphCheck(AccessCheck):
         self._known = tuple(known)
         self._facts = facts
         self._keep = keep
+        self._machine_time = now
         self._mailbox: Mailbox | None = None
         self._roles: tuple[str, ...] | None = None
 
     async def _run_steps(self, check_run: CheckRun) -> None:
+        access, ask = self._access, self._access.http.get_anonymously
         connection = ConnectionSteps(
-            self._root, "Microsoft Graph", "exchange.graph_url", self._access.network, self._lookup
+            self._root,
+            "Microsoft Graph",
+            "exchange.graph_url",
+            access.network,
+            self._lookup,
+            ask,
+            now=self._machine_time,
         )
         await check_run.run("token", self._get_token)
-        await check_run.run("name lookup", connection.look_up)
-        await check_run.run("connection", connection.connect)
-        await check_run.run("TLS", connection.shake_hands)
+        await connection.run(check_run)
+        await check_run.run("clock", connection.compare_clocks, ends_it=False)
         await check_run.run("mailbox", self._find_mailbox)
         await check_run.run("calendar", self._read_calendar)
         await check_run.run("tenant", self._survey_tenant)

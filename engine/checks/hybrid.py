@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.checks.check import CheckStep, StepOutcome
-from engine.checks.exchange import ExchangeCheck
-from engine.checks.graph import GraphCheck
+from engine.checks.check import AnyCheck, CheckStep, StepOutcome
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.hybrid import is_absence
 
@@ -18,7 +16,7 @@ class HybridCheck:
     That a mailbox is not in one half is no failure, unless it is not in the other either: then it is one of the second.
     """
 
-    def __init__(self, on_premises: ExchangeCheck, online: GraphCheck) -> None:
+    def __init__(self, on_premises: AnyCheck, online: AnyCheck) -> None:
         self._on_premises = on_premises
         self._online = online
         self.names = (

@@ -7,12 +7,13 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from engine.checks.check import NameNotFound
+from engine.checks.errors import NameNotFound
 from engine.core.resolver import Resolver
 from engine.tls.certificate import Certificate, presented
 from engine.tls.contexts import unverified_context
 
-SECONDS = 10.0
+NAME_SECONDS, PORT_SECONDS, TLS_SECONDS = 3.0, 5.0, 5.0
+"""Limits on looking a name up, and on each connection without and with TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,8 @@ Lookup = Callable[[str, int], Awaitable[tuple[Address, ...]]]
 
 async def look_up(host: str, port: int) -> tuple[Address, ...]:
     """Resolve a host with the resolver of this machine."""
-    try:
+    async with _looked_up(host):
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise NameNotFound(f"{host}: {error.strerror or error}") from error
     return tuple(dict.fromkeys(Address(str(place[4][0]), port) for place in found))
 
 
@@ -43,13 +42,24 @@ def looking_up_by(resolver: Resolver) -> Lookup:
     """Return a lookup through `resolver`, as the HTTP client does it."""
 
     async def ask(host: str, port: int) -> tuple[Address, ...]:
-        try:
+        async with _looked_up(host):
             found = await resolver.resolve(host, port)
-        except OSError as error:
-            raise NameNotFound(f"{host}: {error.strerror or error}") from error
         return tuple(Address(place["host"], place["port"]) for place in found)
 
     return ask
+
+
+@contextlib.asynccontextmanager
+async def _looked_up(host: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(NAME_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise NameNotFound(f"{host}: the DNS does not answer within {NAME_SECONDS:.0f} s") from error
+    except OSError as error:
+        raise NameNotFound(f"{host}: {error.strerror or error}") from error
+    except UnicodeError as error:  # of a label that is too long or empty
+        raise NameNotFound(f"{host}: it is not a name") from error
 
 
 async def first_that_answers(addresses: Sequence[Address]) -> Address:
@@ -86,13 +96,14 @@ async def verify(address: Address, name: str, context: ssl.SSLContext) -> str:
 async def _connected(
     address: Address, context: ssl.SSLContext | None, name: str | None
 ) -> AsyncIterator[asyncio.StreamWriter]:
+    seconds = PORT_SECONDS if context is None else TLS_SECONDS
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             _, writer = await asyncio.open_connection(
                 address.ip, address.port, ssl=context, server_hostname=name if context else None
             )
     except TimeoutError as error:
-        raise OSError(f"{address} does not answer within {SECONDS:.0f} s") from error
+        raise OSError(f"{address} does not answer within {seconds:.0f} s") from error
     try:
         yield writer
     finally:

@@ -1,32 +1,31 @@
 """Check of the PBX: from its host name, or our own port, to a presence that can be read."""
 
 import asyncio
-import ssl
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped, UserNotInPbx
-from engine.checks.network import Address, first_that_answers, look_up, shown_certificate, verify
+from engine.checks import pbx_reach
+from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped
+from engine.checks.clock import MachineTime, machine_time
+from engine.checks.errors import UserNotInPbx
+from engine.checks.fixes import Fix, use
+from engine.checks.pbx_reach import WayToPbx
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.presence.model import Presence
 from engine.core.users import User
 from engine.pbx.errors import (
-    PbxCertificateNotTrusted,
     PbxLoginRefused,
     PbxNotConnected,
     PbxPasswordWrong,
     PbxRightsMissing,
-    PbxTlsImpossible,
-    PbxUnreachable,
     WrongPbx,
 )
 from engine.pbx.events import LinkDown, LinkUp, Listening, PbxDeclined, PbxEvent, UserRemoved, UsersComplete, UserSeen
-from engine.pbx.websocket import not_trusted, verified_context
+from engine.settings.keys import KEYS
 from engine.settings.model import PbxLinkKind, PbxSettings
 from engine.sync.hold import NobodyTakesPart
 from engine.sync.reconciler import Link
-from engine.tls.contexts import speaks_tls
 
 
 class LinkEventCollector:
@@ -65,11 +64,16 @@ class LinkEventCollector:
         await self._news.wait()
 
 
-DIAL = ("name lookup", "connection", "TLS", "App WebSocket")
+DIAL = (*pbx_reach.DIAL, "App WebSocket")
 LISTEN = ("port", "connection from the PBX")
 COMMON = ("log-in", "master PBX", "rights", "users", "presence")
 PATIENCE = 90.0
 """Seconds allowed for a PBX to connect; how often it tries is not documented."""
+
+MOST_NAMES = 3
+"""Number of PBX names that are offered, if its users belong to several."""
+
+SELECTION_KEYS = tuple(key for key in KEYS if key.startswith("pbx.users."))
 
 _STEP_OF: Mapping[type[Failure], str] = MappingProxyType(
     {
@@ -97,6 +101,7 @@ class PbxCheck:
         *,
         user: str = "",
         patience: float = PATIENCE,
+        now: MachineTime = machine_time,
     ) -> None:
         self._settings = settings
         self._make_link = make_link
@@ -104,7 +109,7 @@ class PbxCheck:
         self._user = user
         self._patience = patience
         self._heard = LinkEventCollector()
-        self._addresses: tuple[Address, ...] = ()
+        self._way = WayToPbx(settings, now=now)
         self._listens = settings.link is PbxLinkKind.LISTEN
         self.names = (*(LISTEN if self._listens else DIAL), *COMMON)
 
@@ -124,12 +129,7 @@ class PbxCheck:
         if self._listens:
             await self._run_link_steps(check_run)
             return tuple(check_run.steps)
-        await check_run.run("name lookup", self._look_up)
-        await check_run.run("connection", self._connect)
-        if self._settings.tls:
-            await check_run.run("TLS", self._shake_hands)
-        else:
-            check_run.skip("TLS", "pbx.tls is off: the connection is not encrypted")
+        await self._way.run(check_run)
         await self._run_link_steps(check_run)
         return tuple(check_run.steps)
 
@@ -157,37 +157,6 @@ class PbxCheck:
         await check_run.run("rights", self._check_rights)
         await check_run.run("users", self._copy_users)
         await check_run.run("presence", lambda step_log: self._read_presence(link, step_log))
-
-    async def _look_up(self, step_log: StepLog) -> None:
-        self._addresses = await look_up(self._settings.host, self._settings.port)
-        step_log.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
-
-    async def _connect(self, step_log: StepLog) -> None:
-        try:
-            answering = await first_that_answers(self._addresses)
-        except OSError as error:
-            raise PbxUnreachable(f"{self._settings.host}:{self._settings.port}: {error.strerror or error}") from error
-        self._addresses = (answering,)
-        step_log.evidence.append(f"{answering} answers")
-
-    async def _shake_hands(self, step_log: StepLog) -> None:
-        settings, [address] = self._settings, self._addresses
-        shown = await shown_certificate(address, settings.host)
-        if shown is not None:
-            step_log.evidence += shown.lines
-        if settings.fingerprint is not None:
-            if shown is None or _digits(settings.fingerprint) != _digits(shown.fingerprint):
-                raise PbxCertificateNotTrusted("it is not the one of pbx.fingerprint")
-            return
-        try:
-            step_log.evidence.append(await verify(address, settings.host, verified_context(settings.ca_file)))
-        except ssl.SSLCertVerificationError as error:
-            raise not_trusted(settings, error, shown) from error
-        except OSError as error:
-            if isinstance(error, ssl.SSLError) and speaks_tls(error):
-                raise PbxTlsImpossible(f"{address}: {error}") from error
-            step_log.remedy = "Check pbx.port and pbx.tls: this port does not speak TLS as a PBX does."
-            raise PbxUnreachable(f"{address}: no TLS ({error})") from error
 
     async def _open(self, step_log: StepLog) -> None:
         await self._until("App WebSocket", lambda: self._heard.login is not None)
@@ -218,9 +187,13 @@ class PbxCheck:
         step_log.evidence.append(f"{who}; system name {self.domain}" if self.domain else who)
 
     async def _check_master(self, step_log: StepLog) -> None:
-        await self._until(
-            "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
-        )
+        try:
+            await self._until(
+                "master PBX", lambda: self._heard.complete or bool(self._heard.login and self._heard.login.pbx)
+            )
+        except WrongPbx as failure:
+            step_log.fixes += [use("pbx.master", name) for name in failure.found[:MOST_NAMES]]
+            raise
         name = self._heard.login.pbx if self._heard.login else None
         step_log.evidence.append(f"its name is {name}" if name else f"users belong to {self._settings.master}")
 
@@ -233,6 +206,7 @@ class PbxCheck:
         taking_part = sum(self._settings.users.takes_part(user) for user in self.users)
         step_log.evidence.append(f"{len(self.users)} users, {taking_part} of them take part")
         if not taking_part:
+            step_log.fixes.append(Fix("let everybody take part", dict.fromkeys(SELECTION_KEYS)))
             raise NobodyTakesPart(f"of {len(self.users)} users")
 
     async def _read_presence(self, link: Link, step_log: StepLog) -> None:
@@ -265,10 +239,6 @@ class PbxCheck:
                     return
                 raise StepSkipped(f"not tried: {failure.meaning[0].lower()}{failure.meaning[1:]}")
             await self._heard.news()
-
-
-def _digits(fingerprint: str) -> str:
-    return fingerprint.replace(":", "").casefold()
 
 
 def _shown(presence: Presence) -> str:

@@ -35,7 +35,7 @@ CALLED_OFF_WITHIN = 2.0
 
 def run_probe(options: argparse.Namespace) -> int:
     """Run a connection check in the engine, and show each step as it is done. Raises a `Failure`."""
-    question = ProbeQuestion(settings=changes_typed(options.changes), user=options.user)
+    question = ProbeQuestion(settings=changes_typed(options.changes), user=options.user, log_in=options.log_in)
     return _attached(options, lambda client: _probe(client, options.side, question, as_json=options.json))
 
 

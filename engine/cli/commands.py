@@ -374,7 +374,13 @@ def _add_trying(commands: SubParsers) -> None:
         help="check the connection to the PBX or to Exchange",
         description="Checks each step from the server's name to a presence or calendar, with a remedy on failure.",
     )
-    probe.add_argument("side", choices=("pbx", "exchange"), help="which side to check")
+    probe.add_argument("side", choices=("pbx", "exchange", "machine"), help="what to check")
+    probe.add_argument(
+        "--no-log-in",
+        dest="log_in",
+        action="store_false",
+        help="check only what costs no log-in: name, port, certificate, clock",
+    )
     probe.add_argument("--user", default="", metavar="USER", help="the user whose presence or calendar is read")
     _add_changes(probe, "use another value for a setting; may be repeated")
     probe.set_defaults(run=_probe)

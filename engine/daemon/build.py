@@ -56,6 +56,7 @@ from engine.store.secrets import Secrets, application_proof
 from engine.store.tenants import KnownTenants
 from engine.sync.events import Observer
 from engine.sync.reconciler import Engine, Link
+from engine.tls.pin import pin_of
 
 USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
 """User agent; constant, since Exchange administrators allow or block clients by it."""
@@ -126,7 +127,7 @@ def _access(
 ) -> ExchangeAccess:
     exchange = settings.exchange
     tls = verified_context(exchange.ca_file, with_system=exchange.type.has_graph)
-    proxy = proxy_of(exchange.proxy, secrets.exchange_proxy_password)
+    proxy, pin = proxy_of(exchange.proxy, secrets.exchange_proxy_password), pin_of(exchange.fingerprint)
     if exchange.type is ExchangeType.CLOUD_EWS:
         exchange = for_exchange_online(exchange)
     tokens: BearerTokens | None = None
@@ -147,6 +148,7 @@ def _access(
         trace=trace,
         log_ins=log_ins,
         expiries=expiries,
+        pin=pin,
     )
     make_source = EwsSource if exchange.type is not ExchangeType.CLOUD_GRAPH else _graph_source(exchange, tenants)
     source = make_source(
@@ -157,7 +159,7 @@ def _access(
         clock=network_clock,
         random=random,
     )
-    return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins), http, tokens, source)
+    return ExchangeAccess(exchange, network_of(tls, resolver, proxy, log_ins, pin=pin), http, tokens, source)
 
 
 def _graph_source(exchange: ExchangeSettings, tenants: KnownTenants | None) -> "functools.partial[GraphSource]":
@@ -268,11 +270,22 @@ def make_check_factory(
     return CheckFactory(
         make_link=lambda settings, password, on_event: pbx_link(settings, password, network_clock, on_event, log_ins),
         make_access=access,
+        make_network=functools.partial(_network_without_password, resolver=resolver, network_clock=network_clock),
         clock=clock,
         network_clock=network_clock,
+        user_agent=USER_AGENT,
         exchange_lookup=look_up if resolver is None else looking_up_by(resolver),
         tenants=tenants,
     )
+
+
+def _network_without_password(
+    exchange: ExchangeSettings, *, resolver: Resolver | None, network_clock: Clock
+) -> Network:
+    """Return how Exchange is reached, where no log-in takes place, at the proxy neither."""
+    tls = verified_context(exchange.ca_file, with_system=exchange.type.has_graph)
+    proxy = proxy_of(exchange.proxy, Secret(""))
+    return network_of(tls, resolver, proxy, LogIns(network_clock), pin=pin_of(exchange.fingerprint))
 
 
 def pbx_link(

@@ -174,11 +174,12 @@ def _service_parts(
     sources = installation.sources
     trial_settings = TrialSettings(service, sources)
     session = SetupSession(service, sources, installation.state / SETUP, guessed_zone(system_zone()))
+    directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     return (
         SettingsRoutes(service, api_state),
         SecretRoutes(sources, service, api_state),
         CloudRoutes(sources, installation.tenants, service, api_state),
-        CheckRoutes(api_state, trial_settings, check_factory),
+        CheckRoutes(api_state, trial_settings, check_factory, directories),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, SetupChecks(check_factory)),
     )

@@ -23,6 +23,19 @@ class TrialSettings:
         text = self._service.text
         return await asyncio.to_thread(lambda: self._service.file.settings(edited(text, changes)))
 
+    async def as_far_as_valid(self, changes: Mapping[str, SettingValue | None]) -> SiteSettings:
+        """Return the settings of the file with changes as far as they are valid, with defaults for everything else.
+
+        Raises `SettingsNotEditable`.
+        """
+        text = self._service.text
+        return await asyncio.to_thread(lambda: self._service.file.settings_as_far_as_valid(edited(text, changes)))
+
+    @property
+    def in_force(self) -> SiteSettings | None:
+        """The settings of the running engine, None while there is none."""
+        return self._service.settings
+
     async def secrets(self, given: Mapping[str, str], settings: SiteSettings) -> Secrets:
         """Return the secrets that `settings` need; `given` ones override stored ones. Raises `SecretsMissing`."""
         known = {**await self._sources.known(), **{name: Secret(value) for name, value in given.items()}}

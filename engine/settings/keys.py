@@ -119,6 +119,7 @@ _EXCHANGE = (
     Key("exchange.quiet_factor", parsers.IntRange(1, 60)),
     Key("exchange.proxy", parsers.proxy_url),
     Key("exchange.ca_file", parsers.file),
+    Key("exchange.fingerprint", parsers.fingerprint),
 )
 _DEBUG_LOG = (
     Key("debug_log.ews", parsers.boolean),
@@ -215,6 +216,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "exchange.quiet_factor": "How many times as long that interval is in quiet hours",
         "exchange.proxy": "Proxy through which Exchange and its log-in service are reached",
         "exchange.ca_file": "File (PEM) with the authority that issued the certificate of Exchange",
+        "exchange.fingerprint": "SHA-256 of Exchange's own certificate, trusted besides those of the authorities",
         "debug_log.ews": "Whether the traffic with Exchange is recorded for debugging",
         "debug_log.max_megabytes": "Maximum megabytes of traffic kept",
         "debug_log.max_days": "Number of days that traffic is kept",

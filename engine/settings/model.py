@@ -146,6 +146,7 @@ class ExchangeSettings:
     quiet_factor: int = 5
     proxy: str | None = None
     ca_file: Path | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +185,10 @@ class SiteSettings:
 def halves_of(settings: SiteSettings) -> tuple[SiteSettings, SiteSettings]:
     """Return the settings of the two halves of a hybrid organisation: on premises, and in Exchange Online.
 
-    The proxy is the one on the way to Microsoft: the own servers are reached directly.
+    The proxy is the one on the way to Microsoft: the own servers are reached directly. The fingerprint is theirs.
     """
     exchange = settings.exchange
     return (
         replace(settings, exchange=replace(exchange, type=ExchangeType.ON_PREMISES, proxy=None)),
-        replace(settings, exchange=replace(exchange, type=ExchangeType.CLOUD_GRAPH)),
+        replace(settings, exchange=replace(exchange, type=ExchangeType.CLOUD_GRAPH, fingerprint=None)),
     )

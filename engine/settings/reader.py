@@ -181,11 +181,22 @@ def read_settings(
         *_contradictions(collected),
         *_free_busy_contradictions(collected),
         *_graph_contradictions(collected),
+        *_fingerprint_contradiction(collected),
         *_ended(collected, today),
     ]
     if findings:
         raise SettingsInvalid(source, _problems(text, findings))
     return _build(collected.values, default_zone)
+
+
+def read_as_far_as_valid(text: str, default_zone: ZoneInfo) -> SiteSettings:
+    """Parse a settings file as far as it is valid, with defaults, or nothing, for everything else: for what can be
+    checked while it is still being typed."""
+    try:
+        values = collect(bounded.toml(text)).values
+    except bounded.NotReadable:
+        values = {}
+    return _build({"pbx.master": "", "exchange.type": ExchangeType.ON_PREMISES} | values, default_zone)
 
 
 def read_engine_settings(text: str) -> EngineSettings:
@@ -314,6 +325,16 @@ def _graph_contradictions(collected: ParseResult) -> Iterator[InvalidEntry]:
             ("exchange", "poll_seconds"),
             f"is less than Microsoft Graph is asked for: {GRAPH_POLL_SECONDS} seconds",
             f"Write a whole number from {GRAPH_POLL_SECONDS} to 3600, without quotation marks.",
+        )
+
+
+def _fingerprint_contradiction(collected: ParseResult) -> Iterator[InvalidEntry]:
+    kind_of_exchange: ExchangeType | None = collected.values.get("exchange.type")
+    if "exchange.fingerprint" in collected.values and kind_of_exchange and not kind_of_exchange.has_own_servers:
+        yield InvalidEntry(
+            ("exchange", "fingerprint"),
+            "is for servers of your own, and Microsoft renews the certificates of Exchange Online often",
+            "Remove it: those certificates are trusted without it.",
         )
 
 

@@ -15,7 +15,7 @@ from babel.localtime import get_localzone
 from engine.core.bounded import LARGEST
 from engine.core.errors import Failure
 from engine.settings.model import EngineSettings, SiteSettings
-from engine.settings.reader import read_engine_settings, read_settings
+from engine.settings.reader import read_as_far_as_valid, read_engine_settings, read_settings
 from engine.store.leftovers import sweep, temporary_names
 from engine.supervisor.errors import SettingsMissing, SettingsUnreadable, SettingsUnwritable
 
@@ -89,6 +89,10 @@ class SettingsFile:
     def settings(self, text: str) -> SiteSettings:
         """Parse `text` as the content of this file. Raises `SettingsInvalid`."""
         return read_settings(text, default_zone=system_zone(), source=str(self.path), today=datetime.now(UTC).date())
+
+    def settings_as_far_as_valid(self, text: str) -> SiteSettings:
+        """Parse `text` as far as it is valid, with defaults for everything else."""
+        return read_as_far_as_valid(text, system_zone())
 
 
 def tag_of(text: str) -> str:

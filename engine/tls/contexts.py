@@ -22,10 +22,12 @@ def verified_context(ca_file: Path | None, *, with_system: bool = False) -> ssl.
 
 
 def unverified_context() -> ssl.SSLContext:
-    """Return a context that accepts any certificate, to look at it; nothing may be sent over such a connection."""
+    """Return a context that accepts any certificate, to look at it; nothing may be sent over such a connection before
+    its certificate was compared."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Harmless, because the connection ends right after the handshake, and only the certificate is read, for a person
-    # to compare. A verifying context would never return the certificate that causes the problem.
+    # Harmless, because after the handshake the certificate is read and compared, by a person or with the one that a
+    # person has told; a verifying context would never return the certificate that causes the problem.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

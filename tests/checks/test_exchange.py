@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.checks.check import NameNotFound, NobodyToTry, StepOutcome
+from engine.checks.check import StepOutcome
+from engine.checks.errors import NameNotFound, NobodyToTry
 from engine.core.secret import Secret
 from engine.exchange.errors import (
     CalendarNotReadable,
@@ -86,7 +87,7 @@ async def test_a_wrong_password_is_tried_once(company: Company) -> None:
 
 async def test_a_method_that_is_not_offered(company: Company) -> None:
     result = await run_exchange_check(company, ANNA, auth="basic", ews_url=company.exchange.ews_url)
-    assert isinstance(result.failed_at("log-in").failure, LoginMethodNotOffered)
+    assert isinstance(result.failed_at("web services").failure, LoginMethodNotOffered)
 
 
 async def test_web_services_that_are_closed(company: Company) -> None:

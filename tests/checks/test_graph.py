@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from engine.checks.check import NobodyToTry, StepOutcome
+from engine.checks.check import StepOutcome
+from engine.checks.errors import NobodyToTry
 from engine.core.secret import Secret
 from engine.exchange.errors import MailboxNotFound
 from engine.exchange.graph.errors import GraphAccessDenied, GraphPermissionMissing, MailboxNotOnline

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.checks.check import NameNotFound, StepOutcome, UserNotInPbx
+from engine.checks.check import StepOutcome
+from engine.checks.errors import NameNotFound, UserNotInPbx
 from engine.core.secret import Secret
 from engine.pbx.errors import (
     ListeningImpossible,
@@ -32,7 +33,7 @@ WRONG = Secret("another password")
 
 async def test_a_right_set_up_climbs_every_rung(company: Company, tmp_path: Path) -> None:
     result = await run_pbx_check(company, tmp_path, user="anna.mueller")
-    assert [step.outcome for step in result.steps.values()] == [StepOutcome.OK] * 9
+    assert [step.outcome for step in result.steps.values()] == [StepOutcome.OK] * 10
     assert "CN=Simulated CA" in result.evidence("TLS")
     assert "TLSv1" in result.evidence("TLS")
     assert MASTER in result.evidence("master PBX")

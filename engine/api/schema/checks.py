@@ -9,7 +9,7 @@ from engine.api.schema.common import Trouble
 from engine.api.schema.operations import Operation
 from engine.api.schema.settings import Value
 
-CheckSide = Literal["pbx", "exchange"]
+CheckSide = Literal["pbx", "exchange", "machine"]
 MOST = Meta(max_length=200)
 
 
@@ -17,12 +17,14 @@ class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A check to run, with `settings` by dotted key and `secrets` by name instead of those in force.
 
     `user` is the user whose presence or calendar is read: for the PBX the Name of the user object, for Exchange an
-    e-mail address, or any synchronised user.
+    e-mail address, or any synchronised user. Unless `log_in`, only that is checked which costs no log-in, and settings
+    that are missing or invalid count as not set.
     """
 
     settings: Annotated[dict[str, Value], MOST] = {}
     secrets: Annotated[dict[str, str], Meta(max_length=10)] = {}
     user: Annotated[str, MOST] = ""
+    log_in: bool = True
 
 
 class Fix(msgspec.Struct, frozen=True, kw_only=True):

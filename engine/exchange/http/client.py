@@ -22,6 +22,7 @@ from engine.exchange.http.proxy import Proxy
 from engine.exchange.http.trace import NoTrace, Trace
 from engine.exchange.http.wire import network_of, port_of
 from engine.logins.breaker import LogIns
+from engine.tls.pin import Pin
 
 
 class StreamedResponse:
@@ -76,7 +77,8 @@ class ExchangeHttp:
 
     `log_in` is closed with this client, `clock` is the network clock; `resolver` looks up host names, None for that of
     the system; all of them are reached through `proxy`, if there is one; `trace` records requests. `log_ins` is the
-    circuit breaker for log-ins; by default, this client has its own. `expiries` note the ends of certificates.
+    circuit breaker for log-ins; by default, this client has its own. `expiries` note the ends of certificates. The
+    certificate of `pin` is trusted besides those that `tls` trusts.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class ExchangeHttp:
         trace: Trace | None = None,
         log_ins: LogIns | None = None,
         expiries: Expiries | None = None,
+        pin: Pin | None = None,
     ) -> None:
         for name in TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -103,7 +106,7 @@ class ExchangeHttp:
         else:
             self._log_in = log_in
         self._connections = connections
-        self._network = network_of(tls, resolver, proxy, log_ins, expiries)
+        self._network = network_of(tls, resolver, proxy, log_ins, expiries, pin)
         self._clock = clock
         self._user_agent = user_agent
         self._trace = trace or NoTrace()

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from engine.exchange.http.trace import Stopwatch
 from engine.logins.breaker import Breaker, LogIns
 from engine.logins.rules import Paused
 from engine.tls.certificate import end_of
+from engine.tls.pin import Pin
 
 KEEP_ALIVE: Mapping[str, int] = MappingProxyType(
     {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
@@ -46,13 +47,15 @@ class Network:
     """How servers are reached: trusted by `tls`, names looked up by `resolver` (None for that of the system), all of
     them through `proxy` if there is one. `proxy_breaker` is the circuit breaker for log-ins there, None without any.
     `server_tls` replaces `tls` for the servers alone, where only their certificate is looked at: the proxy gets a
-    password, so it is always verified. The ends of certificates that are verified are noted in `expiries`."""
+    password, so it is always verified. A server that presents the certificate of `pin` is trusted by that, whatever its
+    name; any other is verified as usual. The ends of certificates that are verified are noted in `expiries`."""
 
     tls: ssl.SSLContext
     resolver: Resolver | None = None
     proxy: Proxy | None = None
     proxy_breaker: Breaker | None = None
     server_tls: ssl.SSLContext | None = None
+    pin: Pin | None = None
     expiries: Expiries | None = None
 
     def note_end(self, kind: Expiring, place: str, wire: "Wire") -> None:
@@ -67,10 +70,11 @@ def network_of(
     proxy: Proxy | None,
     log_ins: LogIns,
     expiries: Expiries | None = None,
+    pin: Pin | None = None,
 ) -> Network:
     """Return the network behind `proxy`, whose log-ins there are among those that `log_ins` counts."""
     breaker = log_ins.breaker(proxy.account, proxy.password.reveal) if proxy is not None and proxy.user else None
-    return Network(tls, resolver, proxy, breaker, expiries=expiries)
+    return Network(tls, resolver, proxy, breaker, pin=pin, expiries=expiries)
 
 
 @contextlib.asynccontextmanager
@@ -234,6 +238,17 @@ async def connect(network: Network, url: httpx.URL, seconds: float, watch: Stopw
     `seconds` is the time limit, 0 for none; a proxy has as much for each of its parts. Raises OSError (TimeoutError and
     ssl.SSLError among them), the failures of a proxy or `ProxyCertificateUnverified`.
     """
+    if network.pin is None or network.server_tls is not None or url.scheme != "https":
+        return await _connect(network, url, seconds, watch)
+    wire = await _connect(replace(network, server_tls=network.pin.context), url, seconds, watch)
+    if network.pin.fits(wire.get_extra_info("ssl_object")):
+        network.note_end(Expiring.EXCHANGE_CERTIFICATE, f"{ascii_host(url)}:{port_of(url)}", wire)
+        return wire
+    wire.close()
+    return await _connect(network, url, seconds, watch)
+
+
+async def _connect(network: Network, url: httpx.URL, seconds: float, watch: Stopwatch | None) -> Wire:
     name, port = ascii_host(url), port_of(url)
     wire = await _at_proxy(network.proxy, network, seconds) if network.proxy is not None else None
     try:

@@ -1,14 +1,14 @@
 """Routes for checking settings and secrets against the real PBX and Exchange, without writing anything."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
 
 from aiohttp import web
 
 from engine.api.schema import Operation
 from engine.api.schema.checks import CheckSide, Probe, ProbeQuestion
-from engine.checks.check import CheckStep, StepOutcome
+from engine.checks.check import AnyCheck, CheckStep, StepOutcome
 from engine.checks.factory import CheckFactory
 from engine.core.errors import Failure
 from engine.server.acceptor import actor_of
@@ -17,19 +17,7 @@ from engine.server.http import MAY_CHANGE, Route, answer, body_of, named, not_fo
 from engine.server.operations import Progress, Results
 from engine.server.state import ApiState
 from engine.server.trial_settings import TrialSettings
-
-
-class AnyProbe(Protocol):
-    """A check of any kind."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all steps."""
-        ...
-
-    async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
-        """Run the check and return all steps."""
-        ...
+from engine.settings.model import SiteSettings
 
 
 @dataclass(slots=True)
@@ -40,11 +28,21 @@ class _RunningCheck:
 
 
 class CheckRoutes:
-    """Runs checks made by `check_factory` with the settings that `trial_settings` derive from a request."""
+    """Runs checks made by `check_factory` with the settings that `trial_settings` derive from a request.
+
+    `directories` are those that the engine writes, by what they are.
+    """
 
     capabilities = ("probes",)
 
-    def __init__(self, api_state: ApiState, trial_settings: TrialSettings, check_factory: CheckFactory) -> None:
+    def __init__(
+        self,
+        api_state: ApiState,
+        trial_settings: TrialSettings,
+        check_factory: CheckFactory,
+        directories: Mapping[str, Path],
+    ) -> None:
+        self._directories = directories
         self._api_state = api_state
         self._trial_settings = trial_settings
         self._check_factory = check_factory
@@ -55,6 +53,7 @@ class CheckRoutes:
         texts = (
             ("pbx", "Check the connection to the PBX", self._pbx),
             ("exchange", "Check the connection to Exchange", self._exchange),
+            ("machine", "Check that the engine may write where it has to", self._machine),
         )
         begin = (
             Route(
@@ -72,8 +71,16 @@ class CheckRoutes:
         )
         return (*begin, Route("GET", "/v1/probes/{id}", "probe", "A probe, step by step", self._probe, Probe))
 
+    async def _machine(self, request: web.Request) -> web.Response:
+        await body_of(request, ProbeQuestion)
+        return await self._begin(request, "machine", self._check_factory.machine(self._directories))
+
     async def _pbx(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
+        if not question.log_in:
+            settings, in_force = await self._trial(question), self._trial_settings.in_force
+            reach = self._check_factory.pbx_reach(settings.pbx, in_force.pbx if in_force is not None else None)
+            return await self._begin(request, "pbx", reach)
         try:
             settings = await self._trial_settings.settings(question.settings)
             secrets = await self._trial_settings.secrets(question.secrets, settings)
@@ -83,6 +90,9 @@ class CheckRoutes:
 
     async def _exchange(self, request: web.Request) -> web.Response:
         question = await body_of(request, ProbeQuestion)
+        if not question.log_in:
+            reach = self._check_factory.exchange_reach(await self._trial(question))
+            return await self._begin(request, "exchange", reach)
         try:
             settings = await self._trial_settings.settings(question.settings)
             secrets = await self._trial_settings.secrets(question.secrets, settings)
@@ -93,7 +103,13 @@ class CheckRoutes:
         probe = self._check_factory.exchange(settings, secrets, addresses, known)
         return await self._begin(request, "exchange", probe)
 
-    async def _begin(self, request: web.Request, side: CheckSide, probe: AnyProbe) -> web.Response:
+    async def _trial(self, question: ProbeQuestion) -> SiteSettings:
+        try:
+            return await self._trial_settings.as_far_as_valid(question.settings)
+        except Failure as failure:
+            raise named(failure) from failure
+
+    async def _begin(self, request: web.Request, side: CheckSide, probe: AnyCheck) -> web.Response:
         running = _RunningCheck(side, probe.names)
 
         async def work(progress: Progress) -> None:
