@@ -4,22 +4,33 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TextIO
 
 import msgspec
+from msgspec.structs import replace
 
 from engine.api.client import reachable_socket
 from engine.api.paths import usual_sockets
-from engine.api.resources.checks import SetupRequests
 from engine.api.resources.cloud import CloudRequests
+from engine.api.resources.setup import SetupRequests
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.cloud import CloudCertificates
 from engine.api.schema.settings import SettingChange, Value
-from engine.api.schema.setup import Setup, SetupAnswers, SetupStep, SetupSummary
+from engine.api.schema.setup import (
+    Setup,
+    SetupAnswers,
+    SetupApplied,
+    SetupBeginning,
+    SetupCheck,
+    SetupCheckQuestion,
+    SetupOptions,
+    SetupOptionsQuestion,
+    SetupSummary,
+)
 from engine.cli.check import call_off, show_steps, tell_end
 from engine.cli.client import CommandClient, reporting_wait
 from engine.cli.errors import AnswersInvalid, AnswersNotGiven
@@ -36,16 +47,18 @@ from engine.settings.keys import KEYS
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.settings.reader import read_settings
 from engine.setup.flow import TIME_ZONE
+from engine.setup.pages import OWN_KEYS
 from engine.store.secrets import ENVIRONMENT, given_secrets
 from engine.supervisor.settings_file import SettingsFile, system_zone
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers in a file; `problems` lists everything missing or wrong in it, except secrets."""
+    """The answers in a file, `own` being those that are no settings; `problems` lists everything missing or wrong in
+    it, except secrets."""
 
     settings: dict[str, Value]
-    user: str
+    own: dict[str, str]
     problems: tuple[InvalidSetting, ...]
 
 
@@ -58,25 +71,30 @@ def read_answers(path: Path) -> Answers:
     except SettingsInvalid as failure:
         found = tuple(problem for problem in failure.problems if not problem.key.startswith("setup"))
     settings = {each.key: each.after for each in differences("", text) if each.key in KEYS}
-    user, others = _setup_table(text)
-    return Answers(settings, user, (*found, *others))
+    own, others = _setup_table(text)
+    return Answers(settings, own, (*found, *others))
 
 
-def _setup_table(text: str) -> tuple[str, tuple[InvalidSetting, ...]]:
+def _setup_table(text: str) -> tuple[dict[str, str], tuple[InvalidSetting, ...]]:
     try:
         table = bounded.toml(text).get("setup", {})
     except bounded.NotReadable:
-        return "", ()  # reported as a problem of the settings
+        return {}, ()  # reported as a problem of the settings
     if not isinstance(table, dict):
-        return "", (InvalidSetting("setup", None, "must be a table", "Write a table [setup] with user = … in it."),)
-    user = table.pop("user", "")
+        return {}, (InvalidSetting("setup", None, "must be a table", "Write a table [setup] with user = … in it."),)
+    known = {name: value for name, value in table.items() if f"setup.{name}" in OWN_KEYS}
+    names = ", ".join(OWN_KEYS)
     others = [
-        InvalidSetting(f"setup.{name}", None, "is not a known key", "The only key besides the settings is setup.user.")
+        InvalidSetting(f"setup.{name}", None, "is not a known key", f"The keys besides the settings are {names}.")
         for name in table
+        if name not in known
     ]
-    if not isinstance(user, str):
-        others.append(InvalidSetting("setup.user", None, "must be text", "Write the e-mail address of a user."))
-    return str(user), tuple(others)
+    others += [
+        InvalidSetting(f"setup.{name}", None, "must be text", "Write it in quotation marks.")
+        for name, value in known.items()
+        if not isinstance(value, str)
+    ]
+    return {f"setup.{name}": str(value) for name, value in known.items()}, tuple(others)
 
 
 class SetupClient:
@@ -91,51 +109,63 @@ class SetupClient:
         """Return the set-up in progress, None if there is none."""
         return await self._requests.under_way()
 
-    async def begin(self) -> Setup:
-        """Start a new set-up."""
-        return await self._requests.begin()
+    async def begin(self, question: SetupBeginning) -> Setup:
+        """Start a set-up."""
+        return await self._requests.begin(question)
+
+    async def take_over(self) -> Setup:
+        """Go on with what somebody else began."""
+        return await self._requests.take_over(SetupBeginning(where=origin(os.environ)))
 
     async def answer(self, answers: SetupAnswers) -> Setup:
-        """Send answers, and go to a step."""
-        return await self._requests.answer(answers)
+        """Send answers, and go to a page."""
+        return await self._requests.answer(replace(answers, where=origin(os.environ)))
+
+    async def options(self, question: SetupOptionsQuestion) -> SetupOptions:
+        """Search the options of a field."""
+        return await self._requests.options(question)
 
     async def make_certificate(self) -> CloudCertificates:
         """Make a certificate for the application, unless there is one; return its public part."""
         return await CloudRequests(self._client).make()
 
-    async def check(self) -> bool:
-        """Check the current step, and return whether it passed."""
-        return (await self._tried()).passed
-
-    async def tried(self, step: SetupSummary) -> SetupStep:
-        """Go to a step, check it, and return the result."""
-        say("", self._narration)
-        say(step.title, self._narration)
-        await self.answer(SetupAnswers(step=step.name))
-        return await self._tried()
-
-    async def apply(self) -> Setup:
-        """Apply the set-up; return what was applied."""
-        return await self._requests.apply()
-
-    async def _tried(self) -> SetupStep:
-        operation = await self._requests.check()
+    async def check(self) -> Setup:
+        """Check the current page, printing each step, and return what came of it."""
+        operation = await self._requests.check(SetupCheckQuestion(log_in=True))
         printed = 0
         try:
             async with reporting_wait(lambda: f"Checking the next step, {printed} done"):
                 while True:
-                    step = (await self._requests.state()).step
-                    show_steps(step.rungs[printed:], self._narration)
-                    printed = len(step.rungs)
-                    if step.check is None or step.check.state != "running":
+                    state = await self._requests.state()
+                    check = state.page.check
+                    rungs = check.rungs if check is not None else ()
+                    show_steps(rungs[printed:], self._narration)
+                    printed = len(rungs)
+                    if check is None or check.operation.state != "running":
                         break
                     await asyncio.sleep(FOLLOWED)
         except asyncio.CancelledError:
             await call_off(self._client, operation)
             raise
-        if step.check is not None:
-            tell_end(step.check)
-        return step
+        if check is not None:
+            tell_end(check.operation)
+        return state
+
+    async def tried(self, step: SetupSummary) -> SetupCheck | None:
+        """Go to a step, check it, and return the result."""
+        say("", self._narration)
+        say(step.title, self._narration)
+        await self.answer(SetupAnswers(go=step.name))
+        return (await self.check()).page.check
+
+    async def apply(self) -> SetupApplied:
+        """Apply the set-up; return what was applied."""
+        return await self._requests.apply()
+
+
+def origin(environment: Mapping[str, str]) -> str:
+    """Return the address that somebody has logged in from (ssh(1), SSH_CONNECTION), "" if not over SSH."""
+    return environment.get("SSH_CONNECTION", "").partition(" ")[0]
 
 
 class TriedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,7 +211,7 @@ async def _run(options: argparse.Namespace, path: Path, answers: Answers | None)
     client = CommandClient(path)
     setup = SetupClient(client, sys.stderr if options.json else sys.stdout)
     if answers is None:
-        return await SetupPrompts(setup).run()
+        return await SetupPrompts(setup).run(SetupBeginning(where=origin(os.environ)))
     return await _by_file(setup, answers, options)
 
 
@@ -206,8 +236,8 @@ async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Names
 
 async def _answered(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> Setup:
     secrets = {name: secret.reveal() for name, secret in given_secrets(os.environ, options.secrets).items()}
-    await setup.begin()
-    return await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, user=answers.user))
+    await setup.begin(SetupBeginning(over=True, where=origin(os.environ)))
+    return await setup.answer(SetupAnswers(settings=answers.settings, secrets=secrets, texts=answers.own))
 
 
 async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> SetupResult:
@@ -216,15 +246,17 @@ async def _carried_out(setup: SetupClient, state: Setup, *, apply: bool) -> Setu
     tried: list[TriedStep] = []
     for each in state.steps:
         if each.can_check:
-            step = await setup.tried(each)
-            tried.append(msgspec.convert(step, TriedStep, from_attributes=True))
-            if not step.passed:
-                return msgspec.structs.replace(outcome, state="failed", steps=tuple(tried))
-    outcome = msgspec.structs.replace(outcome, steps=tuple(tried))
+            check = await setup.tried(each)
+            passed = check is not None and check.passed
+            rungs = check.rungs if check is not None else ()
+            tried.append(TriedStep(name=each.name, title=each.title, passed=passed, rungs=rungs))
+            if not passed:
+                return replace(outcome, state="failed", steps=tuple(tried))
+    outcome = replace(outcome, steps=tuple(tried))
     if not apply:
         return outcome
     applied = await setup.apply()
-    return msgspec.structs.replace(outcome, state="applied", changes=applied.changes, new_secrets=applied.new_secrets)
+    return replace(outcome, state="applied", changes=applied.changes, new_secrets=applied.new_secrets)
 
 
 def _missing(state: Setup, answers: Answers) -> Iterator[InvalidSetting]:

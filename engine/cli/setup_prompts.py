@@ -1,39 +1,71 @@
-"""The set-up as a dialogue of questions at a terminal."""
+"""The set-up as a dialogue at a terminal: each page lists its fields by number, and asks only for what is missing."""
 
 import getpass
-import shutil
-import textwrap
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol
 
 from msgspec.structs import replace
 
 from engine.api.schema.cloud import CloudCertificates
-from engine.api.schema.settings import Setting, Value
-from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep
+from engine.api.schema.setup import (
+    Setup,
+    SetupAnswers,
+    SetupApplied,
+    SetupBeginning,
+    SetupCheck,
+    SetupField,
+    SetupFix,
+    SetupOption,
+    SetupOptions,
+    SetupOptionsQuestion,
+    SetupSelection,
+)
 from engine.cli.cloud import show_certificates
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import remark, say
+from engine.cli.setup_words import (
+    field_lines,
+    heading,
+    missing_lines,
+    option_lines,
+    review_lines,
+    say_wrapped,
+    task_lines,
+    users_lines,
+)
 from engine.daemon.signals import interruptible
-from engine.display import visible
 
+HOW = (
+    "Everywhere: ? explains, < goes back, : lists the steps, :4 goes to step 4, - removes an answer, Enter keeps the "
+    "value in brackets. Ctrl+C ends the dialogue; everything typed is kept."
+)
 CERTIFICATE_OFFERED = "Let the engine make a certificate, instead of a client secret?"
-HOW = "Enter keeps the value in brackets, - removes an answer, < goes back a step, ? explains."
+MODES: dict[Literal["everybody", "only", "except"], SetupOption] = {
+    "everybody": SetupOption(value="everybody", label="Everybody"),
+    "only": SetupOption(value="only", label="Only those in some groups, nodes, locations or templates"),
+    "except": SetupOption(value="except", label="Everybody but those"),
+}
 
 
 class SetupSteps(Protocol):
     """The set-up of one engine, as the dialogue uses it."""
 
     async def under_way(self) -> Setup | None: ...  # noqa: D102
-    async def begin(self) -> Setup: ...  # noqa: D102
+    async def begin(self, question: SetupBeginning) -> Setup: ...  # noqa: D102
+    async def take_over(self) -> Setup: ...  # noqa: D102
     async def answer(self, answers: SetupAnswers) -> Setup: ...  # noqa: D102
+    async def options(self, question: SetupOptionsQuestion) -> SetupOptions: ...  # noqa: D102
     async def make_certificate(self) -> CloudCertificates: ...  # noqa: D102
-    async def check(self) -> bool: ...  # noqa: D102
-    async def apply(self) -> Setup: ...  # noqa: D102
+    async def check(self) -> Setup: ...  # noqa: D102
+    async def apply(self) -> SetupApplied: ...  # noqa: D102
 
 
-class StepBack(Exception):
-    """Raised if < is typed, to go back a step."""
+class GoTo(Exception):
+    """Raised if somebody wants another page: `back`, or a step."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.target = target
 
 
 class SetupPrompts:
@@ -45,161 +77,233 @@ class SetupPrompts:
         self._setup = setup
         self._ask = interruptible(ask)
         self._ask_hidden = interruptible(ask_hidden)
+        self._explained: set[tuple[str, str]] = set()
+        self._state: Setup | None = None
 
-    async def run(self) -> int:
+    async def run(self, question: SetupBeginning) -> int:
         """Ask until everything is applied, or the input ends."""
         try:
-            state = await self._setup.under_way()
-            if state is None or not self._agrees("A set-up is in progress. Continue it?"):
-                state = await self._setup.begin()
-            _say(HOW)
+            state = await self._begun(question)
+            say_wrapped(HOW)
             while True:
-                applied = await self._step(state)
-                if applied is None:
+                self._state = state
+                try:
+                    following = await self._page(state)
+                except GoTo as wish:
+                    following = await self._setup.answer(SetupAnswers(go=wish.target))
+                if following is None:
                     return WELL
-                state = applied
+                state = following
         except (EOFError, KeyboardInterrupt):
             remark()
             remark("Your answers are kept: calendar-engine setup continues with them.")
             return FAILED
 
-    async def _step(self, state: Setup) -> Setup | None:
-        """Carry out one step and return the next, None after the last."""
-        step = state.step
-        say()
-        say(step.title)
-        for line in step.guidance:
-            _say(line, "  ")
-        try:
-            state = await self._ask_all(state)
-        except StepBack:
-            return await self._setup.answer(SetupAnswers(step="back"))
-        for problem in state.step.problems:
-            _say(f"! {problem.key} {problem.reason}. {problem.remedy}")
-        if state.step.problems and self._agrees("Answer them again?"):
-            return state
-        if not await self._try(state.step) and self._agrees("Change something?"):
-            return state
-        if state.step.name != state.steps[-1].name:
-            return await self._setup.answer(SetupAnswers(step="next"))
-        return await self._review(state)
+    async def _begun(self, question: SetupBeginning) -> Setup:
+        state = await self._setup.under_way()
+        if state is None:
+            return await self._setup.begin(question)
+        here = next(each for each in state.steps if each.name == state.page.step)
+        where = f"step {here.number} of {len(state.steps)}, by {state.person.name}"
+        say_wrapped(f"A set-up is under way: {state.title}, {where}.")
+        is_anothers = state.person.is_present and not state.person.is_you
+        if self._agrees("Take over?" if is_anothers else "Continue it?"):
+            return await self._setup.take_over()
+        if is_anothers:
+            raise EOFError
+        return await self._setup.begin(SetupBeginning(flow=question.flow, over=True, where=question.where))
 
-    async def _try(self, step: SetupStep) -> bool:
-        """Offer to check a step; return whether to continue."""
-        if not step.can_check or step.problems or not self._agrees("Check it now?"):
-            return True
-        return await self._setup.check()
+    async def _page(self, state: Setup) -> Setup | None:
+        """Carry out one page and return the state afterwards, None after the last."""
+        page = state.page
+        say()
+        say_wrapped(heading(state))
+        if (page.step, page.name) not in self._explained:
+            self._explained.add((page.step, page.name))
+            for text in task_lines(page):
+                say_wrapped(text, "  ")
+        if page.kind == "users":
+            state = await self._choose_users(state)
+        state = await self._ask_missing(state)
+        while True:
+            for text in field_lines(state.page):
+                say_wrapped(text, "  ")
+            typed = self._typed(self._menu(state), tuple(task_lines(state.page)))
+            if not typed:
+                break
+            state = await self._change(state, typed)
+        if state.page.can_check and not missing_lines(state.page):
+            state = await self._checked(state)
+            if state.page.check is not None and not state.page.check.passed:
+                return state
+        if state.page.is_last:
+            return await self._review(state)
+        return await self._setup.answer(SetupAnswers(go="next"))
+
+    def _menu(self, state: Setup) -> str:
+        numbers = f", 1-{len(state.page.fields)} changes a field" if state.page.fields else ""
+        fixes = _fixes(state.page.check)
+        offered = f", f {fixes[0].label}" if fixes else ""
+        checks = "checks and goes on, s goes on without" if state.page.can_check else "goes on"
+        return f"Enter {checks}{numbers}{offered}: "
+
+    async def _change(self, state: Setup, typed: str) -> Setup:
+        """Do what was typed at the menu of a page."""
+        fixes = _fixes(state.page.check)
+        if typed == "s":
+            raise GoTo("next")
+        if typed.startswith("f") and fixes:
+            number = int(typed[1:]) - 1 if typed[1:].isdecimal() else 0
+            return await self._setup.answer(SetupAnswers(fix=fixes[min(number, len(fixes) - 1)].id))
+        fields = state.page.fields
+        chosen = [each for each in fields if typed in (each.key, each.key.rpartition(".")[2])]
+        if typed.isdecimal() and 0 < int(typed) <= len(fields):
+            chosen = [fields[int(typed) - 1]]
+        if len(chosen) != 1:
+            say_wrapped(f"{typed} is none of these.")
+            return state
+        return await self._ask_field(chosen[0])
+
+    async def _ask_missing(self, state: Setup) -> Setup:
+        """Ask for every field that needs an answer."""
+        asked: set[str] = set()
+        while True:
+            missing = [each for each in state.page.fields if each.is_needed and each.key not in asked]
+            if not missing:
+                return state
+            asked.add(missing[0].key)
+            state = await self._ask_field(missing[0])
+
+    async def _ask_field(self, field: SetupField) -> Setup:
+        """Ask for one field, and send the answer."""
+        if field.kind == "secret":
+            return await self._ask_secret(field)
+        for text in option_lines(field.options if field.kind == "choice" else ()):
+            say_wrapped(text, "  ")
+        offered = field.text or field.suggestion
+        prompt = f"{field.label} ({field.key}) [{offered or field.placeholder}]: "
+        typed = self._typed(prompt, (field.help,))
+        if typed == "-":
+            return await self._setup.answer(SetupAnswers(texts={field.key: ""}))
+        if field.kind == "search" and typed:
+            typed = await self._found(field, typed)
+        if field.kind == "choice" and typed.isdecimal() and 0 < int(typed) <= len(field.options):
+            typed = field.options[int(typed) - 1].value
+        text = typed or field.suggestion
+        return await self._setup.answer(SetupAnswers(texts={field.key: text} if text else {}))
+
+    async def _found(self, field: SetupField, typed: str) -> str:
+        """Return the only option that fits what was typed, or the one that is chosen among several."""
+        found = await self._setup.options(SetupOptionsQuestion(key=field.key, search=typed, limit=10))
+        exact = [each.value for each in found.options if each.value.casefold() == typed.casefold()]
+        if exact or len(found.options) < 2:
+            return next(iter((*exact, *(each.value for each in found.options))), typed)
+        for text in option_lines(found.options):
+            say_wrapped(text, "  ")
+        chosen = self._typed(f"Which one, 1-{len(found.options)}: ", (field.help,))
+        if chosen.isdecimal() and 0 < int(chosen) <= len(found.options):
+            return found.options[int(chosen) - 1].value
+        return await self._found(field, chosen) if chosen else typed
+
+    async def _ask_secret(self, field: SetupField) -> Setup:
+        known = field.secret is not None and field.secret.is_known
+        if field.key == "exchange.client_secret" and not known and self._agrees(CERTIFICATE_OFFERED):
+            show_certificates(await self._setup.make_certificate())
+            self._ask("Enter once it is uploaded: ")
+            return await self._setup.answer(SetupAnswers())
+        while True:
+            typed = self._ask_hidden(f"{field.label} ({field.key}, not shown){' [stored]' if known else ''}: ")
+            if typed == "<":
+                raise GoTo("back")
+            if typed != "?":
+                return await self._setup.answer(SetupAnswers(secrets={field.key: typed} if typed else {}))
+            say_wrapped(field.help, "  ")
+
+    async def _choose_users(self, state: Setup) -> Setup:
+        users = state.page.users
+        if users is None:
+            return state
+        for text in (*users_lines(users), *option_lines(tuple(MODES.values()))):
+            say_wrapped(text, "  ")
+        typed = self._typed(f"Who takes part [{users.selection.mode}]: ", ("Choose by number.",))
+        modes = tuple(MODES)
+        if not typed.isdecimal() or not 0 < int(typed) <= len(modes):
+            return state
+        selection = SetupSelection(mode=modes[int(typed) - 1])
+        if selection.mode != "everybody":
+            selection = replace(
+                selection,
+                groups=self._ticked("groups", state),
+                nodes=self._ticked("nodes", state),
+                locations=self._ticked("locations", state),
+                templates=self._ticked("templates", state),
+            )
+        state = await self._setup.answer(SetupAnswers(selection=selection))
+        for text in users_lines(state.page.users) if state.page.users is not None else ():
+            say_wrapped(text, "  ")
+        return state
+
+    def _ticked(self, name: str, state: Setup) -> tuple[str, ...]:
+        rows = getattr(state.page.users, name)
+        if not rows:
+            return ()
+        words = ", ".join(f"{row.name} {row.count}" for row in rows)
+        typed = self._typed(f"{name.capitalize()} ({words}): ", ("Names, separated by commas.",))
+        return tuple(part.strip() for part in typed.split(",") if part.strip())
+
+    async def _checked(self, state: Setup) -> Setup:
+        """Check a page; if it fails, ask again for the field that is wrong."""
+        state = await self._setup.check()
+        check = state.page.check
+        if check is None or check.passed:
+            return state
+        if check.page:
+            return await self._setup.answer(SetupAnswers(go=check.page))
+        for number, fix in enumerate(check.fixes, start=1):
+            say_wrapped(f"f{number}  {fix.label}", "  ")
+        return state
 
     async def _review(self, state: Setup) -> Setup | None:
         if not state.ready:
             for problem in state.problems:
-                _say(f"! {problem.key} {problem.reason}. {problem.remedy}")
-            first = next(step.name for step in state.steps if step.problems)
-            return await self._setup.answer(SetupAnswers(step=first))
-        for change in state.changes:
-            before = _text(change.before) or "not set"
-            after = _text(change.after) or "not set (the default applies)"
-            _say(f"{change.key}: {before} -> {after}", "  ")
-        for name in state.new_secrets:
-            say(f"  secret {name}: new")
+                say_wrapped(f"! {problem.key} {problem.reason}. {problem.remedy}")
+            first = next((step.name for step in state.steps if step.problems), state.page.step)
+            return await self._setup.answer(SetupAnswers(go=first))
+        for text in review_lines(state):
+            say_wrapped(text, "  ")
         if not self._agrees("Apply these changes?"):
-            return await self._setup.answer(SetupAnswers(step="back"))
+            return await self._setup.answer(SetupAnswers(go="back"))
         await self._setup.apply()
         say("The set-up is applied.")
         return None
 
-    async def _ask_all(self, state: Setup) -> Setup:
-        """Ask all questions of a step. Each answer is sent at once, because later questions may depend on it.
-
-        Raises `StepBack`.
-        """
-        asked: set[str] = set()
-        while (field := next((each for each in state.step.fields if each.key not in asked), None)) is not None:
-            asked.add(field.key)
-            changes = dict(self._setting(field, state.step.suggestions.get(field.key)))
-            if changes:
-                state = await self._setup.answer(SetupAnswers(settings=changes))
-        wanted = [each for each in state.step.secrets if not await self._has_certificate(each, state)]
-        secrets = {each.name: typed for each in wanted if (typed := self._secret(each.name, each.known))}
-        user = None
-        if state.step.asks_for_user:
-            user = self._typed(f"User to check with (e-mail address) [{state.user}]: ", "") or state.user
-        return await self._setup.answer(SetupAnswers(secrets=secrets, user=user))
-
-    async def _has_certificate(self, secret: SetupSecret, state: Setup) -> bool:
-        """Offer to make a certificate in place of the client secret; return whether it was made, and show it."""
-        if secret.name != "exchange.client_secret" or secret.known or not self._agrees(CERTIFICATE_OFFERED):
-            return False
-        made = await self._setup.make_certificate()
-        client_id = next((each.value for each in state.step.fields if each.key == "exchange.client_id"), None)
-        if isinstance(client_id, str):
-            made = replace(made, client_id=client_id)
-        show_certificates(made)
-        self._ask("Enter once it is uploaded: ")
-        return True
-
-    def _setting(self, field: Setting, suggestion: Value) -> Iterator[tuple[str, Value]]:
-        words = f" ({', '.join(field.words)})" if 0 < len(field.words) <= 12 else ""
-        offered = suggestion if field.origin == "default" and suggestion is not None else field.value
-        typed = self._typed(f"{field.key}{words} [{_text(offered)}]: ", field.help)
-        if typed == "-":
-            yield field.key, None
-        elif typed:
-            yield field.key, value_typed(field, typed)
-        elif suggestion is not None and offered == suggestion:
-            yield field.key, suggestion
-
-    def _typed(self, prompt: str, explanation: str) -> str:
+    def _typed(self, prompt: str, explanation: Iterable[str]) -> str:
+        """Return what is typed. Raises `GoTo`."""
         while True:
             typed = self._ask(prompt).strip()
             if typed == "<":
-                raise StepBack
-            if typed != "?" or not explanation:
+                raise GoTo("back")
+            if typed.startswith(":"):
+                self._go(typed[1:].strip())
+            elif typed == "?":
+                for text in explanation:
+                    say_wrapped(text, "  ")
+            else:
                 return typed
-            _say(explanation, "  ")
 
-    def _secret(self, name: str, known: bool) -> str:
-        typed = self._ask_hidden(f"{name} (not shown){' [known]' if known else ''}: ")
-        if typed == "<":
-            raise StepBack
-        return typed
+    def _go(self, wanted: str) -> None:
+        """Go to a step by number or name, or list all. Raises `GoTo`."""
+        steps = self._state.steps if self._state is not None else ()
+        for step in steps:
+            if wanted.casefold() in (str(step.number), step.name, step.title.casefold()):
+                raise GoTo(step.name)
+        marks = {"done": "✓", "failed": "✗", "changed": "·", "open": "·"}
+        for step in steps:
+            say(f"  {marks[step.state]} {step.number} {step.title}")
 
     def _agrees(self, question: str) -> bool:
         return self._ask(f"{question} [Y/n] ").strip().casefold() not in ("n", "no")
 
 
-def _say(text: str, indent: str = "") -> None:
-    """Print a text, wrapped between words to the width of the terminal."""
-    width = shutil.get_terminal_size().columns
-    for line in textwrap.wrap(
-        visible(text),
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ):
-        say(line)
-
-
-def value_typed(field: Setting, typed: str) -> Value:
-    """Return the input as a value of this kind; invalid input stays text, which the engine rejects."""
-    if field.many:
-        return tuple(part.strip() for part in typed.split(",") if part.strip())
-    if field.kind == "true or false":
-        return {"true": True, "yes": True, "false": False, "no": False}.get(typed.casefold(), typed)
-    try:
-        match field.kind:
-            case "whole number":
-                return int(typed)
-            case "number":
-                return float(typed)
-    except ValueError:
-        pass
-    return typed
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+def _fixes(check: SetupCheck | None) -> tuple[SetupFix, ...]:
+    return check.fixes if check is not None and check.holds and not check.passed else ()

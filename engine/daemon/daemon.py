@@ -26,6 +26,7 @@ from engine.server.handlers.secrets import SecretRoutes
 from engine.server.handlers.settings import SettingsRoutes
 from engine.server.handlers.setup import SetupRoutes
 from engine.server.http import Routes
+from engine.server.setup_checks import SetupCheckRunner
 from engine.server.sockets import open_sockets
 from engine.server.state import ApiState
 from engine.server.trial_settings import TrialSettings
@@ -173,7 +174,9 @@ def _service_parts(
     """Return the routes of the API that need more than a running engine."""
     sources = installation.sources
     trial_settings = TrialSettings(service, sources)
-    session = SetupSession(service, sources, installation.state / SETUP, guessed_zone(system_zone()))
+    zone = guessed_zone(system_zone())
+    session = SetupSession(service, sources, installation.state / SETUP, zone, check_factory.clock)
+    runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), check_factory.network_clock)
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     return (
         SettingsRoutes(service, api_state),
@@ -181,7 +184,7 @@ def _service_parts(
         CloudRoutes(sources, installation.tenants, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
-        SetupRoutes(api_state, session, SetupChecks(check_factory)),
+        SetupRoutes(api_state, session, runner, service, sources),
     )
 
 

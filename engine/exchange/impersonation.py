@@ -29,6 +29,25 @@ def grant(account: str) -> str:
     )
 
 
+def grant_to_group(account: str, group: str) -> tuple[str, ...]:
+    """Return lines for the Exchange Management Shell that let an account read the members of a group alone; both are
+    quoted as PowerShell requires. They may be repeated.
+
+    https://learn.microsoft.com/powershell/exchange/recipientfilter-properties (MemberOfGroup)
+    """
+    return (
+        f"$group = (Get-Group {group}).DistinguishedName",
+        f"if (-not ({_SCOPE})) "
+        f"{{ New-ManagementScope -Name '{NAME}' -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\" }} "
+        f"else {{ Set-ManagementScope -Identity '{NAME}' -RecipientRestrictionFilter "
+        f"\"MemberOfGroup -eq '$group'\" }}",
+        f"if ({_ASSIGNMENT}) "
+        f"{{ Set-ManagementRoleAssignment -Identity '{NAME}' -CustomRecipientWriteScope '{NAME}' }} "
+        f"else {{ New-ManagementRoleAssignment -Name '{NAME}' -Role ApplicationImpersonation -User {account} "
+        f"-CustomRecipientWriteScope '{NAME}' }}",
+    )
+
+
 def extend(mailbox: str) -> str:
     """Return one line that shows whether the scope includes a mailbox; `mailbox` is quoted as above."""
     return (

@@ -7,6 +7,7 @@ import msgspec
 
 from engine.api.schema import AuditEvent, ChangeEvent, OperationEvent, StatusEvent, Topic, UsersEvent
 from engine.api.schema.log import LogEvent
+from engine.api.schema.setup import SetupEvent
 from engine.broadcast import Broadcast
 
 CAPACITY = 8 * 1024 * 1024
@@ -15,7 +16,7 @@ CAPACITY = 8 * 1024 * 1024
 PORTION = 64 * 1024
 """Bytes after which the events found so far are sent to a listener."""
 
-ApiEvent = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent | LogEvent
+ApiEvent = StatusEvent | UsersEvent | OperationEvent | ChangeEvent | AuditEvent | SetupEvent | LogEvent
 
 
 class ConsumerLagged(Exception):

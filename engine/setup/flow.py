@@ -1,11 +1,13 @@
 """The flow of the guided set-up: a pure state machine, and the settings that it makes.
 
-Any step can be visited at any time and no input is lost, valid or not; only applying needs everything to be valid.
+Any page can be visited at any time and no input is lost, valid or not; only applying needs everything to be valid.
 The flow contains the names of secrets, never the secrets.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -14,68 +16,147 @@ from engine.settings.editor import SettingValue, edited
 from engine.settings.keys import KEYS
 from engine.settings.model import SiteSettings
 from engine.settings.problems import InvalidSetting, SettingsInvalid
-from engine.setup.steps import STEPS, SetupStepForm, Values, step_named
+from engine.setup.pages import (
+    FLOWS,
+    NAMES,
+    OWN_KEYS,
+    SECRETS,
+    STEPS,
+    FlowName,
+    Page,
+    Step,
+    Values,
+    places,
+    step_named,
+)
 from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE
 
-NAMES = tuple(step.name for step in STEPS)
+StepState = Literal["open", "done", "failed", "changed"]
 
-TIME_ZONE = "presence.timezone"
+TIME_ZONE, LANGUAGE = "presence.timezone", "presence.language"
 _ZONE_MISSING = "is missing, and the time zone of this machine does not tell where the site is"
 _ZONE_REMEDY = 'Enter the IANA time zone of your users, such as "Europe/Berlin", or "Etc/UTC" if that is intended.'
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
-    """State of the set-up. `text` is the settings file as it would be applied, `user` the user whose calendar is read,
-    `passed` the steps whose check succeeded with these answers."""
+    """State of the set-up. `text` is the settings file as it would be applied, `kind` what the set-up is about, `step`
+    and `page` where somebody is. `own` are the answers that are no settings, `typed` counts how often each secret was.
+
+    `passed` and `failed` name the steps that were checked, each with the digest of the answers it was checked with;
+    `finished` those that somebody went on from.
+    """
 
     text: str
+    kind: FlowName = "all"
     step: str = NAMES[0]
-    user: str = ""
-    passed: tuple[str, ...] = ()
+    page: str = ""
+    own: Mapping[str, str] = {}
+    typed: Mapping[str, int] = {}
+    passed: Mapping[str, str] = {}
+    failed: Mapping[str, str] = {}
+    finished: tuple[str, ...] = ()
 
 
 ReadSettings = Callable[[str], SiteSettings]
 """Reads the text of a settings file; raises `SettingsInvalid`."""
 
 
+def begun(text: str, kind: FlowName) -> Flow:
+    """Return a new flow of a kind, from the settings `text`."""
+    flow_kind = FLOWS[kind]
+    step, _, page = flow_kind.places[0].partition("/")
+    return Flow(text=edited(text, flow_kind.answers), kind=kind, step=step, page=page)
+
+
 def answered(
     flow: Flow,
-    values: Values,
     changes: Mapping[str, SettingValue | None],
     *,
     secrets: Iterable[str] = (),
-    user: str | None = None,
+    own: Mapping[str, str] = MappingProxyType({}),
 ) -> Flow:
-    """Return the flow with answers to any steps added. `values` are the previous values; None removes an answer.
-    `secrets` are the names of the secrets that were entered.
-
-    A changed answer invalidates the check of its step and of all later ones.
-    """
-    names = [*changes, *secrets]
-    asking = [index for index, step in enumerate(STEPS) if any(name in _asked_by(step, values) for name in names)]
-    if user is not None and user != flow.user:
-        asking += [index for index, step in enumerate(STEPS) if step.asks_for_user]
-    known = {name for step in STEPS for name in _asked_by(step, values)}
-    first = 0 if any(name not in known for name in names) else min(asking, default=len(STEPS))
+    """Return the flow with answers to any pages added; None removes one, for those of `own` an empty text. `secrets`
+    are the names of the secrets that were typed."""
     return replace(
         flow,
         text=edited(flow.text, changes),
-        user=flow.user if user is None else user,
-        passed=tuple(name for name in flow.passed if NAMES.index(name) < first),
+        own={key: text for key, text in {**flow.own, **own}.items() if text},
+        typed={**flow.typed, **{name: flow.typed.get(name, 0) + 1 for name in secrets}},
     )
 
 
-def gone_to(flow: Flow, name: str) -> Flow:
-    """Return the flow at the named step, or at the `next` or `back` one, stopping at the last and the first."""
+def place_of(flow: Flow, values: Values, found: frozenset[str]) -> tuple[Step, Page]:
+    """Return the page that somebody is at: the one that was gone to, or if it does not apply any more, one before."""
+    visited = places(flow.kind, values, found)
+    for step, page in visited:
+        if (step.name, page.name) == (flow.step, flow.page):
+            return step, page
     here = NAMES.index(flow.step)
-    targets = {"next": NAMES[min(here + 1, len(NAMES) - 1)], "back": NAMES[max(here - 1, 0)]}
-    return replace(flow, step=step_named(targets.get(name, name)).name)
+    before = [place for place in visited if NAMES.index(place[0].name) == here]
+    if before and flow.page:
+        names = [page.name for page in step_named(flow.step).pages]
+        earlier = [place for place in before if names.index(place[1].name) < names.index(flow.page)]
+        return (earlier or before)[-1 if earlier else 0]
+    return (before or visited)[0]
 
 
-def checked(flow: Flow, name: str, *, well: bool) -> Flow:
-    """Return the flow with the result of a step's check recorded."""
-    others = tuple(each for each in flow.passed if each != name)
-    return replace(flow, passed=(*others, name) if well else others)
+def gone_to(flow: Flow, target: str, values: Values, found: frozenset[str]) -> Flow:
+    """Return the flow at the `next` or `back` page, stopping at the last and the first, or at a step or `step/page`.
+
+    Raises KeyError if the flow visits no such page.
+    """
+    visited = places(flow.kind, values, found)
+    here = visited.index(place_of(flow, values, found))
+    match target:
+        case "next":
+            step, page = visited[min(here + 1, len(visited) - 1)]
+        case "back":
+            step, page = visited[max(here - 1, 0)]
+        case _:
+            wanted = [place for place in visited if target in (place[0].name, f"{place[0].name}/{place[1].name}")]
+            if not wanted:
+                raise KeyError(target)
+            step, page = wanted[0]
+    left = visited[here][0].name
+    finished = flow.finished
+    if target == "next" and (step.name != left or here == len(visited) - 1) and left not in finished:
+        finished = (*finished, left)
+    return replace(flow, step=step.name, page=page.name, finished=finished)
+
+
+def digest(flow: Flow, values: Values, step: Step) -> str:
+    """Return what tells apart the answers that the check of a step depends on: those of the step, those of the steps
+    it needs, and those that no page asks for."""
+    related = {step.name, *step.needs}
+    asked = {key for each in STEPS for key in each.keys(values)}
+    theirs = {key for each in STEPS if each.name in related for key in each.keys(values)}
+    answers = {key: value for key, value in {**values, **flow.own}.items() if key in theirs or key not in asked}
+    typed = {name: flow.typed.get(name, 0) for name in SECRETS if name in theirs}
+    return hashlib.sha256(msgspec.json.encode((answers, typed), order="sorted")).hexdigest()[:16]
+
+
+def checked(flow: Flow, step: Step, made_with: str, *, well: bool) -> Flow:
+    """Return the flow with the result of a step's check, made with the answers of that digest, recorded."""
+    passed = {name: each for name, each in flow.passed.items() if name != step.name}
+    failed = {name: each for name, each in flow.failed.items() if name != step.name}
+    (passed if well else failed)[step.name] = made_with
+    return replace(flow, passed=passed, failed=failed)
+
+
+def state_of(
+    flow: Flow, values: Values, step: Step, found: Iterable[InvalidSetting], written: Collection[str]
+) -> StepState:
+    """Return the state of a step, given the problems `found` in all answers, and the keys that are `written` in the
+    file: a default of the language is nobody's choice."""
+    now = digest(flow, values, step)
+    own = problems_of(step, values, found)
+    if flow.failed.get(step.name) == now or any(each.key in written for each in own):
+        return "failed"
+    is_finished = step.check is None and step.name in flow.finished
+    is_chosen = step.name != "site" or LANGUAGE in written
+    if not own and is_chosen and (flow.passed.get(step.name) == now or is_finished):
+        return "done"
+    return "changed" if step.name in flow.passed or step.name in flow.failed else "open"
 
 
 _INSTEAD_OF_A_SECRET = frozenset((OWN_CERTIFICATE, NEXT_CERTIFICATE))
@@ -102,22 +183,26 @@ def problems(
     for name in needed_secrets(values):
         if not is_known(name, known_secrets):
             found.append(InvalidSetting(name, None, "is missing", "Enter this secret."))
-    places = {key: index for index, step in enumerate(STEPS) for key in _asked_by(step, values)}
-    return tuple(sorted(found, key=lambda problem: places.get(problem.key, len(STEPS))))
+    where = {key: index for index, step in reversed([*enumerate(STEPS)]) for key in step.keys(values)}
+    return tuple(sorted(found, key=lambda problem: where.get(problem.key, len(STEPS))))
 
 
-def problems_of(step: SetupStepForm, values: Values, found: Iterable[InvalidSetting]) -> tuple[InvalidSetting, ...]:
+def problems_of(step: Step, values: Values, found: Iterable[InvalidSetting]) -> tuple[InvalidSetting, ...]:
     """Return the problems that belong to a step."""
-    return tuple(problem for problem in found if problem.key in _asked_by(step, values))
+    keys = step.keys(values)
+    return tuple(problem for problem in found if problem.key in keys)
 
 
 def needed_secrets(values: Values) -> tuple[str, ...]:
     """Return the names of the secrets that the answers need."""
-    return tuple(name for step in STEPS for name in step.secrets(values))
-
-
-def _asked_by(step: SetupStepForm, values: Values) -> frozenset[str]:
-    return frozenset((*step.keys(values), *step.secrets(values)))
+    asked = dict.fromkeys(
+        key
+        for step in STEPS
+        for page in step.pages
+        if page.applies(values) and not page.only_if_found
+        for key in (*page.keys(values), *page.advanced(values))
+    )
+    return tuple(key for key in asked if key in SECRETS)
 
 
 _NO_EXCHANGE_YET: Mapping[str, SettingValue | None] = MappingProxyType(
@@ -126,11 +211,16 @@ _NO_EXCHANGE_YET: Mapping[str, SettingValue | None] = MappingProxyType(
 )
 
 
-def tried(text: str, values: Values, step: SetupStepForm) -> str:
-    """Return the settings file to check `step` with: answers of later steps are left out."""
-    here = NAMES.index(step.name)
-    if here < NAMES.index("server"):
+def tried(text: str, values: Values, step: Step) -> str:
+    """Return the settings file to check `step` with: answers of steps that it does not need are left out."""
+    related = {step.name, *step.needs}
+    if "exchange" not in related:
         text = edited(text, _NO_EXCHANGE_YET)
-    later = {key for each in STEPS[here + 1 :] for key in each.keys(values)}
-    earlier = {key for each in STEPS[: here + 1] for key in each.keys(values)}
-    return edited(text, dict.fromkeys(later - earlier - _NO_EXCHANGE_YET.keys()))
+    needed = {key for each in STEPS if each.name in related for key in each.keys(values)}
+    others = {key for each in STEPS for key in each.keys(values) if key in KEYS}
+    return edited(text, dict.fromkeys(others - needed - _NO_EXCHANGE_YET.keys()))
+
+
+def settings_keys(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return those of some keys that are settings."""
+    return tuple(key for key in keys if key not in OWN_KEYS and key not in SECRETS)

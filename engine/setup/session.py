@@ -1,8 +1,9 @@
-"""The set-up in progress: its state machine, kept on disk, and the secrets entered, kept in memory."""
+"""The set-up in progress: its state machine, kept on disk, and the secrets typed, kept encrypted."""
 
 import asyncio
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,16 +11,21 @@ import msgspec
 from msgspec.structs import replace
 
 from engine.core import bounded
+from engine.core.clock import Clock
 from engine.core.errors import Failure, Fault, Scope
 from engine.core.secret import Secret
+from engine.core.users import UserSelection
 from engine.settings.editor import SettingValue, edited
 from engine.settings.forms import SettingDifference, differences, setting_forms
 from engine.settings.model import SiteSettings
 from engine.settings.problems import InvalidSetting
-from engine.setup.flow import Flow, answered, checked, gone_to, problems, tried
-from engine.setup.steps import SetupStepForm, Values, step_named
+from engine.setup.flow import Flow, answered, begun, checked, digest, gone_to, place_of, problems, tried
+from engine.setup.pages import FLOWS, FlowName, Page, Step, Values, step_named
+from engine.setup.people import Person, SetupInUse
+from engine.setup.selection import LISTS
 from engine.store.secret_sources import SecretSources
 from engine.store.settings_history import Author
+from engine.store.typed_secrets import TypedSecrets
 from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.supervisor import Supervisor
 
@@ -33,27 +39,50 @@ class SetupNotKept(Failure):
     remedy = "Give the engine's account write access to engine.state_dir, and free disk space if needed."
 
 
+class SetupUnderWay(Failure):
+    """There is a set-up already. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "A set-up is under way already"
+    remedy = "Go on with it, or start over and lose what was typed."
+
+
 class SavedSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """The state on disk: the flow, and the text of the settings file that it started with."""
+    """The state on disk: the flow, the text of the settings file that it started with, who typed last, and how often
+    something was changed."""
 
     flow: Flow
     begun_with: str
+    person: Person
+    revision: int = 1
 
 
 class SetupSession:
     """The set-up in progress; every change is saved to `path` before it returns, or raises `SetupNotKept`.
 
-    `zone` is the time zone of the site, None if it has to be asked for. Methods that read secrets may raise the
-    failures of the secret store.
+    `zone` is the time zone of the site, None if it has to be asked for; `clock` is calendar time. Methods that read
+    secrets may raise the failures of the secret store; those that change something raise `SetupInUse` while somebody
+    else is there. `found` names what checks have found, by which pages are shown.
     """
 
-    def __init__(self, service: Supervisor, secrets: SecretSources, path: Path, zone: ZoneInfo | None) -> None:
+    def __init__(
+        self, service: Supervisor, secrets: SecretSources, path: Path, zone: ZoneInfo | None, clock: Clock
+    ) -> None:
         self._service = service
         self._secrets = secrets
+        self._typed = TypedSecrets(secrets)
         self._path = path
         self._zone = zone
-        self._entered: dict[str, Secret] = {}
+        self._clock = clock
         self._kept = _read(path)
+        self._saving = asyncio.Lock()
+        self.found: frozenset[str] = frozenset()
+
+    @property
+    def saved(self) -> SavedSetup | None:
+        """What is kept, None while no set-up is in progress."""
+        return self._kept
 
     @property
     def flow(self) -> Flow | None:
@@ -63,34 +92,59 @@ class SetupSession:
     @property
     def values(self) -> Values:
         """All values: the answers, or the defaults."""
-        return {} if self.flow is None else {each.key: each.value for each in setting_forms(self.flow.text, self._zone)}
+        return {} if self.flow is None else values_of(self.flow, self._zone)
 
     @property
-    def new_secrets(self) -> tuple[str, ...]:
-        """The names of the secrets entered."""
-        return tuple(self._entered)
+    def place(self) -> tuple[Step, Page]:
+        """The page that somebody is at."""
+        return place_of(self._under_way().flow, self.values, self.found)
 
-    async def begin(self) -> Flow:
-        """Start over from the settings in force."""
-        self._entered.clear()
+    async def begin(self, kind: FlowName, person: Person, *, over: bool = False) -> Flow:
+        """Start a set-up from the settings in force. Raises `SetupUnderWay` unless `over`."""
+        if self._kept is not None:
+            self.demand_alone(person)
+            if not over:
+                raise SetupUnderWay(f"{FLOWS[self._kept.flow.kind].title}, by {self._kept.person.name}")
         text = self._service.text
-        return await self._keep(SavedSetup(flow=Flow(text=text), begun_with=text))
+        flow = begun(text, kind)
+        await self._typed.forget()
+        self.found = frozenset()
+        revision = self._kept.revision + 1 if self._kept else 1
+        return await self._keep(SavedSetup(flow=flow, begun_with=text, person=person, revision=revision))
+
+    async def take_over(self, person: Person) -> Flow:
+        """Let another person go on; nothing typed is lost."""
+        kept = self._under_way()
+        return await self._keep(replace(kept, person=person, revision=kept.revision + 1))
 
     async def answer(
-        self, changes: Mapping[str, SettingValue | None], secrets: Mapping[str, str], user: str | None, step: str | None
+        self,
+        person: Person,
+        changes: Mapping[str, SettingValue | None],
+        secrets: Mapping[str, str],
+        own: Mapping[str, str],
+        go: str | None,
     ) -> Flow:
-        """Store answers and go to a step. Raises KeyError for an unknown step, and `SettingsNotEditable`."""
+        """Store answers and go to a page. Raises KeyError for an unknown page, and `SettingsNotEditable`."""
+        self.demand_alone(person)
+        if secrets:
+            await self._typed.keep(secrets)
         kept = self._under_way()
-        flow = answered(kept.flow, self.values, changes, secrets=secrets, user=user)
-        if step is not None:
-            flow = gone_to(flow, step)
-        self._entered |= {name: Secret(value) for name, value in secrets.items()}
-        return await self._keep(replace(kept, flow=flow))
+        flow = answered(kept.flow, changes, secrets=secrets, own=own)
+        if go is not None:
+            flow = gone_to(flow, go, values_of(flow, self._zone), self.found)
+        return await self._keep(replace(kept, flow=flow, person=person, revision=kept.revision + 1))
 
-    async def note_check(self, step: str, *, well: bool) -> None:
-        """Record the result of a check, unless the set-up has ended in the meantime."""
-        if self._kept is not None:
-            await self._keep(replace(self._kept, flow=checked(self._kept.flow, step, well=well)))
+    async def note_check(self, step: Step, made_with: str, *, well: bool) -> None:
+        """Record the result of a check made with the answers of that digest, unless the set-up has ended meanwhile."""
+        kept = self._kept
+        if kept is not None:
+            flow = checked(kept.flow, step, made_with, well=well)
+            await self._keep(replace(kept, flow=flow, revision=kept.revision + 1))
+
+    def digest(self, step: Step) -> str:
+        """Return what tells apart the answers that the check of a step depends on."""
+        return digest(self._under_way().flow, self.values, step)
 
     async def problems(self) -> tuple[InvalidSetting, ...]:
         """Return all missing or invalid answers."""
@@ -99,15 +153,26 @@ class SetupSession:
 
     def changes(self) -> tuple[SettingDifference, ...]:
         """Return the changes that applying would make to the settings as they are now."""
-        return differences(self._service.text, self._text())
+        return differences(self._service.text, self.text)
 
-    def tried(self, step: SetupStepForm) -> SiteSettings:
+    def tried(self, step: Step) -> SiteSettings:
         """Return the settings to check a step with. Raises `SettingsInvalid`."""
         return self._service.file.settings(tried(self._under_way().flow.text, self.values, step))
 
     async def secrets(self) -> dict[str, Secret]:
-        """Return all secrets by name; those entered override stored ones."""
-        return {**await self._secrets.known(), **self._entered}
+        """Return all secrets by name; those typed override stored ones."""
+        return {**await self._secrets.known(), **await self._typed.known()}
+
+    async def new_secrets(self) -> tuple[str, ...]:
+        """Return the names of the secrets that were typed and differ from the stored ones."""
+        known, typed = await self._secrets.known(), await self._typed.known()
+        return tuple(
+            name for name, value in typed.items() if name not in known or known[name].reveal() != value.reveal()
+        )
+
+    async def typed_secrets(self) -> tuple[str, ...]:
+        """Return the names of all secrets that were typed."""
+        return tuple(await self._typed.known())
 
     async def apply(self, author: Author) -> ApplyPlan | None:
         """Apply everything and end the set-up; return the plan carried out, None if only secrets changed.
@@ -115,26 +180,52 @@ class SetupSession:
         Raises what `Supervisor.change` does; the set-up stays in progress then.
         """
         changes = {each.key: each.after for each in self.changes()}
-        new = await self._new_secrets()
+        new = await self.new_secrets()
         if new:
-            await self._secrets.put(new)
+            await self._secrets.put({name: value for name, value in (await self._typed.known()).items() if name in new})
         plan = await self._service.change(changes, "*", author) if changes else await self._service.start_again()
-        self._entered.clear()
-        self._kept = None
-        await asyncio.to_thread(self._path.unlink, missing_ok=True)
+        await self.end()
         return plan
 
-    async def _new_secrets(self) -> dict[str, Secret]:
-        """Return the secrets that were entered and differ from the stored ones."""
-        known = await self._secrets.known()
-        return {
-            name: value
-            for name, value in self._entered.items()
-            if name not in known or known[name].reveal() != value.reveal()
+    async def end(self) -> None:
+        """End the set-up, and forget what was typed."""
+        await self._typed.forget()
+        async with self._saving:
+            self._kept = None
+            self.found = frozenset()
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+
+    def demand_alone(self, person: Person) -> None:
+        """Raise `SetupInUse` if somebody else is there."""
+        there, now = self._under_way().person, self._clock.now()
+        if not there.is_same(person) and there.is_present(now):
+            seconds = int((now - there.last).total_seconds())
+            raise SetupInUse(f"{there.name}, last answer {seconds} s ago")
+
+    @property
+    def text(self) -> str:
+        """The settings file as applying would make it."""
+        kept = self._under_way()
+        answers = {each.key: each.after for each in differences(kept.begun_with, kept.flow.text)}
+        return edited(self._service.text, answers)
+
+    @property
+    def selection(self) -> UserSelection:
+        """The choice of users as the engine would use it."""
+        lists = {
+            side: {names: self.values.get(f"pbx.users.{side}.{names}") or () for names in ("names", *LISTS)}
+            for side in ("include", "exclude")
         }
+        hidden = self.values.get("pbx.users.hidden") is not False
+        return msgspec.convert({**lists, "hidden": hidden}, UserSelection)
+
+    def writable(self) -> str:
+        """Return why the settings file cannot be saved, and what to do, "" if it can."""
+        failure = self._service.file.unwritable()
+        return "" if failure is None else f"{failure}. {failure.remedy}"
 
     async def _without_effect(self) -> tuple[InvalidSetting, ...]:
-        """Return a problem per entered secret that the engine also gets from outside, which overrides stored ones."""
+        """Return a problem per typed secret that the engine also gets from outside, which overrides stored ones."""
         places = {origin.name: origin.place for origin in await self._secrets.origins()}
         return tuple(
             InvalidSetting(
@@ -143,14 +234,9 @@ class SetupSession:
                 f"is given to the engine in the {places[name]}, which overrides what is entered here",
                 "Change it there, or remove it there and restart the engine.",
             )
-            for name in await self._new_secrets()
-            if places[name] in ("environment", "secrets file")
+            for name in await self.new_secrets()
+            if places.get(name) in ("environment", "secrets file")
         )
-
-    def _text(self) -> str:
-        kept = self._under_way()
-        answers = {each.key: each.after for each in differences(kept.begun_with, kept.flow.text)}
-        return edited(self._service.text, answers)
 
     def _under_way(self) -> SavedSetup:
         if self._kept is None:
@@ -159,8 +245,19 @@ class SetupSession:
 
     async def _keep(self, kept: SavedSetup) -> Flow:
         self._kept = kept
-        await asyncio.to_thread(_write, self._path, kept)
+        async with self._saving:
+            await asyncio.to_thread(_write, self._path, kept)
         return kept.flow
+
+
+def values_of(flow: Flow, zone: ZoneInfo | None) -> Values:
+    """Return all values of a flow: the answers, or the defaults."""
+    return {**{each.key: each.value for each in setting_forms(flow.text, zone)}, **flow.own}
+
+
+def new_person(uid: int, pid: int, user: str, where: str, now: datetime) -> Person:
+    """Return the person who answers now."""
+    return Person(uid=uid, pid=pid, user=user, where=where, last=now)
 
 
 def _read(path: Path) -> SavedSetup | None:

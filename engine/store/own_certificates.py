@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from engine.core.expiry import THRESHOLDS
 from engine.core.secret import Secret
@@ -56,3 +57,8 @@ def make_certificate(now: datetime) -> Secret:
 def certificate_in(secret: Secret) -> x509.Certificate:
     """Return the certificate, which is public, of one of these secrets."""
     return x509.load_pem_x509_certificate(secret.reveal().encode("ascii"))
+
+
+def public_part(secret: Secret) -> str:
+    """Return the certificate of one of these secrets as PEM, without its key."""
+    return certificate_in(secret).public_bytes(Encoding.PEM).decode("ascii")

@@ -1,7 +1,7 @@
 """All sources of secrets combined: environment and secrets file override stored secrets."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,8 +82,17 @@ class SecretSources:
 
     async def put(self, secrets: Mapping[str, Secret]) -> None:
         """Store secrets, replacing those with the same names."""
-        new = {name: StoredSecret(value, self._now()) for name, value in secrets.items()}
-        await self._in_turn(lambda: self._secret_store.store({**self._secret_store.load(), **new}))
+        await self.replace(put=secrets, drop=())
+
+    async def replace(self, *, put: Mapping[str, Secret], drop: Collection[str]) -> None:
+        """Store secrets, and remove those named in `drop`, in one step."""
+        new = {name: StoredSecret(value, self._now()) for name, value in put.items()}
+
+        def replaced() -> None:
+            stored = {name: each for name, each in self._secret_store.load().items() if name not in drop}
+            self._secret_store.store(stored | new)
+
+        await self._in_turn(replaced)
 
     async def delete(self, name: str) -> bool:
         """Remove a stored secret; return whether there was one."""

@@ -1,110 +1,174 @@
-"""Tests of the set-up dialogue: its questions, and the handling of the input."""
+"""Tests of the set-up dialogue: what it asks, what it repeats, and where it leads."""
 
 from datetime import UTC, datetime
 
 import pytest
-from msgspec.structs import replace
 
 from engine.api.schema.cloud import CloudCertificate, CloudCertificates
-from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Value
-from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep, SetupSummary
-from engine.cli.setup_prompts import HOW, SetupPrompts, value_typed
+from engine.api.schema.common import Actor
+from engine.api.schema.operations import Operation
+from engine.api.schema.settings import SettingChange, SettingProblem
+from engine.api.schema.setup import (
+    Setup,
+    SetupAnswers,
+    SetupApplied,
+    SetupBeginning,
+    SetupCheck,
+    SetupField,
+    SetupFix,
+    SetupOption,
+    SetupOptions,
+    SetupOptionsQuestion,
+    SetupPage,
+    SetupPerson,
+    SetupSecret,
+    SetupSummary,
+    SetupTask,
+    SetupTaskLine,
+)
+from engine.cli.setup_prompts import HOW, SetupPrompts
 
+ACTOR = Actor(uid=1000, pid=1, user="anna")
+NOW = datetime(2026, 11, 30, 10, tzinfo=UTC)
 MISSING = SettingProblem(key="pbx.master", line=None, reason="is missing", remedy="Write master = …")
-
-
-def setting(key: str, kind: str = "text", value: Value = None, *, many: bool = False) -> Setting:
-    return Setting(
-        key=key,
-        help=f"What {key} is for.",
-        kind=kind,
-        many=many,
-        words=(),
-        low=None,
-        high=None,
-        default=None,
-        value=value,
-        origin="none" if value is None else "file",
-        effect="",
-        restarts=False,
-    )
-
-
-def step(name: str, *fields: Setting, problems: tuple[SettingProblem, ...] = (), can_check: bool = False) -> SetupStep:
-    return SetupStep(
-        name=name,
-        title=name.title(),
-        guidance=("Tick TableUsers.",),
-        fields=fields,
-        suggestions={},
-        secrets=(SetupSecret(name="pbx.password", known=False),) if name == "pbx" else (),
-        problems=problems,
-        asks_for_user=name == "server",
-        can_check=can_check,
-        check=None,
-        rungs=(),
-        passed=False,
-    )
+OPERATION = Operation(
+    id="1", kind="setup check", state="done", actor=ACTOR, begun=NOW, ended=NOW, total=1, done=1, failed=0
+)
+TASK = SetupTask(lines=(SetupTaskLine(text="TableUsers", number=1, tick=True),), texts=())
+ZONES = (SetupOption(value="Europe/Berlin", label="Berlin"), SetupOption(value="Atlantic/Bermuda", label="Bermuda"))
 
 
 class Scripted:
-    """A set-up of two steps and a review; `answered` is all that came in."""
+    """A set-up of two steps, whose PBX is really called headquarters; `answered` is all that came in."""
 
-    def __init__(self, *, works: bool = True) -> None:
-        self.names = ("pbx", "server", "review")
+    def __init__(self, *, person: SetupPerson | None = None) -> None:
         self.at = 0
-        self.master: Value = None
-        self.works = works
+        self.texts = {"pbx.host": "pbx.example", "pbx.master": ""}
+        self.known = False
+        self.person = person or SetupPerson(name="anna", actor=ACTOR, where="", last=NOW, is_present=True, is_you=True)
+        self.is_under_way = person is not None
         self.answered: list[SetupAnswers] = []
-        self.checks: list[str] = []
+        self.checked: SetupCheck | None = None
         self.applied = False
 
+    def fields(self) -> tuple[SetupField, ...]:
+        if self.at == 1:
+            zone = self.texts.get("presence.timezone", "")
+            return (
+                SetupField(
+                    key="presence.timezone", label="Time zone", help="h", kind="search", text=zone, is_needed=not zone
+                ),
+            )
+        master, secret = (
+            self.texts["pbx.master"],
+            SetupSecret(name="pbx.password", place="set-up" if self.known else None),
+        )
+        return (
+            SetupField(key="pbx.host", label="Address", help="Name or IP", kind="text", text=self.texts["pbx.host"]),
+            SetupField(
+                key="pbx.master",
+                label="PBX name",
+                help="Which PBX",
+                kind="text",
+                text=master,
+                is_needed=not master,
+                problem=None if master else MISSING,
+            ),
+            SetupField(
+                key="pbx.password",
+                label="Password",
+                help="Its password",
+                kind="secret",
+                secret=secret,
+                is_needed=not self.known,
+            ),
+        )
+
     def state(self) -> Setup:
-        problems = () if self.master else (MISSING,)
-        steps = {
-            "pbx": step("pbx", setting("pbx.master", value=self.master), problems=problems, can_check=True),
-            "server": step("server", setting("exchange.ews_url", "URL", "https://mail/"), can_check=True),
-            "review": step("review"),
-        }
-        summaries = [
-            SetupSummary(name=name, title=name, problems=len(each.problems), can_check=each.can_check, passed=False)
-            for name, each in steps.items()
-        ]
+        page = SetupPage(
+            step=("pbx", "site")[self.at],
+            name=("fields", "site")[self.at],
+            title=("How the engine reaches the PBX", "Language and time")[self.at],
+            kind="fields",
+            fields=self.fields(),
+            task=TASK if self.at == 0 else None,
+            can_check=self.at == 0,
+            check=self.checked,
+            is_last=self.at == 1,
+        )
+        steps = tuple(
+            SetupSummary(
+                number=number,
+                name=name,
+                title=title,
+                state="open",
+                is_optional=False,
+                problems=0,
+                can_check=True,
+                pages=(),
+            )
+            for number, name, title in ((1, "pbx", "PBX"), (2, "site", "Site"))
+        )
         return Setup(
-            step=steps[self.names[self.at]],
-            steps=tuple(summaries),
-            user="anna@corp.example",
-            changes=(SettingChange(key="pbx.master", before=None, after=self.master),),
+            revision=1,
+            flow="all",
+            title="Set-up",
+            person=self.person,
+            steps=steps,
+            page=page,
+            settings_writable="",
+            changes=(SettingChange(key="pbx.master", before=None, after=self.texts["pbx.master"]),),
             new_secrets=("pbx.password",),
-            problems=problems,
-            ready=not problems,
+            problems=() if self.texts["pbx.master"] else (MISSING,),
+            ready=bool(self.texts["pbx.master"]),
         )
 
     async def under_way(self) -> Setup | None:
-        return None
+        return self.state() if self.is_under_way else None
 
-    async def begin(self) -> Setup:
+    async def begin(self, question: SetupBeginning) -> Setup:
+        return self.state()
+
+    async def take_over(self) -> Setup:
         return self.state()
 
     async def answer(self, answers: SetupAnswers) -> Setup:
         self.answered.append(answers)
-        if "pbx.master" in answers.settings:
-            self.master = answers.settings["pbx.master"]
-        if answers.step is not None:
-            steps = {"next": self.at + 1, "back": max(self.at - 1, 0)}
-            self.at = steps[answers.step] if answers.step in steps else self.names.index(answers.step)
+        self.texts |= answers.texts if answers.fix is None else {"pbx.master": "headquarters"}
+        self.known |= bool(answers.secrets)
+        self.checked = None
+        places = {"next": 1, "back": 0, "pbx": 0, "site": 1}
+        self.at = places[answers.go] if answers.go is not None else self.at
         return self.state()
+
+    async def options(self, question: SetupOptionsQuestion) -> SetupOptions:
+        found = tuple(each for each in ZONES if question.search in each.value.casefold())
+        return SetupOptions(options=found, total=len(found))
 
     async def make_certificate(self) -> CloudCertificates:
         raise AssertionError("nobody agreed to it")
 
-    async def check(self) -> bool:
-        self.checks.append(self.names[self.at])
-        return self.works
-
-    async def apply(self) -> Setup:
-        self.applied = True
+    async def check(self) -> Setup:
+        passed = self.texts["pbx.master"] == "headquarters"
+        self.checked = SetupCheck(
+            operation=OPERATION,
+            log_in=True,
+            names=("master PBX",),
+            rungs=(),
+            running="",
+            running_since=None,
+            at_most=10,
+            passed=passed,
+            holds=True,
+            wrong="" if passed else "pbx.master",
+            page="",
+            fixes=() if passed else (SetupFix(id="x/0", label='use "headquarters"', keys=("pbx.master",)),),
+        )
         return self.state()
+
+    async def apply(self) -> SetupApplied:
+        self.applied = True
+        return SetupApplied(written="nobody", changes=(), new_secrets=(), confirm_until=None)
 
 
 class Person:
@@ -121,46 +185,79 @@ class Person:
         return self.lines.pop(0)
 
 
-async def test_from_the_first_question_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    setup, person = Scripted(), Person("headquarters", "y", "", "bob@corp.example", "", "y")
-    assert await SetupPrompts(setup, person, lambda _: "secret").run() == 0
+def keys_answered(setup: Scripted) -> list[str]:
+    return [key for each in setup.answered for key in (*each.texts, *each.secrets)]
+
+
+async def test_only_what_is_missing_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    setup, person = Scripted(), Person("headquarters", "", "ber", "1", "", "y")
+    assert await SetupPrompts(setup, person, lambda _: "secret").run(SetupBeginning()) == 0
     assert setup.applied
-    assert setup.checks == ["pbx", "server"]
-    assert setup.answered[0].settings == {"pbx.master": "headquarters"}
-    assert setup.answered[1].secrets == {"pbx.password": "secret"}
-    assert [each.user for each in setup.answered if each.user] == ["bob@corp.example"]
+    assert keys_answered(setup) == ["pbx.master", "pbx.password", "presence.timezone"]
+    assert setup.texts["presence.timezone"] == "Europe/Berlin"
     told = capsys.readouterr().out
-    assert "Tick TableUsers." in told
+    assert told.count("[x] TableUsers") == 1
+    assert "1 of 2  PBX: How the engine reaches the PBX" in told
     assert "pbx.master: not set -> headquarters" in told
     assert "secret pbx.password: new" in told
 
 
+async def test_one_field_is_changed_by_its_number_or_name_without_the_others() -> None:
+    setup = Scripted()
+    setup.texts["pbx.master"], setup.known = "headquarters", True
+    person = Person("1", "other.example", "host", "third.example", "", ":1", "<", "", "")
+    assert await SetupPrompts(setup, person, lambda _: "").run(SetupBeginning()) == 1
+    assert keys_answered(setup) == ["pbx.host", "pbx.host"]
+    assert setup.texts["pbx.host"] == "third.example"
+
+
+async def test_a_failed_check_offers_its_fix_and_asks_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    setup = Scripted()
+    setup.texts["pbx.master"], setup.known = "master", True
+    person = Person("", "f", "", "berlin", "", "y")
+    assert await SetupPrompts(setup, person, lambda _: "").run(SetupBeginning()) == 0
+    assert setup.texts["pbx.master"] == "headquarters"
+    assert 'f1  use "headquarters"' in capsys.readouterr().out
+    assert any('f use "headquarters"' in question for question in person.asked)
+
+
+async def test_a_password_prompt_explains_itself_and_leads_back(capsys: pytest.CaptureFixture[str]) -> None:
+    setup, hidden = Scripted(), Person("?", "<")
+    setup.texts["pbx.master"] = "headquarters"
+    await SetupPrompts(setup, Person(), hidden).run(SetupBeginning())
+    assert "Its password" in capsys.readouterr().out
+    assert SetupAnswers(go="back") in setup.answered
+    assert not any(each.secrets for each in setup.answered)
+
+
+async def test_a_colon_lists_the_steps_and_goes_to_one(capsys: pytest.CaptureFixture[str]) -> None:
+    setup = Scripted()
+    setup.texts["pbx.master"], setup.known = "headquarters", True
+    await SetupPrompts(setup, Person(":", "?", ":Site"), lambda _: "").run(SetupBeginning())
+    told = capsys.readouterr().out
+    assert "· 2 Site" in told
+    assert told.count("[x] TableUsers") == 2
+    assert SetupAnswers(go="site") in setup.answered
+
+
 async def test_no_line_ends_within_a_word(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
-    setup, person = Scripted(), Person("", "n")
-    await SetupPrompts(setup, person, lambda _: "").run()
+    await SetupPrompts(Scripted(), Person(), lambda _: "").run(SetupBeginning())
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 30
     assert HOW in " ".join(line.strip() for line in lines)
 
 
-async def test_a_question_explains_itself_and_leads_back() -> None:
-    setup = Scripted()
-    person = Person("m", "y", "?", "<", "", "y", "-", "", "y", "y")
-    assert await SetupPrompts(setup, person, lambda _: "").run() == 0
-    assert person.asked.count("exchange.ews_url [https://mail/]: ") == 3
-    assert SetupAnswers(step="back") in setup.answered
-    assert {"exchange.ews_url": None} in [each.settings for each in setup.answered]
-    assert all(not each.secrets for each in setup.answered)
-
-
-async def test_what_is_missing_is_asked_for_again_and_keeps_it_from_being_applied() -> None:
-    setup = Scripted()
-    person = Person("", "n", "", "", "y", "late", "y", "", "", "y", "y")
-    assert await SetupPrompts(setup, person, lambda _: "").run() == 0
-    assert person.asked[1] == "Answer them again? [Y/n] "
-    assert SetupAnswers(step="pbx") in setup.answered
-    assert setup.applied
+@pytest.mark.parametrize(("typed", "status"), [("y", 1), ("n", 1)])
+async def test_somebody_else_at_it_is_named_and_can_be_taken_over(
+    typed: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bob = SetupPerson(name="bob@10.1.4.9", actor=ACTOR, where="10.1.4.9", last=NOW, is_present=True, is_you=False)
+    setup, person = Scripted(person=bob), Person(typed)
+    assert await SetupPrompts(setup, person, lambda _: "").run(SetupBeginning()) == status
+    assert "step 1 of 2, by bob@10.1.4.9" in " ".join(capsys.readouterr().out.split())
+    assert person.asked[0] == "Take over? [Y/n] "
+    assert len(person.asked) == (2 if typed == "y" else 1)
 
 
 class OfTheCloud(Scripted):
@@ -168,14 +265,20 @@ class OfTheCloud(Scripted):
 
     def __init__(self) -> None:
         super().__init__()
-        self.master, self.made = "master", 0
+        self.made = 0
 
-    def state(self) -> Setup:
-        state = super().state()
-        fields = (setting("exchange.client_id", value="5e1f"),) if state.step.name == "pbx" else ()
-        secret = SetupSecret(name="exchange.client_secret", known=bool(self.made))
-        step = replace(state.step, fields=fields, secrets=(secret,) if fields else (), can_check=False)
-        return replace(state, step=step)
+    def fields(self) -> tuple[SetupField, ...]:
+        secret = SetupSecret(name="exchange.client_secret", place="certificate" if self.made else None)
+        return (
+            SetupField(
+                key="exchange.client_secret",
+                label="Client secret",
+                help="h",
+                kind="secret",
+                secret=secret,
+                is_needed=not self.made and not self.known,
+            ),
+        )
 
     async def make_certificate(self) -> CloudCertificates:
         self.made += 1
@@ -185,40 +288,23 @@ class OfTheCloud(Scripted):
 
 
 async def test_a_certificate_takes_the_place_of_the_client_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    cloud, person = OfTheCloud(), Person("", "", "")
-    assert await SetupPrompts(cloud, person, person).run() == 1
+    cloud, person = OfTheCloud(), Person("", "")
+    assert await SetupPrompts(cloud, person, person).run(SetupBeginning()) == 1
     told = capsys.readouterr().out
     assert cloud.made == 1
-    assert "az ad app credential reset --id 5e1f" in told
     assert "-----BEGIN\nMII\n" in told
     assert not any("exchange.client_secret" in question for question in person.asked)
 
 
 async def test_whoever_wants_a_client_secret_is_asked_for_it() -> None:
-    cloud, person = OfTheCloud(), Person("", "n", "s3cret")
-    assert await SetupPrompts(cloud, person, person).run() == 1
+    cloud, person = OfTheCloud(), Person("n", "s3cret")
+    assert await SetupPrompts(cloud, person, person).run(SetupBeginning()) == 1
     assert cloud.made == 0
     assert {"exchange.client_secret": "s3cret"} in [each.secrets for each in cloud.answered]
 
 
 async def test_an_end_in_the_middle_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    setup = Scripted(works=False)
-    assert await SetupPrompts(setup, Person("m", "y", "y"), lambda _: "").run() == 1
+    setup = Scripted()
+    assert await SetupPrompts(setup, Person("m"), lambda _: "x").run(SetupBeginning()) == 1
     assert not setup.applied
     assert "Your answers are kept" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("kind", "many", "typed", "value"),
-    [
-        ("whole number", False, "443", 443),
-        ("whole number", False, "https", "https"),
-        ("number", False, "1.5", 1.5),
-        ("true or false", False, "yes", True),
-        ("true or false", False, "maybe", "maybe"),
-        ("text", True, "a, b ,", ("a", "b")),
-        ("text", False, "443", "443"),
-    ],
-)
-def test_what_is_typed_becomes_a_value_or_stays_as_it_is(kind: str, many: bool, typed: str, value: Value) -> None:
-    assert value_typed(setting("x", kind, many=many), typed) == value

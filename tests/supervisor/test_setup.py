@@ -24,26 +24,38 @@ async def answer(served: ServedService, **body: Any) -> Any:
     return setup
 
 
-async def check(served: ServedService, step: str) -> Any:
-    """Try a step, and return it with its rungs."""
-    await answer(served, step=step)
-    status, operation = await served.ask("POST", "/v1/setup/check")
+async def check(served: ServedService, page: str, **question: Any) -> Any:
+    """Try a page, and return the check."""
+    await answer(served, go=page)
+    status, operation = await served.ask("POST", "/v1/setup/check", {"log_in": True, **question})
     assert status == 202, operation
 
     async def over() -> Any:
-        now = (await served.get("/v1/setup"))["step"]
-        return now if now["check"]["state"] != "running" else None
+        now = (await served.get("/v1/setup"))["page"]["check"]
+        return now if now["operation"]["state"] != "running" else None
 
     return await eventually(over)
 
 
-def failed(step: Any) -> list[str]:
-    return [result["trouble"]["type"] for result in step["rungs"] if result["outcome"] == "failed"]
+def failed(check: Any) -> list[str]:
+    return [result["trouble"]["type"] for result in check["rungs"] if result["outcome"] == "failed"]
 
 
-def works(step: Any) -> bool:
-    assert failed(step) == [], step["rungs"]
-    return bool(step["passed"])
+def works(check: Any) -> bool:
+    assert failed(check) == [], check["rungs"]
+    return bool(check["passed"])
+
+
+def states(setup: Any) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in setup["steps"]}
+
+
+def field(setup: Any, key: str) -> Any:
+    return next(each for each in setup["page"]["fields"] if each["key"] == key)
+
+
+def needed(setup: Any) -> list[str]:
+    return [each["key"] for each in setup["page"]["fields"] if each["is_needed"]]
 
 
 async def test_step_by_step_from_nothing_to_presences(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -51,27 +63,36 @@ async def test_step_by_step_from_nothing_to_presences(company: Company, clock: M
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
         assert (await served.ask("GET", "/v1/setup"))[0] == 404
         _, setup = await served.ask("POST", "/v1/setup")
-        assert setup["steps"][0]["name"] == setup["step"]["name"] == "language"
-        setup = await answer(served, step="next")
-        assert [each["key"] for each in setup["step"]["problems"]] == ["pbx.master", "pbx.host", "pbx.password"]
-        assert any("TableUsers" in line for line in setup["step"]["guidance"])
+        assert [step["name"] for step in setup["steps"]] == [
+            *("pbx", "site", "users", "exchange", "access", "presence", "learn", "preview", "start")
+        ]
+        assert (setup["page"]["step"], setup["page"]["name"], setup["page"]["kind"]) == ("pbx", "link", "choice")
+        setup = await answer(served, go="next")
+        assert needed(setup) == ["pbx.host", "pbx.password", "pbx.master"]
+        assert setup["page"]["cursor"] == "pbx.host"
         wrong = {key: value for key, value in answers.items() if key.startswith("pbx.")} | {"pbx.master": "branch"}
         await answer(served, settings=wrong, secrets={"pbx.password": SECRETS["pbx.password"]})
-        assert failed(await check(served, "pbx")) == ["wrong-pbx"]
+        tried = await check(served, "pbx/fields")
+        assert (failed(tried), tried["wrong"]) == (["wrong-pbx"], "pbx.master")
+        setup = await served.get("/v1/setup")
+        assert (setup["page"]["cursor"], states(setup)["pbx"]) == ("pbx.master", "failed")
         setup = await answer(served, settings={"pbx.master": answers["pbx.master"]})
-        assert not setup["step"]["passed"]
-        assert works(await check(served, "pbx"))
-        await answer(served, settings={"pbx.users.exclude.names": ["gerd.vorstand"]})
+        assert states(setup)["pbx"] == "changed"
+        assert works(await check(served, "pbx/fields"))
+        setup = await answer(served, settings={"pbx.users.exclude.names": ["gerd.vorstand"]}, go="users")
+        assert (setup["page"]["users"]["taken"], setup["page"]["users"]["total"]) == (25, 26)
         users = await check(served, "users")
         assert "25 of 26 users take part" in users["rungs"][0]["evidence"]
-        await answer(served, settings=answers, secrets=SECRETS, user="anna.mueller@corp.example")
-        assert works(await check(served, "server"))
-        resolution = await check(served, "resolution")
-        assert resolution["check"]["done"] == 25
-        assert any("Empfang" in line for line in resolution["rungs"][-1]["evidence"])
+        own = {"setup.user": "anna.mueller@corp.example"}
+        await answer(served, settings=answers, secrets=SECRETS, texts=own)
+        assert works(await check(served, "exchange/account"))
+        access = await check(served, "access")
+        assert access["operation"]["done"] == 25
+        assert any("Empfang" in line for line in access["rungs"][-1]["evidence"])
         assert "busy" in (await check(served, "presence"))["rungs"][-1]["evidence"][0]
-        setup = await answer(served, step="review")
-        assert setup["ready"]
+        setup = await answer(served, go="start")
+        assert setup["ready"], setup["problems"]
+        assert setup["page"]["is_last"]
         assert {"key": "pbx.master", "before": None, "after": "headquarters"} in setup["changes"]
         assert setup["new_secrets"] == ["pbx.password", "exchange.password"]
         assert not company.pbx.ledger.writes
@@ -87,37 +108,46 @@ async def test_step_by_step_from_nothing_to_presences(company: Company, clock: M
 async def test_secrets_go_in_and_never_come_out(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
         await served.ask("POST", "/v1/setup")
-        setup = await answer(served, secrets=SECRETS, step="pbx")
-        assert setup["step"]["secrets"] == [{"name": "pbx.password", "known": True}]
+        setup = await answer(served, secrets=SECRETS, go="pbx/fields")
+        assert field(setup, "pbx.password")["secret"]["place"] == "set-up"
         kept = tmp_path / "state" / "setup.json"
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         told = str(setup) + kept.read_text() + str(await served.get("/v1/audit"))
         assert not any(secret in told for secret in SECRETS.values())
+        stored = b"".join(each.read_bytes() for each in (tmp_path / "state").iterdir() if each.is_file())
+        assert not any(secret.encode() in stored for secret in SECRETS.values())
         status, problem = await served.ask("PATCH", "/v1/setup", {"settings": {"pbx.password": "typed here"}})
         assert (status, problem["fields"][0]["pointer"]) == (422, "/settings/pbx.password")
         assert "typed here" not in kept.read_text()
 
 
-async def test_it_goes_on_after_a_restart_without_the_secrets(
+async def test_it_goes_on_after_a_restart_with_the_secrets(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
         await served.ask("POST", "/v1/setup")
-        await answer(served, settings={"pbx.port": "wrong", "pbx.host": "pbx"}, secrets=SECRETS, step="pbx")
+        await answer(
+            served, texts={"pbx.port": "44x", "pbx.host": "pbx", "setup.user": "ann"}, secrets=SECRETS, go="pbx/fields"
+        )
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
         setup = await served.get("/v1/setup")
-        assert setup["step"]["name"] == "pbx"
-        assert [each["key"] for each in setup["step"]["problems"]] == ["pbx.master", "pbx.port", "pbx.password"]
+        assert (setup["page"]["step"], setup["page"]["name"]) == ("pbx", "fields")
+        assert field(setup, "pbx.port")["text"] == "44x"
+        assert "whole number" in field(setup, "pbx.port")["problem"]["reason"]
+        assert field(setup, "pbx.password")["secret"]["place"] == "set-up"
+        assert needed(setup) == ["pbx.master"]
         status, problem = await served.ask("POST", "/v1/setup/apply")
         assert (status, problem["type"]) == (422, "setup-incomplete")
-        status, problem = await served.ask("POST", "/v1/setup/check")
+        status, problem = await served.ask("POST", "/v1/setup/check", {"log_in": True})
         assert (status, [each["pointer"] for each in problem["fields"]]) == (
             422,
             ["/settings/pbx.master", "/settings/pbx.port"],
         )
-        await answer(served, step="language")
-        assert (await served.ask("POST", "/v1/setup/check"))[0] == 404
-        assert (await served.ask("PATCH", "/v1/setup", {"step": "nowhere"}))[0] == 422
+        await answer(served, go="site")
+        assert (await served.ask("POST", "/v1/setup/check", {"log_in": True}))[0] == 404
+        assert (await served.ask("PATCH", "/v1/setup", {"go": "nowhere"}))[0] == 422
+        setup = await answer(served, settings={"exchange.type": "on-premises"}, go="exchange/account")
+        assert field(setup, "setup.user")["text"] == "ann"
 
 
 async def test_what_others_changed_meanwhile_stays(company: Company, clock: ManualClock, tmp_path: Path) -> None:
@@ -126,7 +156,7 @@ async def test_what_others_changed_meanwhile_stays(company: Company, clock: Manu
         await served.ask("POST", "/v1/setup")
         await answer(served, settings={"presence.language": "de"})
         await served.change({"presence.show_subject": True})
-        setup = await answer(served, step="review")
+        setup = await answer(served, go="start")
         assert setup["changes"] == [{"key": "presence.language", "before": None, "after": "de"}]
         status, _ = await served.ask("POST", "/v1/setup/apply")
         assert status == 200
@@ -213,14 +243,18 @@ async def test_a_machine_in_utc_does_not_know_where_the_site_is(
         assert 'Add timezone = "Europe/Berlin", or the zone of your users, to the table [presence].' in " ".join(
             ended.err.split()
         )
-        _, setup = await served.ask("POST", "/v1/setup")
-        (zone,) = [field for field in setup["step"]["fields"] if field["key"] == "presence.timezone"]
-        assert (zone["value"], zone["default"], setup["step"]["suggestions"]) == (None, None, {})
-        assert [each["key"] for each in setup["step"]["problems"]] == ["presence.timezone"]
-        setup = await answer(served, settings={"presence.timezone": "Europe/Berlin", "presence.language": "C.UTF-8"})
-        assert [each["key"] for each in setup["step"]["problems"]] == ["presence.language"]
-        setup = await answer(served, settings={"presence.language": None})
-        assert setup["step"]["problems"] == []
+        await served.ask("POST", "/v1/setup", {"over": True})
+        setup = await answer(served, go="site")
+        zone, language = field(setup, "presence.timezone"), field(setup, "presence.language")
+        assert (zone["text"], zone["suggestion"], zone["is_needed"]) == ("", "", True)
+        assert (language["text"], language["suggestion"]) == ("", "")
+        texts = {"presence.timezone": "Europe/Berlin", "presence.language": "C.UTF-8"}
+        setup = await answer(served, texts=texts, go="next")
+        assert states(setup)["site"] == "failed"
+        setup = await answer(served, texts={"presence.language": ""})
+        assert states(setup)["site"] == "open"
+        setup = await answer(served, texts={"presence.language": "de"})
+        assert states(setup)["site"] == "done"
 
 
 @pytest.mark.process

@@ -11,7 +11,7 @@ from engine.api.schema.operations import AuditEntry, Operation
 from engine.api.schema.status import Status
 from engine.api.schema.users import Shown, UserRow
 
-Topic = Literal["status", "users", "operations", "changes", "audit", "log"]
+Topic = Literal["status", "users", "operations", "changes", "audit", "setup", "log"]
 
 
 class EventsQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

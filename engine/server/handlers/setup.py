@@ -1,208 +1,253 @@
 """Routes of the guided set-up."""
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import web
 
-from engine.api.schema import FieldProblem, Operation
+from engine.api.schema import Actor, FieldProblem, Operation
 from engine.api.schema import Problem as ProblemDetails
-from engine.api.schema.checks import RungAccount
-from engine.api.schema.settings import SettingChange, SettingProblem, Value
-from engine.api.schema.setup import Setup, SetupAnswers, SetupSecret, SetupStep, SetupSummary
-from engine.checks.check import CheckStep, StepOutcome
+from engine.api.schema.settings import SettingChange, SettingProblem
+from engine.api.schema.setup import (
+    Setup,
+    SetupAnswers,
+    SetupAnswersFile,
+    SetupApplied,
+    SetupBeginning,
+    SetupCheckQuestion,
+    SetupEvent,
+    SetupOption,
+    SetupOptions,
+    SetupOptionsQuestion,
+    SetupSecret,
+    SetupUser,
+    SetupUsersPage,
+    SetupUsersQuestion,
+)
+from engine.checks.fixes import Fix
 from engine.core.errors import Failure
-from engine.server import convert_settings
 from engine.server.acceptor import actor_of
-from engine.server.convert import check_step, converted
-from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found
-from engine.server.operations import Progress
+from engine.server.convert import converted
+from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, query_of
+from engine.server.setup_checks import SetupCheckRunner
+from engine.server.setup_fields import FieldSources
+from engine.server.setup_page import page, person, summaries
 from engine.server.state import ApiState, author_of
-from engine.settings.forms import SettingDifference, setting_forms
+from engine.settings.editor import SettingValue
+from engine.settings.forms import differences, setting_forms
 from engine.settings.keys import KEYS
-from engine.settings.problems import InvalidSetting
-from engine.setup.checks import SetupChecks, demand
-from engine.setup.flow import Flow, is_known, problems_of
-from engine.setup.guesses import guessed_language, guessed_zone
-from engine.setup.session import SetupSession
-from engine.setup.steps import STEPS, Check, SetupStepForm, Values, step_named
+from engine.setup import options
+from engine.setup.answers_file import answers_file
+from engine.setup.checks import demand
+from engine.setup.flow import needed_secrets
+from engine.setup.guesses import guessed_zone
+from engine.setup.pages import FLOWS, OWN_KEYS, places
+from engine.setup.people import Person
+from engine.setup.selection import Choice, TickLists, choice, settings_of
+from engine.setup.session import SetupSession, new_person
+from engine.setup.tasks import task_of
+from engine.setup.typed import value_typed
+from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE, own_certificates, public_part
+from engine.store.secret_sources import SecretSources
 from engine.store.secrets import ENVIRONMENT
 from engine.supervisor.settings_file import system_zone
-
-
-def setup(
-    flow: Flow,
-    *,
-    values: Values,
-    zone: ZoneInfo | None,
-    found: Sequence[InvalidSetting],
-    changes: Sequence[SettingDifference],
-    known_secrets: Collection[str],
-    new_secrets: Collection[str],
-    check: Operation | None,
-    rungs: Sequence[RungAccount],
-) -> Setup:
-    """Return the state of the set-up."""
-    step = step_named(flow.step)
-    forms = {form.key: convert_settings.setting(form) for form in setting_forms(flow.text, zone)}
-    keys = list(step.keys(values))
-    return Setup(
-        step=SetupStep(
-            name=step.name,
-            title=step.title,
-            guidance=step.guidance(values),
-            fields=tuple(forms[key] for key in keys),
-            suggestions=_suggestions(keys, os.environ),
-            secrets=tuple(SetupSecret(name=name, known=is_known(name, known_secrets)) for name in step.secrets(values)),
-            problems=tuple(converted(each, SettingProblem) for each in problems_of(step, values, found)),
-            asks_for_user=step.asks_for_user,
-            can_check=step.check is not None,
-            check=check,
-            rungs=tuple(rungs),
-            passed=step.name in flow.passed,
-        ),
-        steps=tuple(_summary(each, flow, values, found) for each in STEPS),
-        user=flow.user,
-        changes=tuple(converted(each, SettingChange) for each in changes),
-        new_secrets=tuple(new_secrets),
-        problems=tuple(converted(each, SettingProblem) for each in found),
-        ready=not found,
-    )
-
-
-def _summary(step: SetupStepForm, flow: Flow, values: Values, found: Sequence[InvalidSetting]) -> SetupSummary:
-    return SetupSummary(
-        name=step.name,
-        title=step.title,
-        problems=len(problems_of(step, values, found)),
-        can_check=step.check is not None,
-        passed=step.name in flow.passed,
-    )
-
-
-def _suggestions(keys: Collection[str], environment: Mapping[str, str]) -> dict[str, Value]:
-    """Suggest values: the language of the site is probably that of this machine."""
-    language = guessed_language(environment) if "presence.language" in keys else None
-    return {} if language is None else {"presence.language": language}
-
+from engine.supervisor.supervisor import Supervisor
 
 PATH = "/v1/setup"
-_OF_USERS = (Check.RESOLUTION, Check.CALENDARS)
 
 
 class SetupRoutes:
-    """A single set-up shared by all clients: `session` has its answers, `checks` the findings about them."""
+    """A single set-up shared by all clients: `session` has its answers, `runner` the findings about them."""
 
-    capabilities = ("setup",)
+    capabilities = ("setup", "setup-pages")
 
-    def __init__(self, api_state: ApiState, session: SetupSession, checks: SetupChecks) -> None:
+    def __init__(
+        self,
+        api_state: ApiState,
+        session: SetupSession,
+        runner: SetupCheckRunner,
+        service: Supervisor,
+        sources: SecretSources,
+    ) -> None:
         self._api_state = api_state
         self._session = session
-        self._checks = checks
-        self._results: dict[str, list[CheckStep]] = {}
-        self._operations: dict[str, str] = {}
+        self._runner = runner
+        self._service = service
+        self._sources = sources
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
+        return (*self._routes_of_answers(), *self._routes_of_checks())
+
+    def _routes_of_answers(self) -> tuple[Route, ...]:
         return (
             Route("GET", PATH, "setup", "State of the guided set-up", self._setup, Setup),
-            Route("POST", PATH, "begin_setup", "Start it over", self._begin, Setup, changes=True),
+            Route("POST", PATH, "begin_setup", "Start one", self._begin, Setup, body=SetupBeginning, changes=True),
             Route(
                 "PATCH",
                 PATH,
                 "answer_setup",
-                "Store answers, and go to a step",
+                "Store answers, and go to a page",
                 self._answer,
                 Setup,
                 body=SetupAnswers,
                 changes=True,
             ),
+            Route("DELETE", PATH, "discard_setup", "Give it up", self._discard, SetupEvent, changes=True),
+            Route("POST", f"{PATH}/person", "take_over_setup", "Take over", self._take_over, Setup, changes=True),
+            Route(
+                "GET",
+                f"{PATH}/options",
+                "setup_options",
+                "Search the options of a field",
+                self._options,
+                SetupOptions,
+                query=SetupOptionsQuestion,
+            ),
+            Route(
+                "GET",
+                f"{PATH}/users",
+                "setup_users",
+                "Users that take part, or are left out",
+                self._users,
+                SetupUsersPage,
+                query=SetupUsersQuestion,
+            ),
+            Route("GET", f"{PATH}/answers", "setup_answers", "Answers as a file", self._answers, SetupAnswersFile),
+        )
+
+    def _routes_of_checks(self) -> tuple[Route, ...]:
+        return (
             Route(
                 "POST",
                 f"{PATH}/check",
                 "check_setup",
-                "Check the current step",
+                "Check the current page",
                 self._check,
                 Operation,
                 status=202,
+                body=SetupCheckQuestion,
                 changes=True,
             ),
-            Route("POST", f"{PATH}/apply", "apply_setup", "Apply it", self._apply, Setup, changes=True),
+            Route("DELETE", f"{PATH}/check", "stop_setup_check", "Stop the check", self._stop, Setup, changes=True),
+            Route("POST", f"{PATH}/apply", "apply_setup", "Apply it", self._apply, SetupApplied, changes=True),
         )
 
     async def _setup(self, request: web.Request) -> web.Response:
-        return answer(await self._state(request))
+        self._runner.attended()
+        return await self._answer_state(request)
 
     async def _begin(self, request: web.Request) -> web.Response:
-        self._forget()
-        await self._api_state.audit_change(await actor_of(request), "begin_setup", "set-up")
+        question = await body_of(request, SetupBeginning)
+        actor = await actor_of(request)
         try:
-            await self._session.begin()
+            await self._session.begin(question.flow, self._person(actor, question.where), over=question.over)
         except Failure as failure:
             raise named(failure) from failure
-        return answer(await self._state(request))
+        self._runner.forget()
+        await self._api_state.audit_change(actor, "begin_setup", FLOWS[question.flow].title)
+        return await self._answer_state(request, tell=True)
+
+    async def _take_over(self, request: web.Request) -> web.Response:
+        self._demand_one()
+        actor = await actor_of(request)
+        question = await body_of(request, SetupBeginning)
+        try:
+            await self._session.take_over(self._person(actor, question.where))
+        except Failure as failure:
+            raise named(failure) from failure
+        await self._api_state.audit_change(actor, "take_over_setup", "set-up")
+        return await self._answer_state(request, tell=True)
+
+    async def _discard(self, request: web.Request) -> web.Response:
+        if self._session.flow is None:
+            return answer(self._event(0))
+        actor = await actor_of(request)
+        try:
+            self._session.demand_alone(self._person(actor, ""))
+            await self._session.end()
+        except Failure as failure:
+            raise named(failure) from failure
+        self._runner.forget()
+        await self._api_state.audit_change(actor, "discard_setup", "set-up")
+        return answer(self._tell())
 
     async def _answer(self, request: web.Request) -> web.Response:
         answers = await body_of(request, SetupAnswers)
-        flow = self._flow()
+        self._demand_one()
+        self._demand_known(answers)
+        changes, own = self._changes(answers)
+        before = self._session.flow
+        try:
+            flow = await self._session.answer(
+                self._person(await actor_of(request), answers.where), changes, answers.secrets, own, answers.go
+            )
+        except KeyError:
+            fields = (FieldProblem(pointer="/go", detail="is no page of this set-up"),)
+            raise unknown_answers(fields) from None
+        except Failure as failure:
+            raise named(failure) from failure
+        if before is not None and set(before.passed) - set(flow.passed):
+            self._runner.checks.forget()
+        return await self._answer_state(request, tell=True)
+
+    def _changes(self, answers: SetupAnswers) -> tuple[dict[str, SettingValue | None], dict[str, str]]:
+        """Return the settings, and the answers of the set-up alone, that were sent in any way."""
+        forms = {each.key: each for each in setting_forms("", None)}
+        changes: dict[str, SettingValue | None] = dict(self._fix(answers.fix).settings) if answers.fix else {}
+        changes |= answers.settings
+        changes |= {key: value_typed(forms[key], text) for key, text in answers.texts.items() if key in KEYS}
+        if answers.selection is not None and answers.selection.mode != "mixed":
+            changes |= settings_of(TickLists(**msgspec.structs.asdict(answers.selection)))
+        return changes, {key: text.strip() for key, text in answers.texts.items() if key in OWN_KEYS}
+
+    def _fix(self, wanted: str) -> Fix:
+        step, _ = self._session.place
+        fix = self._runner.fixes(step.name).get(wanted)
+        if fix is None:
+            raise not_found("fix", "It is offered no more; check again.")
+        return fix
+
+    def _demand_known(self, answers: SetupAnswers) -> None:
         unknown = [("settings", key) for key in answers.settings if key not in KEYS]
         unknown += [("secrets", name) for name in answers.secrets if name not in ENVIRONMENT]
-        steps = ("next", "back", *(step.name for step in STEPS))
-        fields = [
-            FieldProblem(pointer=f"/{part}/{name}", detail="there is none of this name") for part, name in unknown
-        ]
-        if answers.step is not None and answers.step not in steps:
-            fields.append(FieldProblem(pointer="/step", detail=f"is none of {', '.join(steps)}"))
-        if fields:
-            raise ApiError(
-                ProblemDetails(
-                    type="unknown-answers",
-                    title="The set-up has no such answer or step",
-                    status=422,
-                    hint="GET /v1/settings lists every key. Nothing was stored.",
-                    fields=tuple(fields),
+        unknown += [("texts", key) for key in answers.texts if key not in KEYS and key not in OWN_KEYS]
+        if unknown:
+            raise unknown_answers(
+                tuple(
+                    FieldProblem(pointer=f"/{part}/{name}", detail="there is none of this name")
+                    for part, name in unknown
                 )
             )
-        before = flow.passed
-        try:
-            flow = await self._session.answer(answers.settings, answers.secrets, answers.user, answers.step)
-        except Failure as failure:
-            raise named(failure) from failure
-        if "pbx" in before and "pbx" not in flow.passed:
-            self._checks.forget()
-        return answer(await self._state(request))
 
     async def _check(self, request: web.Request) -> web.Response:
-        step = step_named(self._flow().step)
-        check = step.check
-        if check is None:
+        question = await body_of(request, SetupCheckQuestion)
+        self._demand_one()
+        self._runner.attended()
+        actor = await actor_of(request)
+        step, _ = self._session.place
+        if step.check is None:
             raise not_found("check", f"The step {step.name} has no check.")
         try:
+            self._session.demand_alone(self._person(actor, ""))
             settings, secrets = self._session.tried(step), await self._session.secrets()
-            demand(check, settings, secrets)
+            demand(step.check, settings, secrets)
         except Failure as failure:
             raise named(failure) from failure
-        rungs: list[CheckStep] = []
-        user = self._flow().user
-
-        async def work(progress: Progress) -> None:
-            def report(result: CheckStep) -> None:
-                rungs.append(result)
-                if check not in _OF_USERS:
-                    progress(len(rungs), sum(each.outcome is StepOutcome.FAILED for each in rungs))
-
-            well = await self._checks.run(check, settings, secrets, user, report, progress)
-            await self._session.note_check(step.name, well=well)
-
-        actor = await actor_of(request)
         await self._api_state.audit_change(actor, "check_setup", step.name)
-        total = self._checks.number_of_users if check in _OF_USERS else 0
-        operation = self._api_state.operations.start_job("setup check", total, work, actor)
-        self._results[step.name], self._operations[step.name] = rungs, operation.id
+        operation = self._runner.start(step, step.check, settings, secrets, actor, watch=question.watch)
         return answer(operation, status=202, headers={"Location": PATH})
 
+    async def _stop(self, request: web.Request) -> web.Response:
+        self._demand_one()
+        self._runner.stop_watching()
+        return await self._answer_state(request, tell=True)
+
     async def _apply(self, request: web.Request) -> web.Response:
+        self._demand_one()
+        actor = await actor_of(request)
         state = await self._state(request)
         if found := state.problems:
             fields = tuple(
@@ -211,45 +256,175 @@ class SetupRoutes:
             )
             title, hint = "Some answers are missing or invalid", "Nothing was changed."
             raise ApiError(ProblemDetails(type="setup-incomplete", title=title, status=422, hint=hint, fields=fields))
-        actor = await actor_of(request)
-        keys = ", ".join([*(each.key for each in state.changes), *self._session.new_secrets]) or "nothing else"
+        keys = ", ".join([*(each.key for each in state.changes), *state.new_secrets]) or "nothing else"
         await self._api_state.audit_change(actor, "apply_setup", keys)
         try:
+            self._session.demand_alone(self._person(actor, ""))
             await self._session.apply(author_of(actor))
         except Failure as failure:
             await self._api_state.audit_change(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
             raise named(failure) from failure
-        self._forget()
+        self._runner.forget()
+        self._tell()
+        settings = self._service.settings
+        dry = settings is not None and settings.engine.dry_run
+        return answer(
+            SetupApplied(
+                written="nobody" if dry else "everybody",
+                changes=state.changes,
+                new_secrets=state.new_secrets,
+                confirm_until=None,
+            )
+        )
+
+    async def _options(self, request: web.Request) -> web.Response:
+        question = query_of(request, SetupOptionsQuestion)
+        match question.key:
+            case "presence.language":
+                found = options.found(options.languages(), question.search)
+            case "presence.timezone":
+                zones = await asyncio.to_thread(options.zones, self._api_state.now())
+                found = options.found(zones, question.search)
+            case _:
+                raise not_found("list of options", "Only presence.language and presence.timezone have one.")
+        shown = tuple(SetupOption(value=each.value, label=each.label, remark=each.remark) for each in found)
+        return answer(SetupOptions(options=shown[: question.limit], total=len(found)))
+
+    async def _users(self, request: web.Request) -> web.Response:
+        question = query_of(request, SetupUsersQuestion)
+        self._demand_one()
+        chosen = self._choice()
+        users = () if chosen is None else chosen.taken if question.taken else chosen.left_out
+        first = (question.page - 1) * question.per_page
+        return answer(
+            SetupUsersPage(
+                total=len(users),
+                page=question.page,
+                per_page=question.per_page,
+                users=tuple(
+                    converted(each, SetupUser, location=each.home) for each in users[first : first + question.per_page]
+                ),
+            )
+        )
+
+    async def _answers(self, request: web.Request) -> web.Response:
+        flow = self._session.flow
+        text = self._service.text if flow is None else self._session.text
+        own: Mapping[str, str] = {} if flow is None else flow.own
+        values = {each.key: each.value for each in setting_forms(text, self._zone)}
+        return answer(SetupAnswersFile(text=answers_file(text, own), needed=needed_secrets(values)))
+
+    @property
+    def _zone(self) -> ZoneInfo | None:
+        return guessed_zone(system_zone())
+
+    def _person(self, actor: Actor, where: str) -> Person:
+        there = self._session.saved.person if self._session.saved is not None else None
+        who = new_person(actor.uid, actor.pid, actor.user, where, self._api_state.now())
+        if there is not None and not where and there.is_same(who):
+            return msgspec.structs.replace(who, where=there.where)
+        return who
+
+    def _demand_one(self) -> None:
+        if self._session.flow is None:
+            raise not_found("set-up under way", f"POST {PATH} starts one.")
+
+    def _choice(self) -> Choice | None:
+        """Return what the choice of users means, None while the users of the PBX are not known."""
+        users = self._runner.checks.users
+        return choice(self._session.values, users, self._session.selection) if users else None
+
+    async def _answer_state(self, request: web.Request, *, tell: bool = False) -> web.Response:
+        state = await self._state(request)
+        if tell:
+            self._tell()
         return answer(state)
 
-    def _forget(self) -> None:
-        self._checks.forget()
-        self._results.clear()
-        self._operations.clear()
+    def _tell(self) -> SetupEvent:
+        """Tell all listeners that the set-up has changed."""
+        self._api_state.events.append("setup", self._event)
+        return self._event(0)
 
-    def _flow(self) -> Flow:
-        flow = self._session.flow
-        if flow is None:
-            raise not_found("set-up under way", f"POST {PATH} starts one.")
-        return flow
+    def _event(self, number: int) -> SetupEvent:
+        saved = self._session.saved
+        return SetupEvent(
+            number=number,
+            revision=saved.revision if saved else 0,
+            person=saved.person.name if saved else "",
+            step=saved.flow.step if saved else "",
+            page=self._session.place[1].name if saved else "",
+            ended=saved is None,
+        )
 
     async def _state(self, request: web.Request) -> Setup:
-        self._flow()
+        self._demand_one()
         try:
             found, known = await self._session.problems(), await self._session.secrets()
+            typed, new_secrets = await self._session.typed_secrets(), await self._session.new_secrets()
+            origins = {each.name: each for each in await self._sources.origins()}
             changes = self._session.changes()
         except Failure as failure:
             raise named(failure) from failure
-        in_full = request.app[MAY_CHANGE]
-        flow = self._flow()  # only now: a check may have ended meanwhile, and its result belongs in the response
-        return setup(
-            flow,
-            values=self._session.values,
-            zone=guessed_zone(system_zone()),
-            found=found,
-            changes=changes,
-            known_secrets=known,
-            new_secrets=self._session.new_secrets,
-            check=self._api_state.operations.get(self._operations.get(flow.step, "")),
-            rungs=tuple(check_step(result, in_full=in_full) for result in self._results.get(flow.step, ())),
+        actor, in_full = await actor_of(request), request.app[MAY_CHANGE]
+        saved = self._session.saved  # only now: a check may have ended meanwhile, and its result belongs in here
+        if saved is None:
+            raise not_found("set-up under way", f"POST {PATH} starts one.")
+        flow, values = saved.flow, self._session.values
+        step, shown = self._session.place
+        certificates = own_certificates(known)
+        newest = certificates.next or certificates.current
+
+        def secret(name: str) -> SetupSecret:
+            origin = origins.get(name)
+            if name in typed:
+                return SetupSecret(name=name, place="set-up")
+            if origin is not None and origin.place is not None:
+                return SetupSecret(name=name, place=origin.place, since=origin.stored_since)
+            made = name == "exchange.client_secret" and (OWN_CERTIFICATE in known or NEXT_CERTIFICATE in known)
+            return SetupSecret(name=name, place="certificate" if made else None)
+
+        sources = FieldSources(
+            forms={form.key: form for form in setting_forms(flow.text, self._zone)},
+            values=values,
+            written={each.key: each.after for each in differences("", flow.text)},
+            secret=secret,
+            problems=found,
+            findings=self._runner.findings(step),
         )
+        visited = places(flow.kind, values, self._session.found)
+        return Setup(
+            revision=saved.revision,
+            flow=flow.kind,
+            title=FLOWS[flow.kind].title,
+            person=person(saved.person, actor, self._api_state.now()),
+            steps=summaries(flow, values, self._session.found, found, tuple(sources.written)),
+            page=page(
+                step,
+                shown,
+                sources,
+                task=task_of(step.name, shown.name, values, url="", certificate=public_part(newest) if newest else ""),
+                users=self._choice() if shown.kind == "users" else None,
+                check=self._runner.account(step, shown.name, log_in=True, in_full=in_full),
+                reach=self._runner.account(step, shown.name, log_in=False, in_full=in_full),
+                remarks=(),
+                is_last=visited[-1] == (step, shown),
+            ),
+            settings_writable=self._session.writable(),
+            changes=tuple(converted(each, SettingChange) for each in changes),
+            new_secrets=new_secrets,
+            problems=tuple(converted(each, SettingProblem) for each in found),
+            ready=not found,
+        )
+
+
+def unknown_answers(fields: tuple[FieldProblem, ...]) -> ApiError:
+    """Return the error for answers or pages that do not exist."""
+    return ApiError(
+        ProblemDetails(
+            type="unknown-answers",
+            title="The set-up has no such answer or page",
+            status=422,
+            hint="GET /v1/settings lists every key, GET /v1/setup every page. Nothing was stored.",
+            fields=fields,
+        )
+    )

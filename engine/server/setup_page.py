@@ -1,0 +1,197 @@
+"""The state of the set-up as the local API gives it: the page to show, the rail of steps, and the whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.api.schema import Operation
+from engine.api.schema.checks import RungAccount
+from engine.api.schema.common import Actor
+from engine.api.schema.settings import SettingProblem
+from engine.api.schema.setup import (
+    SetupCheck,
+    SetupFix,
+    SetupPage,
+    SetupPageName,
+    SetupPerson,
+    SetupSelection,
+    SetupSummary,
+    SetupTask,
+    SetupUsers,
+    SetupUsersGroup,
+)
+from engine.checks.check import CheckStep, StepOutcome
+from engine.checks.fixes import Fix
+from engine.server.convert import check_step, converted
+from engine.server.setup_fields import FieldSources, Finding, cursor_in, fields_of
+from engine.settings.problems import InvalidSetting
+from engine.setup.flow import Flow, problems_of, state_of
+from engine.setup.pages import STEPS, Page, Step, Values, places
+from engine.setup.people import Person
+from engine.setup.selection import Choice
+from engine.setup.tasks import Task
+
+MENDED_AT: Mapping[str, str] = {
+    "pbx-rights-missing": "pbx/app",
+    "pbx-certificate-not-trusted": "pbx/certificate",
+    "certificate-not-trusted": "exchange/certificate",
+    "impersonation-denied": "exchange/right",
+    "consent-missing": "exchange/application",
+}
+"""The pages on which failures are mended that no field can mend."""
+
+AT_MOST: Mapping[str, float] = {"name lookup": 3.0, "connection": 5.0, "TLS": 5.0, "connection from the PBX": 90.0}
+"""Seconds that a step of a check takes at most, where that is not ten."""
+
+
+@dataclass(slots=True)
+class StepCheck:
+    """The last check of a step, or the running one, made with the answers of `made_with`."""
+
+    operation: str
+    log_in: bool
+    made_with: str
+    names: list[str]
+    rungs: list[CheckStep]
+    running_since: datetime
+    passed: bool = False
+
+    @property
+    def failed(self) -> CheckStep | None:
+        """The step that failed, if one did."""
+        return next((each for each in self.rungs if each.outcome is StepOutcome.FAILED), None)
+
+    def fixes(self) -> dict[str, Fix]:
+        """Return all fixes on offer, by id."""
+        return {f"{each.name}/{number}": fix for each in self.rungs for number, fix in enumerate(each.fixes)}
+
+    def findings(self) -> Mapping[str, Finding]:
+        """Return what was found about each field."""
+        found: dict[str, Finding] = {}
+        for rung in self.rungs:
+            if not rung.field:
+                continue
+            problem = None
+            if rung.failure is not None:
+                reason = str(rung.failure)
+                problem = SettingProblem(key=rung.field, line=None, reason=reason, remedy=rung.remedy)
+            found[rung.field] = Finding(problem, self._offered(rung), is_well=rung.failure is None)
+        return found
+
+    def _offered(self, rung: CheckStep) -> tuple[SetupFix, ...]:
+        return tuple(_fix(f"{rung.name}/{number}", fix) for number, fix in enumerate(rung.fixes))
+
+    def account(self, operation: Operation, *, holds: bool, page: str, in_full: bool) -> SetupCheck:
+        """Return this check as the API gives it; `holds`: the answers are still the same."""
+        failed, is_running = self.failed, operation.state == "running"
+        running = self.names[len(self.rungs)] if is_running and len(self.rungs) < len(self.names) else ""
+        slug = failed.failure.slug if failed is not None and failed.failure is not None else ""
+        mended_at = MENDED_AT.get(slug, "")
+        return SetupCheck(
+            operation=operation,
+            log_in=self.log_in,
+            names=tuple(self.names),
+            rungs=tuple(check_step(each, in_full=in_full) for each in self.rungs),
+            running=running,
+            running_since=self.running_since if running else None,
+            at_most=AT_MOST.get(running, 10.0),
+            passed=self.passed,
+            holds=holds,
+            wrong=failed.field if failed is not None else "",
+            page="" if mended_at == page else mended_at,
+            fixes=tuple(_fix(key, fix) for key, fix in self.fixes().items()),
+        )
+
+
+def _fix(key: str, fix: Fix) -> SetupFix:
+    return SetupFix(id=key, label=fix.label, keys=tuple(dict.fromkeys((*fix.settings, *fix.certificates))))
+
+
+def person(who: Person, caller: Actor, now: datetime) -> SetupPerson:
+    """Return who is at the set-up, as the API gives it."""
+    return SetupPerson(
+        name=who.name,
+        actor=Actor(uid=who.uid, pid=who.pid, user=who.user),
+        where=who.where,
+        last=who.last,
+        is_present=who.is_present(now),
+        is_you=(who.uid, who.pid) == (caller.uid, caller.pid),
+    )
+
+
+def summaries(
+    flow: Flow, values: Values, found: frozenset[str], problems: Sequence[InvalidSetting], written: Sequence[str]
+) -> tuple[SetupSummary, ...]:
+    """Return the steps that the flow visits, each with its state and pages."""
+    visited = places(flow.kind, values, found)
+    steps = [step for step in STEPS if any(each.name == step.name for each, _ in visited)]
+    return tuple(
+        SetupSummary(
+            number=number,
+            name=step.name,
+            title=step.title,
+            state=state_of(flow, values, step, problems, written),
+            is_optional=step.is_optional,
+            problems=len(problems_of(step, values, problems)),
+            can_check=step.check is not None,
+            pages=tuple(
+                SetupPageName(name=page.name, title=page.title(values)) for each, page in visited if each is step
+            ),
+        )
+        for number, step in enumerate(steps, start=1)
+    )
+
+
+def page(
+    step: Step,
+    shown: Page,
+    sources: FieldSources,
+    *,
+    task: Task | None,
+    users: Choice | None,
+    check: SetupCheck | None,
+    reach: SetupCheck | None,
+    remarks: Sequence[str],
+    is_last: bool,
+) -> SetupPage:
+    """Return the page to show."""
+    fields = fields_of(shown, sources)
+    return SetupPage(
+        step=step.name,
+        name=shown.name,
+        title=shown.title(sources.values),
+        kind=shown.kind,
+        remarks=tuple(remarks),
+        fields=fields,
+        cursor=cursor_in(fields),
+        task=None if task is None else converted(task, SetupTask),
+        users=None if users is None else _users(users),
+        can_check=shown.can_check,
+        can_reach=step.name in ("pbx", "exchange"),
+        can_watch=shown.can_watch,
+        check=check,
+        reach=reach,
+        is_last=is_last,
+    )
+
+
+def _users(choice: Choice) -> SetupUsers:
+    rows = {
+        names: tuple(converted(row, SetupUsersGroup) for row in choice.rows[names])
+        for names in ("groups", "nodes", "locations", "templates")
+    }
+    return SetupUsers(
+        selection=converted(choice.ticked, SetupSelection),
+        total=len(choice.taken) + len(choice.left_out),
+        taken=len(choice.taken),
+        sample_taken=tuple(user.label for user in choice.taken[:20]),
+        sample_left_out=tuple(user.label for user in choice.left_out[:20]),
+        refusal=choice.refusal,
+        doubt=choice.doubt,
+        **rows,
+    )
+
+
+def rungs_of(steps: Sequence[CheckStep], *, in_full: bool) -> tuple[RungAccount, ...]:
+    """Return the steps of a check as the API gives them."""
+    return tuple(check_step(each, in_full=in_full) for each in steps)
