@@ -4,6 +4,7 @@ import argparse
 import logging
 import re
 import sys
+from datetime import date
 from pathlib import Path
 
 from engine.cli.arguments import (
@@ -62,11 +63,12 @@ def _completion(options: argparse.Namespace) -> int:
 
 
 def _add_asking(commands: SubParsers) -> None:
-    """Declare `status`, `users`, `explain`, `hold`, `resync` and `events`."""
+    """Declare `status`, `users`, `explain`, `day`, `hold`, `resync` and `events`."""
     texts = {
         "status": ("show how the engine is doing", "Shows links, counts and problems with their remedies."),
         "users": ("list users and their presence", "Lists the synchronised users and their presence in the PBX."),
         "explain": ("explain a user's presence", "Shows one user in full, with the reasons for the presence."),
+        "day": ("show a day of users as bars", "Shows calendars and presences of a day, hour by hour, as bars."),
         "hold": ("show or confirm a held change", "Shows or confirms a held change, which would clear most presences."),
         "resync": ("read calendars again", "Reads the calendars of some or all users again now."),
         "events": ("show events", "Shows the events of the engine until interrupted."),
@@ -74,11 +76,24 @@ def _add_asking(commands: SubParsers) -> None:
     parsers = declare(commands, texts, _run_asking, attached())
     parsers["users"].add_argument("filter", nargs="*", metavar="FILTER", help="words that must all match")
     parsers["explain"].add_argument("user", metavar="USER", help="name, display name, e-mail address or guid")
+    parsers["day"].add_argument(
+        "--date", type=_date, metavar="DATE", help="a day such as 2026-11-30, in the presence time zone (today)"
+    )
+    parsers["day"].add_argument(
+        "--user", action="append", default=[], metavar="USER", help="as for explain; may be repeated; all if omitted"
+    )
     parsers["hold"].add_argument(
         "action", nargs="?", choices=["show", "confirm"], default="show", help="show the held change, or confirm it"
     )
     parsers["resync"].add_argument("user", nargs="*", metavar="USER", help="as for explain; all users if omitted")
     parsers["resync"].add_argument("--resolve", action="store_true", help="look up the mailboxes again first")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a date such as 2026-11-30") from error
 
 
 def _run_asking(options: argparse.Namespace) -> int:

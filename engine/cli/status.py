@@ -1,12 +1,15 @@
-"""The commands `status`, `users`, `explain`, `hold`, `resync` and `events`."""
+"""The commands `status`, `users`, `explain`, `day`, `hold`, `resync` and `events`."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from engine.api.client import decoded, reachable_socket
 from engine.api.paths import usual_sockets
@@ -22,6 +25,7 @@ from engine.api.schema import (
     UsersPage,
     UsersQuestion,
 )
+from engine.api.schema.days import DaysPage, DaysQuestion
 from engine.cli.client import CommandClient, reporting_wait
 from engine.cli.errors import UserNotClear, UserNotFound
 from engine.cli.exit_codes import FAILED, WELL
@@ -29,6 +33,7 @@ from engine.cli.output import put, remark, say, show_document
 from engine.cli.terminal import palette_of, room
 from engine.daemon.loop import run_loop
 from engine.display import counted
+from engine.documents.day import day_document
 from engine.documents.lines import Line, Role, cut, line, wrapped
 from engine.documents.status import (
     audit_line,
@@ -81,6 +86,8 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
             return await commands.hold(confirm=options.action == "confirm")
         case "explain":
             return await commands.explain(options.user)
+        case "day":
+            return await commands.day(options.date, options.user)
         case "resync":
             return await commands.resync(options.user, search=options.resolve)
         case _:
@@ -117,6 +124,13 @@ class StatusCommands:
         user = await self._engine.user(await self._guid(typed))
         now, zone = self._status.now, self._zone
         self._show(user, lambda this: [title(this, now, zone), *user_document(this, now, zone, room())])
+        return WELL
+
+    async def day(self, date: date | None, typed: list[str]) -> int:
+        """Show a day of some users, or of all, as bars."""
+        named = tuple([await self._guid(each) for each in typed])
+        page = await self._all_days(DaysQuestion(date=date, users=",".join(named)))
+        self._show(page, lambda this: day_document(this, self._status.now, room()))
         return WELL
 
     async def hold(self, *, confirm: bool) -> int:
@@ -217,6 +231,14 @@ class StatusCommands:
             found += page.users
             if len(page.users) < PER_PAGE:
                 return UsersPage(total=len(found), page=1, per_page=max(len(found), 1), users=tuple(found))
+
+    async def _all_days(self, question: DaysQuestion) -> DaysPage:
+        page = await self._engine.days(question)
+        days = list(page.days)
+        while not question.users and len(days) < page.total and page.days:
+            page = await self._engine.days(replace(question, date=page.date, page=page.page + 1))
+            days += page.days
+        return replace(page, page=1, per_page=max(len(days), 1), days=tuple(days))
 
     async def _guid(self, typed: str) -> str:
         """Return the guid of the user with exactly that name, or of the only user that matches."""

@@ -40,7 +40,7 @@ def _needed(rows: Sequence[UserRow]) -> Widths:
     """Return the widths with which nothing is cut."""
     names, notes, mailboxes = {20}, {4}, {7}
     for row in rows:
-        names.add(columns(printable(_name(row))))
+        names.add(columns(printable(name_of(row))))
         notes.add(columns(printable(_note(row).text)))
         mailboxes.add(columns(printable(row.mailbox or "")))
     return Widths(max(names), max(notes), max(mailboxes) + 2)
@@ -53,7 +53,7 @@ def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line
         " ",
         activity(row.activity),
         "  ",
-        fitted(_name(row), widths.name),
+        fitted(name_of(row), widths.name),
         "  ",
         note._replace(text=fitted(note.text, widths.note)),
     ]
@@ -79,7 +79,8 @@ def heads(sort: Sort, widths: Widths, *, descending: bool) -> Line:
     return line(Span(f"{text}  until  read ", Role.TITLE))
 
 
-def _name(row: UserRow) -> str:
+def name_of(row: UserRow) -> str:
+    """Return the name that a user is listed by."""
     return row.display_name or row.name
 
 

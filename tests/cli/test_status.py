@@ -218,3 +218,20 @@ def test_where_the_socket_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert socket_path(tmp_path / "own.sock", {"RUNTIME_DIRECTORY": "/run/a"}) == tmp_path / "own.sock"
     assert socket_path(None, {"RUNTIME_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/engine.sock")
     assert socket_path(None, {}) == tmp_path / "calendar-engine" / "engine.sock"
+
+
+@pytest.mark.process
+async def test_a_day_is_shown_as_bars(tmp_path: Path, source: InstantSource) -> None:
+    async with served_engine(tmp_path, USERS, source=source) as served:
+        await served.settled()
+        everybody, one, wrong = await asyncio.gather(
+            ask(served, "day"),
+            ask(served, "day", "--user", "user7", "--user", "user1", "--date", "2026-03-03", "--json"),
+            ask(served, "day", "--date", "tomorrow"),
+        )
+    lines = everybody.out.splitlines()
+    assert lines[0] == " 12 users · Monday 2 March"
+    assert "█" in next(line for line in lines if line.startswith(" User Number 0 "))
+    assert any(line.startswith(" ✗ ") for line in lines)
+    assert [day["user"]["name"] for day in json.loads(one.out)["days"]] == ["user7", "user1"]
+    assert "tomorrow is not a date" in wrong.err
