@@ -1,4 +1,4 @@
-"""The Textual application: one model, one session and the main screens, redrawn only when something changes."""
+"""The Textual application: one model, one session and one screen, redrawn only when something changes."""
 
 import asyncio
 import os
@@ -7,29 +7,37 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from textual import events
 from textual.app import App
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from calendar_tui import themes
 from calendar_tui.commands.command import Command
 from calendar_tui.model import Lost, Model, Query
-from calendar_tui.screens.overview import OverviewScreen
+from calendar_tui.pen import FrugalDriver
+from calendar_tui.screens.frame import Frame
+from calendar_tui.screens.overview import OverviewView
 from calendar_tui.screens.screen import BaseScreen, Navigator
+from calendar_tui.screens.view import Shell, View
 from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities, ThemeName
-from calendar_tui.widgets.inputs import FilterLine
+from calendar_tui.typist import Typist
 
-# Only the first screen is imported at the start; the others when they are opened.
+# Only the first view is imported at the start; the others when they are opened.
 
 
-def _users(shell: Navigator) -> BaseScreen:
-    from calendar_tui.screens.users import UsersScreen
+def _users(shell: Shell) -> View:
+    from calendar_tui.screens.users import UsersView
 
-    return UsersScreen(shell)
+    return UsersView(shell)
+
+
+MAIN_VIEWS: Mapping[str, Callable[[Shell], View]] = MappingProxyType({OverviewView.NAME: OverviewView, "users": _users})
+"""The main views by name, in the order of their tabs; each is made once and keeps its state."""
 
 
 def _log(shell: Navigator) -> BaseScreen:
@@ -44,14 +52,7 @@ def _settings(shell: Navigator) -> BaseScreen:
     return SettingsScreen(shell)
 
 
-FIRST = OverviewScreen.NAME
-MAIN_VIEWS: Mapping[str, Callable[[Navigator], BaseScreen]] = MappingProxyType(
-    {FIRST: OverviewScreen, "users": _users, "log": _log, "settings": _settings}
-)
-"""The main screens by the name that the action `open` takes; each is made once and keeps its state."""
-
-
-V = TypeVar("V", bound=BaseScreen)
+OLD_VIEWS: Mapping[str, Callable[[Navigator], BaseScreen]] = MappingProxyType({"log": _log, "settings": _settings})
 
 MERGED = 0.2
 """Seconds within which changes are drawn in one go."""
@@ -83,53 +84,67 @@ class CalendarApp(App[None]):
             os.environ.pop("NO_COLOR", None)
         else:
             os.environ["NO_COLOR"] = "1"
-        super().__init__(ansi_color=True if look.theme is ThemeName.ANSI else None)
+        super().__init__(driver_class=FrugalDriver, ansi_color=True if look.theme is ThemeName.ANSI else None)
         self.look = look
         self.model = Model(real_time)
         self.session = EngineSession(self.model, find, self._changed, read_only=read_only)
+        self.frame = Frame(self.model, self.session, look, MAIN_VIEWS)
+        self.typist = Typist(self)
         self.crash: BaseException | None = None
-        self._views: dict[str, BaseScreen] = {}
+        self._old: dict[str, BaseScreen] = {}
         self._drawing: Timer | None = None
         self._countdown: Timer | None = None
         for theme in themes.THEMES.values():
             self.register_theme(theme)
         self.theme = themes.THEMES[look.theme].name
 
+    def get_default_screen(self) -> Screen[None]:
+        """Return the one screen."""
+        return self.frame
+
     def on_mount(self) -> None:
-        """Show the first screen, and attach to the engine when it is drawn: loading the HTTP client takes a while."""
+        """Attach to the engine when the first picture is drawn: loading the HTTP client takes a while."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.leave)
+            loop.add_signal_handler(number, self.exit)
         self.set_interval(MINUTE, self._draw)
-        self.open_view(FIRST)
+        self.run_worker(self.typist.run(), exclusive=True, group="typist")
         self.call_after_refresh(self._start_session)
 
     def _start_session(self) -> None:
-        self.run_worker(self.session.run(), exclusive=True)
+        self.run_worker(self.session.run(), exclusive=True, group="session")
 
-    def on_key(self, event: events.Key) -> None:
-        """Pass on to an opened filter the keys that arrived in the same packet as the one that opened it."""
-        focused = self.focused
-        if isinstance(focused, FilterLine) and not focused.has_seen(event):
-            event.prevent_default()
-            focused.post_message(events.Key(event.key, event.character))
+    async def on_event(self, event: events.Event) -> None:
+        """Handle keys one after the other, each when all that the one before has caused is done."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self.typist.press(event)
+        else:
+            await super().on_event(event)
+
+    async def forward(self, key: events.Key) -> None:
+        """Pass a key on to the widget with the focus."""
+        await super().on_event(key)
+
+    async def answered(self) -> None:
+        """Wait until what was entered in a field is dealt with."""
+        await self.frame.answered()
+
+    # for the screens that are not views of the frame yet
 
     def open_view(self, name: str) -> None:
-        """Open one of the main screens."""
-        first = self._view(FIRST)
-        while len(self.screen_stack) > 1 and self.screen is not first:
+        """Open one of the main views."""
+        while self.screen is not self.frame:
             self.pop_screen()
-        if self.screen is not first:
-            self.push_screen(first)
-        if name != FIRST:
-            self.push_screen(self._view(name))
+        if name in MAIN_VIEWS:
+            self.frame.open_view(name)
+        else:
+            self.push_screen(self._old_view(name))
 
     def open_users(self, query: Query) -> None:
         """Open the list of users that match a query."""
-        from calendar_tui.screens.users import UsersScreen
-
-        self._go_to(UsersScreen.NAME)
-        self._main_view(UsersScreen).narrow(query)
+        while self.screen is not self.frame:
+            self.pop_screen()
+        self.frame.open_users(query)
 
     def open_user(self, guid: str) -> None:
         """Open the screen of one user."""
@@ -141,8 +156,13 @@ class CalendarApp(App[None]):
         """Open the debug log with the entries that match a filter."""
         from calendar_tui.screens.log import LogScreen
 
-        self._go_to(LogScreen.NAME)
-        self._main_view(LogScreen).narrow(*conditions)
+        view = self._old_view("log")
+        if view not in self.screen_stack:
+            self.push_screen(view)
+        while self.screen is not view:
+            self.pop_screen()
+        assert isinstance(view, LogScreen)  # noqa: S101 - for the type checker
+        view.narrow(*conditions)
 
     def open_help(self, about: str) -> None:
         """Show the keys of a screen."""
@@ -158,14 +178,18 @@ class CalendarApp(App[None]):
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return the user some steps after a user in the list, None at its end."""
-        from calendar_tui.screens.users import UsersScreen
-
-        return self._main_view(UsersScreen).neighbour(guid, steps)
+        return self.frame.neighbour(guid, steps)
 
     def go_back(self) -> None:
         """Close the screen on top, except the first one."""
-        if self.screen is not self._view(FIRST):
+        if self.screen is not self.frame:
             self.pop_screen()
+
+    def _old_view(self, name: str) -> BaseScreen:
+        if name not in self._old:
+            self._old[name] = OLD_VIEWS[name](self)
+            self.install_screen(self._old[name], name)
+        return self._old[name]
 
     def next_theme(self) -> None:
         """Switch to the next theme."""
@@ -183,26 +207,6 @@ class CalendarApp(App[None]):
         super()._handle_exception(error)
         self._exit_renderables.clear()
 
-    def _go_to(self, name: str) -> None:
-        """Open one of the main screens; Esc goes back to the present one."""
-        view = self._view(name)
-        if view not in self.screen_stack:
-            self.push_screen(view)
-        while self.screen is not view:
-            self.pop_screen()
-
-    def _main_view(self, kind: type[V]) -> V:
-        view = self._view(kind.NAME)
-        assert isinstance(view, kind)  # noqa: S101 - for the type checker
-        return view
-
-    def _view(self, name: str) -> BaseScreen:
-        view = self._views.get(name)
-        if view is None:
-            view = self._views[name] = MAIN_VIEWS[name](self)
-            self.install_screen(view, name)
-        return view
-
     @property
     def is_up_to_date(self) -> bool:
         """Whether everything that has changed is shown."""
@@ -219,6 +223,8 @@ class CalendarApp(App[None]):
             return  # the program is ending
         if isinstance(self.screen, BaseScreen):
             self.screen.show()
+        else:
+            self.frame.draw()
         is_lost = isinstance(self.model.attachment, Lost)
         if is_lost and self._countdown is None:
             self._countdown = self.set_interval(COUNTDOWN, self._draw)

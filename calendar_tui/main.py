@@ -75,6 +75,7 @@ def _show(
     """Show an engine until the user quits; return the internal error that ended the program, if any."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # an animated scroll sends fifty times as many bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
+    os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")  # all colours of the themes are in that palette
     gc.disable()  # a tenth of the start-up time would be spent on garbage collection while modules are imported
     from calendar_tui.app import CalendarApp
     from engine.api.client import reachable_socket

@@ -173,6 +173,7 @@ class Model:
         self.attachment: Attachment = Attaching()
         self.about: About | None = None
         self.may_change = False
+        self.is_capturing = False
         self.status: Status | None = None
         self.users = UserTable()
         self.operations: dict[str, Operation] = {}

@@ -39,6 +39,16 @@ class TerminalCapabilities:
     letters: CharacterSet = CharacterSet.ALL
     colour: bool = True
 
+    @property
+    def is_ascii(self) -> bool:
+        """Whether there is nothing but ASCII."""
+        return self.letters is CharacterSet.ASCII
+
+    @property
+    def brackets(self) -> bool:
+        """Whether brackets stand where otherwise a background colour is."""
+        return self.is_ascii or not self.colour
+
 
 def look_of(
     environment: Mapping[str, str], encoding: str, *, theme: ThemeName | None = None, ascii_only: bool = False

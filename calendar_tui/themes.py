@@ -6,40 +6,40 @@ from calendar_tui.terminal import ThemeName
 
 DARK = Theme(
     name="calendar-dark",
-    primary="#4aa3df",
-    secondary="#8aa0b4",
-    warning="#e0a030",
-    error="#ff7a66",
-    success="#6cb6ff",
-    accent="#c792ea",
-    foreground="#d8dee4",
-    background="#101418",
-    surface="#101418",
-    panel="#1b2229",
+    primary="#5fafff",
+    secondary="#949494",
+    warning="#ffd75f",
+    error="#ff875f",
+    success="#5fd7af",
+    accent="#d787ff",
+    foreground="#d0d0d0",
+    background="#121212",
+    surface="#121212",
+    panel="#303030",
     dark=True,
-    variables={"muted": "#8b98a5", "away": "#56c8d8"},
+    variables={"muted": "#949494", "busy": "#ffaf00", "away": "#5fd7d7", "on-colour": "#121212"},
 )
 LIGHT = Theme(
     name="calendar-light",
-    primary="#0a5a9c",
-    secondary="#4a5a68",
-    warning="#8a5200",
-    error="#b3261e",
-    success="#0a5a9c",
-    accent="#7b2d9b",
-    foreground="#1b1f23",
-    background="#fbfbfa",
-    surface="#fbfbfa",
-    panel="#e8ebee",
+    primary="#005faf",
+    secondary="#626262",
+    warning="#875f00",
+    error="#af0000",
+    success="#005f5f",
+    accent="#870087",
+    foreground="#262626",
+    background="#ffffff",
+    surface="#ffffff",
+    panel="#dadada",
     dark=False,
-    variables={"muted": "#5c6670", "away": "#006b7a"},
+    variables={"muted": "#626262", "busy": "#af5f00", "away": "#005f87", "on-colour": "#ffffff"},
 )
 ANSI = Theme(
     name="calendar-ansi",
     ansi=True,
-    primary="ansi_blue",
+    primary="ansi_cyan",
     secondary="ansi_default",
-    warning="ansi_yellow",
+    warning="ansi_bright_yellow",
     error="ansi_bright_red",
     success="ansi_cyan",
     accent="ansi_magenta",
@@ -51,7 +51,9 @@ ANSI = Theme(
     dark=True,
     variables={
         "muted": "ansi_default",
+        "busy": "ansi_yellow",
         "away": "ansi_cyan",
+        "on-colour": "ansi_black",
         "ansi-background": "ansi_black",
         "ansi-foreground": "ansi_white",
         "block-cursor-foreground": "ansi_black",
@@ -64,6 +66,8 @@ ANSI = Theme(
         "screen-selection-foreground": "ansi_white",
     },
 )
+"""The sixteen colours of the terminal; without colours what remains is bold, dim and reverse."""
+
 THEMES = {ThemeName.DARK: DARK, ThemeName.LIGHT: LIGHT, ThemeName.ANSI: ANSI}
 
 CSS = """
@@ -72,22 +76,36 @@ LineView { height: 1fr; width: 1fr; background: $background; color: $foreground;
 LineView.one-line { height: 1; }
 LineView.as-needed { height: 0; }
 LineView .lines--muted { color: $muted; }
+LineView .lines--edge { color: $muted; }
 LineView .lines--title { text-style: bold; }
-LineView .lines--busy { color: $warning; }
+LineView .lines--busy { color: $busy; }
 LineView .lines--away { color: $away; }
 LineView .lines--dnd { color: $accent; text-style: bold; }
 LineView .lines--good { color: $success; }
 LineView .lines--problem { color: $error; text-style: bold; }
 LineView .lines--notice { color: $warning; }
 LineView .lines--key { color: $primary; text-style: bold; }
-LineView .lines--chip { background: $panel; text-style: bold; }
+LineView .lines--chip { color: $primary; text-style: bold; }
 LineView .lines--bar { color: $primary; }
 LineView .lines--tag { color: $primary; }
 LineView .lines--attribute { color: $away; }
 LineView .lines--value { color: $warning; }
 LineView .lines--entity { color: $accent; }
-LineView .lines--banner { color: $warning; text-style: bold reverse; }
+LineView .lines--tab { color: $on-colour; background: $primary; text-style: bold; }
+LineView .lines--banner { color: $on-colour; background: $warning; text-style: bold; }
+LineView .lines--alarm { color: $on-colour; background: $error; text-style: bold; }
 LineView .lines--found { text-style: bold reverse; }
+LineView .lines--cursor { background: $panel; }
+.-mono LineView .lines--muted { text-style: dim; }
+.-mono LineView .lines--edge { text-style: dim; }
+.-mono LineView .lines--tab { text-style: bold reverse; }
+.-mono LineView .lines--banner { text-style: bold reverse; }
+.-mono LineView .lines--alarm { text-style: bold reverse; }
+.-few-colours LineView .lines--cursor { text-style: reverse; }
+#body, #panes { height: 1fr; }
+#field-box { position: absolute; layer: above; height: 1; width: 20; }
+#field-box Input, #field-box Input:focus { width: 1fr; height: 1; padding: 0; border: none; background: $panel; }
+LineView.field-side { width: 1; height: 1; background: $panel; }
 #bodies, BodyPane { height: 1fr; width: 1fr; }
 #response-pane { margin-left: 1; }
 #too-small { display: none; }

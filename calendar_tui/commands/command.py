@@ -31,8 +31,8 @@ class Command:
     """A command that an administrator can run in a place.
 
     `keys` are Textual's names; the first one is shown. `title` describes it in full, `label` in a word for the footer
-    (empty: not shown there). `action` is the action of the screen that carries it out. `changes`: it needs the right to
-    make changes. `capability` is the feature of the engine that it needs.
+    (empty: not shown there; `wide`: only where there is room). `action` is the action of the view that carries it out.
+    `changes`: it needs the right to make changes. `capability` is the feature of the engine that it needs.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Command:
     label: str = ""
     changes: bool = False
     capability: str = ""
+    wide: bool = False
 
     @property
     def key(self) -> str:

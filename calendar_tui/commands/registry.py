@@ -24,14 +24,13 @@ _EVERYWHERE = (
         changes=True,
     ),
     Command("overview", EVERYWHERE, ("1",), "Go to the overview", "open('overview')"),
-    Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')", label="users"),
+    Command("users", EVERYWHERE, ("2",), "Go to the users", "open('users')"),
     Command(
         "log",
         EVERYWHERE,
         ("3",),
         "Go to the debug log of requests to Exchange",
         "open('log')",
-        label="log",
         capability="log",
     ),
     Command(
@@ -40,7 +39,6 @@ _EVERYWHERE = (
         ("4",),
         "Go to the settings",
         "open('settings')",
-        label="settings",
         capability="settings",
     ),
     Command(
@@ -62,9 +60,10 @@ _EVERYWHERE = (
     Command("down", LIST, ("down", "j"), "One line down", "move(1)"),
     Command("page up", LIST, ("pageup", "ctrl+b"), "One page up", "page(-1)"),
     Command("page down", LIST, ("pagedown", "ctrl+f"), "One page down", "page(1)"),
-    Command("top", LIST, ("home", "g"), "Go to the first line", "top"),
-    Command("bottom", LIST, ("end", "G"), "Go to the last line", "bottom"),
+    Command("top", LIST, ("home",), "Go to the first line", "top"),
+    Command("bottom", LIST, ("end",), "Go to the last line", "bottom"),
     Command("open", LIST, ("enter",), "Open the item under the cursor", "choose"),
+    Command("other pane", LIST, ("tab",), "Go to the other pane, where there are two", "other_pane"),
 )
 
 
@@ -100,7 +99,7 @@ _USERS = (
         ("r",),
         "Read the calendar again",
         "have_done('resync')",
-        label="resync",
+        label="read",
         changes=True,
         capability="resync",
     ),
@@ -359,7 +358,11 @@ def named(view: str, name: str) -> Command:
 
 def list_bindings() -> list[BindingType]:
     """Return the key bindings of every list."""
-    return [Binding(",".join(command.keys), command.action, command.title) for command in of_place(LIST)]
+    return [
+        Binding(",".join(command.keys), command.action, command.title)
+        for command in of_place(LIST)
+        if command.name != "other pane"
+    ]
 
 
 def view_bindings(view: str) -> list[BindingType]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command, key_name
-from calendar_tui.model import Attached, Attaching, Lost, Model
+from calendar_tui.model import Attaching, Lost, Model
 from calendar_tui.terminal import SMALLEST
 from engine.documents.columns import columns
 from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
@@ -15,69 +15,122 @@ from engine.documents.status import modes
 LONGEST_MESSAGE = 6
 """Maximum number of lines of a message."""
 
-
-def header(model: Model, path: str, place: str, width: int) -> Document:
-    """Return the first line of a screen: its title with its parents, the position, and the state of the engine."""
-    right = _engine(model)
-    room = width - columns(right.text) - 2
-    title = cut(path, room)
-    place = cut(place, room - columns(title) - 3)
-    gap = max(1, width - columns(title) - (columns(place) + 2 if place else 0) - columns(right.text) - 1)
-    parts = [Span(" " + title, Role.TITLE)] + ([Span("  " + place, Role.MUTED)] if place else [])
-    return Document([line(*parts, " " * (gap - 1), right)])
+WIDE, WIDE_ROWS, WIDEST, WITH_QUIT = 110, 30, 150, 100
+"""The least columns and rows of the wide layout; the least columns for its wider left pane, and for `q quit`."""
 
 
-def _engine(model: Model) -> Span:
+def is_wide(width: int, height: int) -> bool:
+    """Return whether panes stand side by side, in frames."""
+    return width >= WIDE and height >= WIDE_ROWS
+
+
+TABS = {"overview": "Overview", "users": "Users", "log": "Log", "settings": "Settings", "day": "Day"}
+"""The main views by name, as their tabs are called."""
+
+SLOTS = {"overview": 13, "users": 10, "log": 7}
+"""The least width of a tab, so that the others stay where they are when its count comes or goes."""
+
+
+def header(model: Model, names: Iterable[str], active: str, width: int, *, brackets: bool) -> Document:
+    """Return the first row: the tabs of the main views with counts, and the most severe state as a badge."""
+    parts: list[Span] = []
+    badge = _badge(model)
+    for number, name in enumerate(names, 1):
+        text = f"{number} {TABS[name]}{_count(model, name)}"
+        begin, end = "[]" if brackets and name == active else "  "
+        gap = max(0, SLOTS.get(name, 0) - columns(text))
+        opened = f"open({name!r})"
+        parts += [Span(f"{begin}{text}{end}", Role.TAB if name == active else Role.PLAIN, opened), Span(" " * gap)]
+        # the blanks on either side of a tab are its own: two stand between tabs
+    used = sum(columns(part.text) for part in parts)
+    room = width - used - 1
+    right = cut(badge.text, room)
+    return Document([line(*parts, " " * (room - columns(right)), badge._replace(text=right))])
+
+
+def _count(model: Model, name: str) -> str:
+    if name == "overview" and model.status is not None and model.status.concerns:
+        return f" ✗{len(model.status.concerns)}"
+    if name == "users" and model.users.rows:
+        return f" {len(model.users.rows):,}"
+    return " ●" if name == "log" and model.is_capturing else ""
+
+
+def _badge(model: Model) -> Span:
     match model.attachment:
-        case Attached():
-            rights = "" if model.may_change else " read only"
-            version = model.about.version if model.about else ""
-            return Span(f"✓ engine {version}{rights} ", Role.MUTED)
         case Attaching():
-            return Span("· looking for the engine ", Role.MUTED)
+            return Span("· connecting", Role.MUTED)
         case Lost():
-            return Span("✗ engine gone ", Role.PROBLEM)
+            return Span("✗ engine gone", Role.PROBLEM)
+    if model.status is not None and model.status.dry_run:
+        return Span("DRY RUN", Role.BANNER)
+    return Span("✓ engine" if model.may_change else "read only", Role.MUTED)
 
 
 def banner(model: Model, width: int) -> Document:
-    """Return the notices that concern every screen: dry run and held change."""
-    banners = modes(model.status, "Y confirms") if model.status is not None else ()
-    return Document([line(Span(fitted(f" {each}", width), Role.BANNER)) for each in banners])
+    """Return the notices that concern every view, the most severe first: engine gone, held change, dry run."""
+    lines = [*_lost(model, width)]
+    for each in modes(model.status, "Y confirms") if model.status is not None else ():
+        lines.append(line(Span(fitted(f" {each}", width), Role.BANNER)))
+    return Document(lines)
 
 
-def lost(model: Model, width: int) -> Document:
-    """Return the notice above a screen while the engine is unreachable."""
+def _lost(model: Model, width: int) -> Iterator[Line]:
     attachment = model.attachment
     if not isinstance(attachment, Lost):
-        return Document()
+        return
     now = model.real_time()
     seconds = max(0, round((attachment.retry_at - now).total_seconds()))
     again = f"Next try in {seconds} s." if seconds else "Trying again."
+    yield from wrapped(f"✗ {attachment.failure}. {again}", width - 2, " ", Role.PROBLEM)
+    old = ""
     if model.current_until is not None:
-        again = f"This view is {age((now - model.current_until).total_seconds())} old. {again}"
-    return Document(
-        [
-            *wrapped(f"✗ {attachment.failure}", width - 2, " ", Role.PROBLEM),
-            *wrapped(attachment.remedy, width - 2, "   "),
-            line(Span(f"   {again}", Role.NOTICE)),
-        ]
-    )
+        old = f"Data is {age((now - model.current_until).total_seconds())} old. "
+    yield from wrapped(f"{old}{attachment.remedy}", width - 2, "   ")
 
 
-def footer(commands: Iterable[Command], message: str, width: int) -> Document:
-    """Return the footer of a screen: a message in as many lines as needed, or the most relevant keys in one line."""
-    if message:
+def footer(
+    commands: Iterable[Command], message: str, width: int, *, enter: str = "", is_first: bool = False
+) -> Document:
+    """Return the last row: what Enter does and the keys by use, or a message; the keys of all views at the right.
+
+    A message that needs more room takes more rows.
+    """
+    available = tuple(commands)
+    right = _always(available, width, is_first=is_first)
+    room = width - sum(columns(part.text) for part in right) - 1
+    if columns(message) > room:
         return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
-    parts: list[Span] = []
-    used = 1
-    for command in commands:
+    if message:
+        return Document([line(Span(f" {message}", Role.NOTICE), " " * (room - columns(message)), *right)])
+    parts: list[Span] = [Span(" Enter", Role.KEY), Span(f" {enter} ", Role.MUTED)] if enter else []
+    used = sum(columns(part.text) for part in parts)
+    for command in available:
         taken = columns(command.key) + columns(command.label) + 3
-        if not command.label or used + taken > width:
+        if not command.label or command.place == EVERYWHERE or (command.wide and width < WIDE) or used + taken > room:
             continue
-        clicked = f"command({command.name!r})"
-        parts += [Span(f" {command.key}", Role.KEY, clicked), Span(f" {command.label} ", Role.MUTED, clicked)]
+        parts += _shown(command, command.label)
         used += taken
-    return Document([line(*parts)])
+    return Document([line(*parts, " " * (room + 1 - used), *right)])
+
+
+ALWAYS = (("back", "back"), ("palette", "more"), ("help", "help"), ("quit", "quit"))
+"""The commands whose keys stand at the right of the last row, with their labels there."""
+
+
+def _always(commands: Iterable[Command], width: int, *, is_first: bool) -> list[Span]:
+    by_name = {command.name: command for command in commands if command.place == EVERYWHERE}
+    parts: list[Span] = []
+    for name, label in ALWAYS:
+        if name not in by_name or (name == "back" and is_first) or (name == "quit" and width < WITH_QUIT):
+            continue
+        parts += _shown(by_name[name], label)
+    return parts
+
+
+def _shown(command: Command, label: str) -> list[Span]:
+    clicked = f"command({command.name!r})"
+    return [Span(f" {command.key}", Role.KEY, clicked), Span(f" {label} ", Role.MUTED, clicked)]
 
 
 def too_small(width: int, height: int) -> Document:

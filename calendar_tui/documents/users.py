@@ -2,7 +2,8 @@
 
 from calendar_tui.model import Model, Query
 from engine.api.schema import Sort, Status
-from engine.documents.lines import Document, Line, Role, chips, wrapped
+from engine.display import counted
+from engine.documents.lines import Document, Line, Role, Span, wrapped
 from engine.documents.user_rows import user_line, widths_of
 
 SORT_NAMES: dict[Sort, str] = {
@@ -42,11 +43,21 @@ class UserLines:
         return self._places.get(key)
 
 
+def summary(model: Model, query: Query, total: int) -> tuple[Span, ...]:
+    """Return how many users are listed, with the filters as chips and the key that drops them."""
+    everybody = len(model.users.rows)
+    if not query.is_filter:
+        return (Span(counted(everybody, "user")),)
+    names = [query.words, query.problem_title or query.problem, "errors only" if query.errors_only else ""]
+    chips_ = [Span(f"[{name}]", Role.CHIP) for name in names if name]
+    blanks = [Span("   ")] * len(chips_)
+    both = [part for pair in zip(blanks, chips_, strict=True) for part in pair]
+    return (Span(f"{total:,} of {everybody:,}"), *both, Span("   "), Span("x", Role.KEY), Span(" all", Role.MUTED))
+
+
 def narrowed(query: Query, status: Status | None, width: int) -> Document:
-    """Return the filters as chips, with the remedy if one is a problem; no line if there are none."""
-    names = [query.problem_title or query.problem, "errors only" if query.errors_only else "", query.words]
-    lines = [chips(name for name in names if name)] if query.is_filter else []
+    """Return the remedy if the filter is a problem; no line otherwise."""
     for concern in status.concerns if status and query.problem else ():
         if concern.trouble.type == query.problem:
-            lines += wrapped(concern.trouble.remedy, width - 2, " ", Role.NOTICE)
-    return Document(lines)
+            return Document(wrapped(concern.trouble.remedy, width - 2, " ", Role.NOTICE))
+    return Document()

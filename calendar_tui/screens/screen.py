@@ -18,7 +18,7 @@ from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests
 from engine.api.schema import HeldChange, Operation
-from engine.documents.lines import Document, Role, wrapped
+from engine.documents.lines import Document, Role, line, wrapped
 from engine.documents.status import confirmed_in_words, held_in_words, progress
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
@@ -128,7 +128,6 @@ class BaseScreen(Screen[str | None]):
         yield self.lines("too-small")
         yield self.lines("header", "one-line")
         yield self.lines("banner", "as-needed")
-        yield self.lines("lost", "as-needed")
         yield from self.content()
         yield self.lines("footer", "as-needed")
 
@@ -146,7 +145,6 @@ class BaseScreen(Screen[str | None]):
             self.line_view("too-small").show(frame.too_small(width, height))
             return
         self.show_as_needed("banner", frame.banner(self.model, width))
-        self.show_as_needed("lost", frame.lost(self.model, width))
         self.refresh_content()
         operation = self.model.operations.get(self._followed)
         if operation is not None:
@@ -174,7 +172,7 @@ class BaseScreen(Screen[str | None]):
         if not self.is_there:
             return
         width = self.app.size.width
-        self.line_view("header").show(frame.header(self.model, self.breadcrumb(), self.position(), width))
+        self.line_view("header").show(Document([line(f" {self.breadcrumb()}  {self.position()}")]))
         self.show_as_needed("footer", frame.footer(self.commands(), self.message, width))
 
     def tell(self, message: str) -> None:

@@ -31,6 +31,9 @@ class Role(StrEnum):
     ENTITY = "entity"
     FOUND = "found"
     BANNER = "banner"
+    ALARM = "alarm"
+    TAB = "tab"
+    EDGE = "edge"
 
 
 class Span(NamedTuple):

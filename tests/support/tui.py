@@ -11,8 +11,11 @@ from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
 from calendar_tui.model import Attached
+from calendar_tui.screens.frame import Frame
 from calendar_tui.screens.screen import BaseScreen
+from calendar_tui.screens.view import View
 from calendar_tui.terminal import TerminalCapabilities
+from calendar_tui.widgets.line_view import LineView
 from engine.api.client import reachable_socket
 from engine.server.app import ApiServer
 from engine.server.sockets import open_sockets
@@ -34,9 +37,13 @@ class Terminal:
         self.pilot = pilot
 
     @property
-    def view(self) -> BaseScreen:
-        assert isinstance(self.app.screen, BaseScreen)
-        return self.app.screen
+    def view(self) -> View | BaseScreen:
+        return self.app.screen if isinstance(self.app.screen, BaseScreen) else self.app.frame.view
+
+    def line_view(self, id: str) -> LineView:  # noqa: A002
+        screen = self.app.screen
+        assert isinstance(screen, (BaseScreen, Frame))
+        return screen.line_view(id)
 
     def grid(self) -> str:
         """The picture as text; Textual has a public name for it as SVG alone."""
@@ -44,7 +51,9 @@ class Terminal:
         return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        for key in keys:
+            await self.pilot.press(key)
+            await self.app.typist.rest()
         await self.pilot.pause()
 
     async def click(self, text: str) -> None:

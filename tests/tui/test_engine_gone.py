@@ -35,7 +35,7 @@ async def test_what_could_not_be_asked_is_asked_when_the_engine_is_back(view: st
         await shown.shows("✗ engine gone")
         await go(shown, keys)
         await shown.eventually(lambda: view == shown.view.NAME)
-        await shown.eventually(lambda: gone in shown.view.line_view("main").lines.line(0, 80).text, shown.grid)
+        await shown.eventually(lambda: gone in shown.line_view("main").lines.line(0, 80).text, shown.grid)
         async with logged_engine(tmp_path):
             await shown.shows("✓ engine")
             await shown.shows(back)

@@ -301,7 +301,7 @@ async def test_a_failure_of_the_log_is_said_and_the_view_lives_on(tmp_path: Path
         await shown.shows("✗ ErrorMailboxMoveIn…")
         await shown.press("enter")
         await shown.shows("Log > 1")
-        main = shown.view.line_view("main")
+        main = shown.line_view("main")
         main.post_message(LineView.Chosen(main, "99"))
         await shown.shows("lists those kept")
         await shown.press("escape")

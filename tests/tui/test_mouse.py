@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 async def turn_wheel(shown: Terminal, direction: type[MouseScrollDown] | type[MouseScrollUp]) -> None:
     """Turn the mouse wheel over the list."""
-    x, y = shown.view.line_view("main").region.offset
+    x, y = shown.line_view("main").region.offset
     shown.app.post_message(direction(None, x + 5, y + 5, 0, 0, 0, False, False, False))
     await shown.pilot.pause()
 
@@ -23,11 +23,11 @@ async def turn_wheel(shown: Terminal, direction: type[MouseScrollDown] | type[Mo
 async def test_a_row_is_chosen_and_opened(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(40)) as served, terminal(served.socket) as shown:
         await served.settled()
-        await shown.click("2 users")
-        await shown.shows("of 40")
+        await shown.click("2 Users")
+        await shown.shows("40 users")
         await shown.click("User Number 13 ")
-        assert shown.view.line_view("main").cursor_key == people(40)[13].guid
-        await shown.shows("of 40")
+        assert shown.line_view("main").cursor_key == people(40)[13].guid
+        await shown.shows("40 users")
         await shown.click("User Number 13 ")
         await shown.shows("Users > User Number 13")
 
@@ -36,11 +36,11 @@ async def test_the_wheel_scrolls(tmp_path: Path) -> None:
     async with served_engine(tmp_path, people(40)) as served, terminal(served.socket) as shown:
         await served.settled()
         await shown.press("2")
-        await shown.shows("1–21 of 40")
+        await shown.shows("1–19")
         await turn_wheel(shown, MouseScrollDown)
-        await shown.shows("4–24 of 40")
+        await shown.shows("4–22")
         await turn_wheel(shown, MouseScrollUp)
-        await shown.shows("1–21 of 40")
+        await shown.shows("1–19")
 
 
 async def test_a_key_in_the_footer_is_pressed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calendar_tui.screens.user import UserScreen
-from calendar_tui.screens.users import UsersScreen
+from calendar_tui.screens.users import UsersView
 from engine.exchange.errors import MailboxNotFound
 from tests.support.eventually import eventually
 from tests.support.served_engine import InstantSource, people, served_engine
@@ -42,7 +42,7 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             await shown.press("n")
             await shown.shows("no more users")
             await shown.press("escape")
-            assert isinstance(shown.view, UsersScreen)
+            assert isinstance(shown.view, UsersView)
             await shown.press("escape")
             await shown.shows("1–21 of 30")
             await shown.press("escape")
@@ -83,7 +83,7 @@ async def test_back_leads_where_one_came_from(tmp_path: Path) -> None:
             await shown.press("escape")
             await shown.shows("Users > User Number 0")
             await shown.press("escape")
-            assert isinstance(shown.view, UsersScreen)
+            assert isinstance(shown.view, UsersView)
 
 
 async def test_filter_as_typed_sort_and_errors(tmp_path: Path, source: InstantSource) -> None:
@@ -125,7 +125,7 @@ async def test_the_cursor_stays_with_its_user(tmp_path: Path) -> None:
         await served.settled()
         async with terminal(served.socket) as shown:
             await shown.press("2", "down", "down", "down")
-            main = shown.view.line_view("main")
+            main = shown.line_view("main")
             chosen = main.cursor_key
             served.link.remove(USERS[0].guid)
             await shown.shows("of 29")

@@ -1,0 +1,249 @@
+"""What a view is: an object that says what the frame shows, while the frame's widgets stay mounted."""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from textual.widget import Widget
+
+from calendar_tui.commands import registry
+from calendar_tui.commands.command import Command
+from calendar_tui.documents.sheet import Row, Sheet
+from calendar_tui.model import Model, Query
+from calendar_tui.session import EngineSession
+from calendar_tui.terminal import TerminalCapabilities
+from calendar_tui.widgets.line_view import LineView, Place
+from engine.api.errors import ClientFailure
+from engine.api.resources.engine import EngineRequests
+from engine.api.schema import Operation
+from engine.documents.lines import Document, Role, Span, wrapped
+
+READING_ONLY = "Nothing can be changed: the connection is read-only."
+
+Answer = bool | Awaitable[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the input field asks for. It stands in the second row, or `indent` columns within that of the cursor, `at`.
+
+    `entered` gets the text at Enter and returns whether the field may close; `typed` gets it with every letter; `left`
+    is called at Esc. `completed` gets text and cursor at Tab and returns the new ones.
+    """
+
+    label: str
+    entered: Callable[[str], Answer]
+    text: str = ""
+    hint: str = ""
+    typed: Callable[[str], None] | None = None
+    left: Callable[[], None] | None = None
+    completed: Callable[[str, int], tuple[str, int]] | None = None
+    secret: bool = False
+    at: str = ""
+    indent: int = 0
+
+
+class Shell(Protocol):
+    """The part of the application that views may use."""
+
+    model: Model
+    session: EngineSession
+    look: TerminalCapabilities
+
+    @property
+    def main(self) -> LineView:
+        """The pane with the cursor; it shows the view on top."""
+        ...
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there is room for a second pane."""
+        ...
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the input field is open."""
+        ...
+
+    def show(self, view: "View") -> None:
+        """Draw a view again, if it is on top."""
+        ...
+
+    def tell(self, message: str) -> None:
+        """Show a message in the footer until the next key press."""
+        ...
+
+    def follow(self, operation: Operation) -> None:
+        """Show the progress of an operation in the footer until the next key press."""
+        ...
+
+    def ask(self, question: Question) -> None:
+        """Open the input field."""
+        ...
+
+    def put_text(self, text: str) -> None:
+        """Replace the text of the open field."""
+        ...
+
+    def stop_asking(self) -> None:
+        """Close the input field."""
+        ...
+
+    def run(self, view: "View", work: Coroutine[Any, Any, None], group: str) -> None:
+        """Run something in the background; it replaces what runs in the same group, and ends with the view."""
+        ...
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something after a while."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Copy a text to the clipboard of the terminal."""
+        ...
+
+    def push(self, view: "View") -> None:
+        """Show another view; Esc leads back to this one."""
+        ...
+
+    def go_back(self) -> None:
+        """Leave the view on top."""
+        ...
+
+    def open_view(self, name: str) -> None:
+        """Open one of the main views."""
+        ...
+
+    def open_users(self, query: Query) -> None:
+        """Open the list of users that match a query, until one leaves it."""
+        ...
+
+    def open_user(self, guid: str) -> None:
+        """Open the view of one user."""
+        ...
+
+    def open_log(self, *conditions: str) -> None:
+        """Open the debug log with the entries that match a filter."""
+        ...
+
+    def neighbour(self, guid: str, steps: int) -> str | None:
+        """Return the user some steps after a user in the list, None at its end."""
+        ...
+
+
+class View:
+    """One view. Its commands are registered for its `NAME`; `TAB` is the main view whose tab is active, "" leaves it.
+
+    `ENTER` says in the footer what Enter does to a line, and `PANE` whether there is a right pane in the wide layout.
+
+    The frame asks for what is shown whenever something may have changed, and draws what differs. A command of the
+    registry runs the method `action_…` of the view that it names, or else that of the frame.
+    """
+
+    NAME: ClassVar[str]
+    TAB: ClassVar[str] = ""
+    ENTER: ClassVar[str] = "open"
+    PANE: ClassVar[bool] = False
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.place = Place()
+        self.pane_place = Place()
+
+    @property
+    def model(self) -> Model:
+        """The model of the engine."""
+        return self.shell.model
+
+    @abstractmethod
+    def row(self) -> Row:
+        """Return what the second row shows."""
+
+    @abstractmethod
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return what the body shows, for a number of columns and rows."""
+
+    def pane(self, width: int, height: int) -> Sheet:
+        """Return what the right pane shows in the wide layout, usually about the line under the cursor."""
+        return Sheet(Document())
+
+    def form(self) -> Widget | None:
+        """Return the container that takes the place of the body at present, None if there is none.
+
+        It is mounted when it is returned for the first time, and removed with the view.
+        """
+        return None
+
+    def ask(self) -> None:
+        """Request what is not part of the events: called when the view opens and when the engine is back."""
+
+    def shown(self) -> None:
+        """Called when the view comes on top."""
+
+    def hidden(self) -> None:
+        """Called when another view comes on top, or the view is left."""
+
+    def left(self) -> None:
+        """Called when the view is left by Esc or by opening a main view."""
+
+    def moved(self) -> None:
+        """Called when the cursor was moved or lines were scrolled."""
+
+    def chosen(self, key: str) -> None:
+        """Called when Enter was pressed on the line with this key."""
+
+    def pane_chosen(self, key: str) -> None:
+        """Called when Enter was pressed on a line of the right pane."""
+        self.chosen(key)
+
+    def action_back(self) -> None:
+        """Leave this view."""
+        self.shell.go_back()
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return the commands of this view, then those of all views, as far as they are available at present."""
+        return tuple(each for each in registry.in_view(self.NAME) if not self.hindrance(each))
+
+    def hindrance(self, command: Command) -> str:
+        """Return why a command cannot be run, "" if it can."""
+        about = self.model.about
+        if command.changes and not self.model.may_change:
+            return READING_ONLY
+        if command.capability and (about is None or command.capability not in about.capabilities):
+            return f"This engine does not support that ({command.capability})."
+        return ""
+
+    def show(self) -> None:
+        """Draw this view again, if it is on top."""
+        self.shell.show(self)
+
+    def tell(self, message: str) -> None:
+        """Show a message in the footer until the next key press."""
+        self.shell.tell(message)
+
+    def run(self, work: Coroutine[Any, Any, None], group: str) -> None:
+        """Run something in the background; it replaces what runs in the same group, and ends with the view."""
+        self.shell.run(self, work, group)
+
+    async def start_operation(self, begin: Callable[[EngineRequests], Awaitable[Operation]]) -> None:
+        """Start an operation, and show its progress in the footer."""
+        api = self.shell.session.api
+        if api is None:
+            return
+        try:
+            operation = await begin(EngineRequests(api))
+        except ClientFailure as failure:
+            self.tell(f"{failure}. {failure.remedy}")
+        else:
+            self.shell.follow(operation)
+
+
+def path(*names: str, right: str = "") -> Row:
+    """Return the second row of a view below others: its path, and something at the right."""
+    *parents, name = names
+    return Row((Span("".join(f"{each} › " for each in parents), Role.MUTED), Span(name, Role.TITLE)), right)
+
+
+def remark(text: str, width: int) -> Document:
+    """Return a document with a remark in place of the content."""
+    return Document(wrapped(text, width - 1, " ", Role.MUTED))
