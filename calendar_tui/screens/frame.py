@@ -36,6 +36,7 @@ LEFT, LEFT_WIDEST = 56, 68
 """The width of the left pane, and from 150 columns on."""
 
 SMALLEST_FIELD = 20
+TABS = ("overview", "users", "log", "settings")
 
 
 class Frame(Screen[None]):
@@ -233,7 +234,7 @@ class Frame(Screen[None]):
                 self.line_view("too-small").show(frame.too_small(width, height))
                 return
             tab = next((each.TAB for each in reversed(self._stack) if each.TAB), "")
-            header = frame.header(self.model, tuple(self._makers), tab, width, brackets=self.look.brackets)
+            header = frame.header(self.model, TABS, tab, width, brackets=self.look.brackets)
             self.line_view("header").show(header)
             self._show_as_needed("banner", frame.banner(self.model, width))
             self._draw_body(width, height)

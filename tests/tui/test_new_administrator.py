@@ -12,7 +12,6 @@ import pytest
 
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST
-from calendar_tui.documents.frame import footer
 from engine.daemon.daemon import Dependencies, open_daemon, serve
 from engine.server.app import ApiServer
 from engine.server.sockets import open_sockets
@@ -64,9 +63,10 @@ async def site_in_trouble(
 
 
 async def press_what_is_shown(shown: Terminal, key: str) -> None:
-    """Press a key that the footer shows, or one that works in every list."""
+    """Press a key that the header or the footer shows, or one that works in every list."""
     commands = shown.view.commands()
-    text = next(iter(footer(commands, "", 80))).text
+    rows = shown.grid().splitlines()
+    text = rows[0] + rows[-1]
     in_lists = {command.key for command in registry.of_place(LIST)}
     named = {command.keys[0]: command.key for command in commands}
     shown_as = named.get(key, "Enter" if key == "enter" else key)
@@ -136,7 +136,7 @@ async def test_nothing_is_set_up_yet(tmp_path: Path) -> None:
                     await shown.shows("✗ Nothing is set up yet: there is no settings file\n")
                     assert "calendar-engine setup" in shown.grid()
                     await shown.press("enter")
-                    await shown.shows("calendar-tui > Problem")
+                    await shown.shows("Overview › Problem")
                     await shown.shows("calendar-engine setup")
                 running.cancel()
                 serving.cancel()
