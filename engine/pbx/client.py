@@ -21,7 +21,8 @@ from engine.pbx.entries import PresenceEntry
 from engine.pbx.errors import PbxFailure, PbxLinkMistake, PbxLoginRefused, PbxUnreachable
 from engine.pbx.events import LinkDown, PbxEvent
 from engine.pbx.login import DialLogin
-from engine.pbx.websocket import dial
+from engine.pbx.trace import LinkTrace, NoPbxTrace, PbxTrace
+from engine.pbx.websocket import dial, shown_url
 from engine.settings.model import ClearWith, PbxSettings
 
 UNREACHABLE = doubling(timedelta(seconds=1), timedelta(seconds=32))
@@ -56,7 +57,7 @@ class PbxLink:
     domain after the log-in. LinkDown follows every connection, even one that could not be established. `on_event` is
     called on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate;
     None if `settings.tls` is off; its end is noted in `expiries`. `log_ins` is the circuit breaker for all log-ins; by
-    default, this link has its own.
+    default, this link has its own. `trace` records what is said.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class PbxLink:
         random: Random,
         log_ins: LogIns | None = None,
         expiries: Expiries | None = None,
+        trace: PbxTrace | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
@@ -81,6 +83,7 @@ class PbxLink:
         account = Account("pbx.password", f"{settings.app} at {settings.host}".casefold())
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
         self._internal_errors = InternalErrorLog(logger, clock)
+        self._trace = LinkTrace(trace or NoPbxTrace(), clock)
         self._connection: PbxConnection | None = None
 
     async def run(self) -> None:
@@ -116,6 +119,7 @@ class PbxLink:
                 login,
                 self._settings,
                 self._clock,
+                self._trace.connection(shown_url(self._settings)),
                 on_usable=begin,
                 on_event=self._on_event,
                 before_login=lambda: self._before(log_in),

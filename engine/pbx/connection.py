@@ -42,6 +42,7 @@ from engine.pbx.protocol import (
 )
 from engine.pbx.replication import Replication, ReplicationOutput
 from engine.pbx.requests import Deadlines, Requests
+from engine.pbx.trace import ConnectionTrace
 from engine.pbx.websocket import Sign, WebSocket, lost, ping, receive, send, was_closed_on_purpose
 from engine.settings.model import ClearWith, PbxSettings
 
@@ -95,7 +96,7 @@ class PbxConnection:
 
     `on_usable` is called once, when the log-in has succeeded and, if it was the PBX that logged in, when it has
     proved to be the master. The connection stays idle, without events, until `begin` is called. `before_login` is
-    awaited before the proof of the password is sent.
+    awaited before the proof of the password is sent. All that is said is noted in `trace`.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class PbxConnection:
         login: Login,
         settings: PbxSettings,
         clock: Clock,
+        trace: ConnectionTrace,
         *,
         on_usable: Callable[["PbxConnection"], None],
         on_event: Callable[[PbxEvent], None],
@@ -112,6 +114,7 @@ class PbxConnection:
         self._settings = settings
         self._internal_errors = internal_errors or InternalErrorLog(logger, clock)
         self._clock = clock
+        self._trace = trace
         self._on_usable = on_usable
         self._on_event = on_event
         self._before_login = before_login
@@ -143,16 +146,20 @@ class PbxConnection:
 
     async def run(self, opening: AbstractAsyncContextManager[WebSocket]) -> PbxFailure:
         """Open the socket, log in and serve until the connection ends; return the reason."""
-        async with asyncio.TaskGroup() as tasks:
-            # No failure may leave a task as an exception: a failing task group swallows a cancellation from outside.
-            self._start(tasks, self._watch)
-            self._start(tasks, lambda: self._converse(opening, tasks))
-            try:
-                return await self._ended
-            finally:
-                self._requests.close()
-                for part in self._parts:
-                    part.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                # No failure may leave a task as an exception: a failing group swallows a cancellation from outside.
+                self._start(tasks, self._watch)
+                self._start(tasks, lambda: self._converse(opening, tasks))
+                try:
+                    return await self._ended
+                finally:
+                    self._requests.close()
+                    for part in self._parts:
+                        part.cancel()
+        finally:
+            is_cancelled = not self._ended.done() or self._ended.cancelled()
+            self._trace.ended(None if is_cancelled else self._ended.result())
 
     def begin(self) -> None:
         """Use this connection: announce it and replicate its users."""
@@ -211,6 +218,7 @@ class PbxConnection:
         self._deadlines.expect("socket", self._not_connected)
         async with opening as socket:
             self._deadlines.met("socket")
+            self._trace.opened()
             self._deadlines.expect("log-in", self._login_unanswered)
             self._start(tasks, lambda: self._write(socket))
             await self._until_failure(lambda: self._read(socket))
@@ -220,7 +228,10 @@ class PbxConnection:
         self._liveness.heard()
         while (received := await receive(socket)) is not Sign.END:
             self._liveness.heard(pong=received is Sign.PONG)
+            if received is Sign.PONG:
+                self._trace.ponged()
             if isinstance(received, str):
+                self._trace.received(received)
                 self._last_traffic = self._clock.now()
                 self._perform_session(self._session.receive(received))
         on_purpose = self._session.closed() if was_closed_on_purpose(socket) else None
@@ -233,11 +244,14 @@ class PbxConnection:
                 case PbxFailure():
                     raise message
                 case Act():
+                    self._trace.pinged()
                     await ping(socket)
                 case _:
                     if self._before_login is not None and message["mt"] == LOGIN:
                         await self._before_login()
-                    await send(socket, encode(message))
+                    text = encode(message)
+                    self._trace.sent(text)
+                    await send(socket, text)
 
     async def _watch(self) -> None:
         while True:
@@ -245,6 +259,7 @@ class PbxConnection:
                 min(self._deadlines.next_look(), self._liveness.next_look(), self._last_traffic + _IDLE_TIME)
             )
             self._deadlines.expire()
+            self._trace.look()
             act = self._liveness.look()
             if act is Act.GIVE_UP:
                 raise PbxConnectionLost("the PBX no longer responds", Ender.ENGINE)
@@ -275,6 +290,7 @@ class PbxConnection:
 
     def _logged_in(self, login: LoggedIn) -> None:
         self._login = login
+        self._trace.logged_in()
         self._deadlines.met("log-in")
         if self._session.accepts and self._info is None:
             self._deadlines.expect("PbxInfo", self._info_missing)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from engine.core.errors import Failure, Fault, Scope
+from engine.core.errors import Failure, Fault, Scope, slug_of
 
 
 class PbxFailure(Failure):
@@ -224,3 +224,11 @@ class PresenceTakenOver(PbxFailure):
         "or set pbx.presence_contact to a contact that nothing else uses. The other program's presence is not "
         "overwritten until this user's presence changes next."
     )
+
+
+def failure_named(slug: str) -> type[PbxFailure]:
+    """Return the failure with this name, or else the base class."""
+    kinds: list[type[PbxFailure]] = [PbxFailure]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return next((kind for kind in kinds if slug_of(kind) == slug), PbxFailure)

@@ -33,6 +33,7 @@ from engine.pbx.errors import (
 )
 from engine.pbx.events import LinkDown, Listening, PbxAccepted, PbxDeclined, PbxEvent
 from engine.pbx.login import ListenLogin, new_challenge
+from engine.pbx.trace import LinkTrace, NoPbxTrace, PbxTrace
 from engine.pbx.websocket import accepted, keep_alive, new_server_socket
 from engine.settings.model import ClearWith, PbxSettings
 
@@ -52,7 +53,8 @@ class PbxListener:
     Several PBXs and several App objects may connect. One connection of the master is used; its others stand by and
     take over when that one ends. A PBX that is not the master or lacks a right or the password is reported by
     `PbxDeclined`, at once for each reason and then from time to time with a count, until `PbxAccepted`. `LinkDown` has
-    no time of a next attempt, because that is up to the PBX. The end of the certificate is noted in `expiries`.
+    no time of a next attempt, because that is up to the PBX. The end of the certificate is noted in `expiries`, and
+    what is said in `trace`.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class PbxListener:
         certificate: ListenCertificate,
         known: KnownAddresses | None = None,
         expiries: Expiries | None = None,
+        trace: PbxTrace | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
@@ -84,6 +87,8 @@ class PbxListener:
         self._refusals = MessageLimiter(clock)
         self._internal_errors = InternalErrorLog(logger, clock)
         self._internal_error: asyncio.Future[None] | None = None
+        self._trace = LinkTrace(trace or NoPbxTrace(), clock)
+        self._url = ""
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -121,7 +126,7 @@ class PbxListener:
         except PbxFailure as failure:
             return failure
         with listening:
-            url = _app_object_url(self._settings, listening.getsockname()[1])
+            url = self._url = _app_object_url(self._settings, listening.getsockname()[1])
             self._on_event(Listening(url, fingerprint))
             self._on_event(LinkDown(PbxNotConnected(f"the URL is {url}"), None))
             self._internal_error = asyncio.get_running_loop().create_future()
@@ -194,6 +199,7 @@ class PbxListener:
             login,
             self._settings,
             self._clock,
+            self._trace.connection(self._url, pending.address),
             on_usable=usable,
             on_event=self._on_event,
             internal_errors=self._internal_errors,

@@ -96,6 +96,15 @@ class _NoRedirects(aiohttp.TraceConfig):
         raise NotAPbx(f"{place}: HTTP {answer.status}, which redirects to {there or 'nowhere'}")
 
 
+def shown_url(settings: PbxSettings) -> str:
+    """Return the URL that the engine connects to, as it is shown, even if no such URL is possible."""
+    return f"{_scheme(settings)}://{settings.host}:{settings.port}{_PATH}"
+
+
+def _scheme(settings: PbxSettings) -> str:
+    return "wss" if settings.tls else "ws"
+
+
 @asynccontextmanager
 async def dial(
     settings: PbxSettings, tls: ssl.SSLContext | None, expiries: Expiries | None = None
@@ -109,7 +118,7 @@ async def dial(
     async with aiohttp.ClientSession(timeout=timeout, trace_configs=[_NoRedirects()]) as http:
         try:
             socket = await http.ws_connect(
-                URL.build(scheme="wss" if settings.tls else "ws", host=settings.host, port=settings.port, path=_PATH),
+                URL.build(scheme=_scheme(settings), host=settings.host, port=settings.port, path=_PATH),
                 ssl=_trust(settings, tls),
                 autoping=False,
                 max_msg_size=MAX_MESSAGE_BYTES,

@@ -13,6 +13,7 @@ from engine.core.clock import Clock
 from engine.core.secret import Secret
 from engine.pbx.client import PbxLink
 from engine.pbx.events import LinkDown, LinkUp, PbxEvent, UsersComplete, UserSeen
+from engine.pbx.trace import PbxTrace
 from engine.settings.model import PbxSettings
 from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, PbxUser
@@ -88,9 +89,10 @@ async def running_link(
     tls: ssl.SSLContext | None = None,
     random: Random | None = None,
     heard: Heard | None = None,
+    trace: PbxTrace | None = None,
 ) -> AsyncIterator[tuple[PbxLink, Heard]]:
     heard = heard or Heard()
-    link = PbxLink(settings, password, clock, heard, tls=tls, random=random or Random(1))
+    link = PbxLink(settings, password, clock, heard, tls=tls, random=random or Random(1), trace=trace)
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(link.run())
         try:

@@ -31,6 +31,7 @@ from engine.pbx.errors import (
 from engine.pbx.events import LinkDown, LinkUp, UserSeen
 from engine.pbx.login import DialLogin
 from engine.pbx.protocol import MAX_MESSAGE_BYTES, Message
+from engine.pbx.trace import LinkTrace, NoPbxTrace
 from engine.pbx.websocket import WebSocket, dial, verified_context
 from engine.settings.model import PbxSettings
 from engine.settings.reader import read_settings
@@ -111,7 +112,10 @@ async def test_a_connection_may_be_ended_just_when_its_socket_is_open() -> None:
                 yield socket
 
         login = DialLogin(settings.app, PASSWORD)
-        connection = PbxConnection(login, settings, clock, on_usable=PbxConnection.begin, on_event=lambda _: None)
+        trace = LinkTrace(NoPbxTrace(), clock).connection("ws://pbx")
+        connection = PbxConnection(
+            login, settings, clock, trace, on_usable=PbxConnection.begin, on_event=lambda _: None
+        )
         running = tasks.create_task(connection.run(opening()))
         with pytest.raises(asyncio.CancelledError):
             await running

@@ -25,6 +25,7 @@ from engine.pbx.errors import (
 )
 from engine.pbx.events import LinkDown, LinkUp, Listening, PbxAccepted, PbxDeclined, PbxEvent, UsersComplete
 from engine.pbx.server import PbxListener
+from engine.pbx.trace import PbxTrace
 from engine.settings.model import PbxLinkKind, PbxSettings
 from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.pbx.connection import AppObject
@@ -79,9 +80,12 @@ def listen_settings(**changes: Any) -> PbxSettings:
 
 
 @asynccontextmanager
-async def listening(clock: ManualClock, *, heard: Heard | None = None, **changes: Any) -> AsyncIterator[Site]:
+async def listening(
+    clock: ManualClock, *, heard: Heard | None = None, trace: PbxTrace | None = None, **changes: Any
+) -> AsyncIterator[Site]:
     heard, certificate = heard or Heard(), IssuedByTheSimulator()
-    listener = PbxListener(listen_settings(**changes), PASSWORD, clock, heard, certificate=certificate)
+    settings = listen_settings(**changes)
+    listener = PbxListener(settings, PASSWORD, clock, heard, certificate=certificate, trace=trace)
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(listener.run())
         try:
