@@ -114,7 +114,11 @@ def conditions_of_user(row: UserRow) -> tuple[str, ...]:
 
 
 def conditions_of_problem(concern: Concern, rows: Mapping[str, UserRow]) -> tuple[str, ...]:
-    """Return the conditions for the errors behind a problem, of a whole connection or of the users named."""
+    """Return the conditions for the entries behind a problem: all of the PBX link, where openings and endings tell what
+    happens, or the errors of a whole connection, or of the users named.
+    """
+    if concern.link == "PBX":
+        return ("peer:pbx",)
     known = [rows[user.guid] for user in concern.users if user.guid in rows]
     users = " or ".join(text for row in known for text in conditions_of_user(row))
     return ("is:error", users) if users and concern.link is None else ("is:error",)

@@ -149,20 +149,24 @@ def _add_log(commands: SubParsers) -> None:
     log = commands.add_parser(
         "log",
         help="show and export the debug log",
-        description="Shows, exports and switches the debug log of requests to Exchange and its answers.",
+        description="Shows, exports and switches the debug log of what is said to Exchange and to the PBX.",
     )
     actions = log.add_subparsers(dest="action", required=True, metavar="ACTION")
     texts = {
         "show": ("list entries", "Lists entries, newest last; or shows one by its number, with its bodies."),
         "follow": ("show entries as they are added", "Shows entries as they are added, until interrupted."),
+        "histogram": ("show how many entries ended when", "Shows how many entries and errors there were over time."),
         "stats": ("show statistics", "Shows statistics by operation and code."),
         "diagnose": ("show errors with cause and remedy", "Shows each kind of error with its cause and remedy."),
         "export": ("write entries to a file", "Writes entries to a file that only its owner can read."),
-        "on": ("start capturing", "Starts capturing requests to Exchange: all, or those for some mailboxes."),
+        "on": (
+            "start capturing",
+            "Starts capturing what is said to Exchange and the PBX: all, or about some mailboxes.",
+        ),
         "off": ("stop capturing", "Stops capturing; the entries are kept."),
     }
     parsers = declare(actions, texts, _run_log, attached(), export=at_socket())
-    for name in ("show", "follow", "stats", "diagnose", "export"):
+    for name in ("show", "follow", "stats", "histogram", "diagnose", "export"):
         parsers[name].add_argument("filter", nargs="*", metavar="FILTER", help="for instance user:alice is:error")
     parsers["show"].add_argument("--limit", type=at_least_one, default=100, metavar="N", help="the newest N (100)")
     parsers["show"].add_argument("--raw", action="store_true", help="bodies exactly as stored")
@@ -174,6 +178,8 @@ def _add_log(commands: SubParsers) -> None:
     export.add_argument("--output", type=Path, metavar="FILE", help="output file, which must not exist yet")
     export.add_argument("--limit", type=at_least_one, default=1000, metavar="N", help="at most N entries (1000)")
     export.add_argument("--persons", action="store_true", help="keep addresses, names and subjects as stored")
+    parsers["histogram"].add_argument("--columns", type=at_least_one, default=60, metavar="N", help="at most N (60)")
+    parsers["on"].add_argument("--peer", choices=("exchange", "pbx"), help="only what is said to this side")
     parsers["on"].add_argument("--mailbox", action="append", default=[], metavar="ADDRESS", help="only of this mailbox")
     parsers["on"].add_argument(
         "--for", dest="seconds", type=_duration, metavar="TIME", help="switch off after this time, e.g. 30m or 2h"

@@ -13,8 +13,10 @@ from engine.api.paths import usual_sockets
 from engine.api.resources.engine import EngineRequests
 from engine.api.resources.log import LogRequests, log_events
 from engine.api.schema.log import (
+    EVERY_PEER,
     CaptureQuestion,
     LogExportQuestion,
+    LogHistogramQuestion,
     LogQuestion,
     LogRow,
 )
@@ -26,6 +28,7 @@ from engine.cli.terminal import palette_of, room
 from engine.daemon.loop import run_loop
 from engine.display import counted
 from engine.documents.lines import UNLIMITED, Line
+from engine.documents.log_chart import histogram_document
 from engine.documents.log_entry import body_document, headers, summary
 from engine.documents.log_rows import numbered_heads, numbered_line
 from engine.documents.log_status import capture_document, figures_document, whole_findings
@@ -61,6 +64,8 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
             return await log.follow(" ".join(options.filter))
         case "stats":
             return await log.stats(" ".join(options.filter))
+        case "histogram":
+            return await log.histogram(" ".join(options.filter), options.columns)
         case "diagnose":
             return await log.diagnose(" ".join(options.filter))
         case "export":
@@ -145,6 +150,12 @@ class LogCommands:
         show_document(found, lambda this: figures_document(this, room()), as_json=self._as_json)
         return WELL
 
+    async def histogram(self, words: str, columns: int) -> int:
+        """Show how many entries ended when."""
+        found = await self._log.histogram(LogHistogramQuestion(filter=words, columns=columns))
+        show_document(found, lambda this: histogram_document(this, self._zone), as_json=self._as_json)
+        return WELL
+
     async def diagnose(self, words: str) -> int:
         """Show the errors with causes and remedies."""
         found = await self._log.diagnosis(words)
@@ -173,7 +184,8 @@ class LogCommands:
         """Start or stop capturing."""
         question = CaptureQuestion(on=False)
         if options.action == "on":
-            question = CaptureQuestion(on=True, mailboxes=tuple(options.mailbox), seconds=options.seconds)
+            peers = (options.peer,) if options.peer else EVERY_PEER
+            question = CaptureQuestion(on=True, peers=peers, mailboxes=tuple(options.mailbox), seconds=options.seconds)
         state = await self._log.switch(question)
         show_document(state, lambda this: capture_document(this, self._zone, room()), as_json=self._as_json)
         return WELL

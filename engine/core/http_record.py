@@ -31,6 +31,11 @@ class HttpRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     phases: Mapping[str, float]
     part: bool = False
 
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies."""
+        return len(self.request) + len(self.response)
+
     def __repr__(self) -> str:
         """Leave out everything that may contain a secret."""
         return f"<exchange {self.request_id}: {self.method}, {self.status or self.failure}>"

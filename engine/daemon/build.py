@@ -40,6 +40,7 @@ from engine.pbx.certificate import GivenCertificate, ListenCertificate, OwnCerti
 from engine.pbx.client import PbxLink
 from engine.pbx.events import PbxEvent
 from engine.pbx.server import PbxListener
+from engine.pbx.trace import PbxTrace
 from engine.settings.clouds import graph_root
 from engine.settings.model import (
     CLOUD_EWS_END,
@@ -200,13 +201,14 @@ def assemble(
     observe: Observer,
     resolver: Resolver | None = None,
     trace: Trace | None = None,
+    pbx_trace: PbxTrace | None = None,
     log_ins: LogIns | None = None,
     accept: AcceptCertificate | None = None,
     tenants: KnownTenants | None = None,
 ) -> Engine:
     """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` records the traffic with
-    them; `log_ins` approve each log-in; `accept` puts the next certificate of the application in force;
-    `tenants` are what is known of them."""
+    them, `pbx_trace` that with the PBX; `log_ins` approve each log-in; `accept` puts the next certificate of the
+    application in force; `tenants` are what is known of them."""
     random = SystemRandom()
     expiries = _expiries(settings.exchange, clock)
     access = exchange_access(
@@ -231,7 +233,9 @@ def assemble(
     return Engine(
         settings,
         source=access.source,
-        make_link=lambda on_event: pbx_link(settings, secrets.pbx_password, network_clock, on_event, log_ins, expiries),
+        make_link=lambda on_event: pbx_link(
+            settings, secrets.pbx_password, network_clock, on_event, log_ins, expiries, pbx_trace
+        ),
         store=store,
         clock=clock,
         network_clock=network_clock,
@@ -295,17 +299,30 @@ def pbx_link(
     on_event: Callable[[PbxEvent], None],
     log_ins: LogIns | None = None,
     expiries: Expiries | None = None,
+    trace: PbxTrace | None = None,
 ) -> Link:
     """Return the PBX link of the settings, not connected yet. `clock` is the network clock; `log_ins` approve each
-    log-in of the engine, but not those of a PBX that connects; `expiries` note the ends of certificates."""
+    log-in of the engine, but not those of a PBX that connects; `expiries` note the ends of certificates; `trace`
+    records what is said."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
         certificate = _listen_certificate(settings)
-        return PbxListener(pbx, password, clock, on_event, certificate=certificate, known=known, expiries=expiries)
+        return PbxListener(
+            pbx, password, clock, on_event, certificate=certificate, known=known, expiries=expiries, trace=trace
+        )
     context = websocket.verified_context(pbx.ca_file) if pbx.tls else None
-    random = SystemRandom()
-    return PbxLink(pbx, password, clock, on_event, tls=context, random=random, log_ins=log_ins, expiries=expiries)
+    return PbxLink(
+        pbx,
+        password,
+        clock,
+        on_event,
+        tls=context,
+        random=SystemRandom(),
+        log_ins=log_ins,
+        expiries=expiries,
+        trace=trace,
+    )
 
 
 def _listen_certificate(settings: SiteSettings) -> ListenCertificate:

@@ -229,6 +229,7 @@ async def open_daemon(
                 observe=dependencies.observe,
                 resolver=resolver,
                 trace=installation.debug_log.capture,
+                pbx_trace=installation.debug_log.capture.pbx,
                 log_ins=log_ins,
                 accept=installation.sources.certificate_accepted,
                 tenants=installation.tenants,

@@ -44,6 +44,7 @@ class DebugLog:
         owners = MailboxOwners(engine)
         self.capture.whose = owners.label
         self.capture.address_of = owners.address
+        self.capture.whom = owners.whom
         log_service = LogService(
             api_state, self.capture, self._reader, self._account, self._clock, self._bodies_for_readers
         )
@@ -86,6 +87,7 @@ class MailboxOwners:
         self._labels: dict[str, str] = {}
         self._by_name: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
+        self._guids: dict[str, str] = {}
         for guid in engine.guids():
             self._learn(guid)
         engine.observe(self._observe)
@@ -102,6 +104,15 @@ class MailboxOwners:
         """Return the address of a mailbox that a request to Graph names by the object id of its user."""
         return self._addresses.get(mailbox.lower(), mailbox)
 
+    def whom(self, about: str) -> tuple[str, tuple[str, ...]]:
+        """Return label and addresses of the user with this guid or name in the PBX, the mailbox first."""
+        name = about.lower()
+        user = self._engine.summary(self._guids.get(name, name))
+        if user is None:
+            return "", ()
+        addresses = filter(None, (user.mailbox, *map(smtp_address, user.user.addresses)))
+        return user.user.label, tuple(dict.fromkeys(addresses))
+
     def _observe(self, event: Event) -> None:
         if isinstance(event, UserChanged):
             self._learn(event.guid)
@@ -110,6 +121,7 @@ class MailboxOwners:
         user = self._engine.summary(guid)
         if user is not None:
             self._by_name[user.user.name.lower()] = user.user.label
+            self._guids[user.user.name.lower()] = guid
             if user.mailbox and OF_A_USER in user.mailbox_url:
                 self._addresses[user_in(user.mailbox_url).lower()] = user.mailbox
             for address in filter(None, (user.mailbox, *map(smtp_address, user.user.addresses))):

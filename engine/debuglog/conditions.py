@@ -71,8 +71,8 @@ class SqlConditions:
             case "until", datetime() | timedelta():
                 sql, parameters = self._since(value)
                 return f"NOT ({sql})", parameters
-            case "is", _:
-                return _FLAGS[str(value)], []
+            case "is" | "peer", _:
+                return _CHOICES[str(value)], []
             case "op" | "lane", str():
                 column = "operation" if term.field == "op" else "lane"
                 return (f"e.{column} GLOB ?", [value]) if "*" in value else (f"e.{column} = ?", [value])
@@ -130,7 +130,16 @@ class SqlConditions:
         return f"({people}) OR ({outcomes}) OR e.operation LIKE ? ESCAPE '\\'"
 
 
-_FLAGS = {"error": "e.error = 1", "ok": "e.error = 0", "part": "e.part = 1", "unanswered": "e.status IS NULL"}
+# What is said to the PBX has no status; there, a request without an answer is an error without anything received.
+_CHOICES = {
+    "error": "e.error = 1",
+    "ok": "e.error = 0",
+    "part": "e.part = 1",
+    "unanswered": "e.status IS NULL AND (e.peer = 0 OR (e.error = 1 AND e.received = 0))",
+    "quiet": "e.quiet = 1",
+    "exchange": "e.peer = 0",
+    "pbx": "e.peer > 0 AND e.peer = 1",
+}
 
 
 def _fits(pattern: str, text: str) -> bool:

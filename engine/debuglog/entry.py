@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 from html import unescape
 
 import msgspec
@@ -18,8 +19,15 @@ LARGEST_BODY = 1024 * 1024
 """Maximum bytes of a body that are kept; its true size is recorded as well."""
 
 
+class Peer(StrEnum):
+    """The side that an entry was said to."""
+
+    EXCHANGE = "exchange"
+    PBX = "pbx"
+
+
 class EntryDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Details shown only for a single entry. `phases` are in milliseconds."""
+    """Details shown only for a single entry. `phases` are in milliseconds; `method` is SEND or RECEIVE for the PBX."""
 
     method: str
     url: str
@@ -31,7 +39,7 @@ class EntryDetails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class EntryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An entry in a list. `at` is when it ended, in seconds since 1970."""
+    """An entry in a list. `at` is when it ended, in seconds since 1970. `quiet`: it only shows that all is alive."""
 
     id: int
     at: float
@@ -48,6 +56,8 @@ class EntryRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lane: str
     sent: int
     received: int
+    peer: Peer
+    quiet: bool
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -89,6 +99,7 @@ _BEGINNINGS = MultiSearch(_CODES)
 # The most specific come first; a line counts only if nothing of the previous ones is found.
 _RANKS = ((_INNER, b"ResponseCode", b"ErrorCode"), (_FAULT,), (_AADSTS, _OAUTH_ERROR), (_GRAPH, _OF_A_SCHEDULE))
 _FINE = frozenset({"NoError"})
+_CHANGE = re.compile(rb"(?:Created|Modified|Deleted|Moved|Copied|NewMail|FreeBusyChanged)Event\b")
 
 
 def operation_of(method: str, url: str, request: bytes) -> str:
@@ -145,6 +156,11 @@ def is_error(status: int | None, codes: tuple[str, ...]) -> bool:
     return any(code not in _FINE for code in codes)
 
 
+def is_quiet(part: bytes) -> bool:
+    """Return whether a part of a notification stream tells of no change, but only that the stream is alive."""
+    return _CHANGE.search(part) is None
+
+
 def _address(found: bytes) -> str:
     return unescape(found.decode("utf-8", "replace")).strip()
 
@@ -198,6 +214,7 @@ def kept_of(
     # With many mailboxes at once, none of them is the subject of the request.
     mailboxes = mailboxes_of(traced.url, traced.request)
     mailbox = address_of(mailboxes[0]) if len(mailboxes) == 1 else ""
+    error = bool(traced.failure) or is_error(traced.status, codes)
     row = EntryRow(
         id=0,
         at=exchange.at.timestamp(),
@@ -208,12 +225,14 @@ def kept_of(
         status=traced.status,
         codes=codes,
         failure=traced.failure,
-        error=bool(traced.failure) or is_error(traced.status, codes),
+        error=error,
         part=traced.part,
         attempt=traced.attempt,
         lane=traced.lane,
         sent=exchange.sent,
         received=exchange.received,
+        peer=Peer.EXCHANGE,
+        quiet=traced.part and not error and is_quiet(traced.response),
     )
     particulars = EntryDetails(
         method=traced.method,

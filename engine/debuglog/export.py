@@ -19,8 +19,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec.structs import replace
 
-from engine.debuglog.entry import LogEntry
+from engine.debuglog.entry import EntryRow, LogEntry, Peer
 from engine.debuglog.graph import graph_operation
+from engine.debuglog.pbx import ASKED_BY_ENGINE
+from engine.debuglog.redaction.pbx_messages import blank_persons_in_message
 from engine.debuglog.redaction.pseudonyms import Pseudonyms, blank_personal
 from engine.debuglog.redaction.spans import BLANKED
 from engine.display import operating_system, visible
@@ -42,6 +44,8 @@ def har(exchanges: Iterable[LogEntry], version: str) -> dict[str, Any]:
 
 def _entry(kept: LogEntry) -> dict[str, Any]:
     row = kept.row
+    if row.peer is Peer.PBX:
+        return _over_websocket(kept)
     timings = _timings(kept)
     return {
         "startedDateTime": datetime.fromtimestamp(row.at - row.ms / 1000, UTC).isoformat(timespec="milliseconds"),
@@ -52,7 +56,50 @@ def _entry(kept: LogEntry) -> dict[str, Any]:
         "cache": {},
         "timings": timings,
         "comment": " ".join(filter(None, (row.operation, *row.codes, row.failure))),
+        **_ours(row),
+    }
+
+
+def _over_websocket(kept: LogEntry) -> dict[str, Any]:
+    """Return an entry of the PBX in the form that browsers export for messages over a WebSocket."""
+    row, particulars = kept.row, kept.particulars
+    begun, ended = row.at - row.ms / 1000, row.at
+    kinds = ("send", "receive") if particulars.method == ASKED_BY_ENGINE else ("receive", "send")
+    messages = zip(kinds, (begun, ended), (kept.request, kept.response), strict=True)
+    unknown = {"httpVersion": "HTTP/1.1", "cookies": [], "headers": [], "headersSize": NOT_THERE, "bodySize": NOT_THERE}
+    return {
+        "startedDateTime": datetime.fromtimestamp(begun, UTC).isoformat(timespec="milliseconds"),
+        "time": row.ms,
+        "request": {"method": "GET", "url": particulars.url, "queryString": [], **unknown},
+        "response": {
+            **unknown,
+            "status": HTTPStatus.SWITCHING_PROTOCOLS,
+            "statusText": HTTPStatus.SWITCHING_PROTOCOLS.phrase,
+            "headers": _headers(particulars.response_headers),
+            "content": {"size": 0, "mimeType": ""},
+            "redirectURL": "",
+        },
+        "cache": {},
+        "timings": {"send": 0, "wait": row.ms, "receive": 0},
+        "comment": " ".join(filter(None, (row.operation, row.failure))),
+        "_resourceType": "websocket",
+        "_webSocketMessages": [
+            {"type": kind, "time": round(at, 3), "opcode": _TEXT_FRAME, "data": text.decode(errors="replace")}
+            for kind, at, text in messages
+            if text
+        ],
+        **_ours(row),
+    }
+
+
+_TEXT_FRAME = 1
+"""The opcode of a text (RFC 6455)."""
+
+
+def _ours(row: EntryRow) -> dict[str, Any]:
+    return {
         "_id": row.id,
+        "_peer": row.peer,
         "_operation": row.operation,
         "_mailbox": row.mailbox,
         "_user": row.user,
@@ -188,6 +235,7 @@ def _pairs(words: list[str]) -> list[str]:
 def without_persons(kept: LogEntry, pseudonyms: Pseudonyms) -> LogEntry:
     """Return an entry without personal names; an address has the same pseudonym everywhere."""
     particulars = kept.particulars
+    blank = blank_persons_in_message if kept.row.peer is Peer.PBX else _blank_personal
     return replace(
         kept,
         row=replace(kept.row, user="", mailbox=pseudonyms.text(kept.row.mailbox)),
@@ -197,9 +245,13 @@ def without_persons(kept: LogEntry, pseudonyms: Pseudonyms) -> LogEntry:
             request_headers=_anonymous_headers(particulars.request_headers, pseudonyms),
             response_headers=_anonymous_headers(particulars.response_headers, pseudonyms),
         ),
-        request=pseudonyms.body(blank_personal(kept.request, subjects=False)),
-        response=pseudonyms.body(blank_personal(kept.response, subjects=False)),
+        request=pseudonyms.body(blank(kept.request)),
+        response=pseudonyms.body(blank(kept.response)),
     )
+
+
+def _blank_personal(body: bytes) -> bytes:
+    return blank_personal(body, subjects=False)
 
 
 def _anonymous_headers(pairs: tuple[tuple[str, str], ...], pseudonyms: Pseudonyms) -> tuple[tuple[str, str], ...]:

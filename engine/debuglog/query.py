@@ -16,7 +16,7 @@ from engine.debuglog.conditions import Parameter, SqlConditions, holds, looks_in
 from engine.debuglog.entry import EntryRow, LogEntry
 from engine.debuglog.filter.complete import Known
 from engine.debuglog.filter.model import Filter
-from engine.debuglog.store import open_to_read, unpacked
+from engine.debuglog.store import PEERS, open_to_read, unpacked
 
 
 class DebugLogUnusable(Failure):
@@ -42,7 +42,7 @@ WINDOW = 1000
 
 COLUMNS = (
     "e.id, e.at, e.ms, e.operation, w.mailbox, w.user, e.status, o.codes, o.failure, e.error, e.part, e.attempt, "
-    "e.lane, e.sent, e.received"
+    "e.lane, e.sent, e.received, e.peer, e.quiet"
 )
 # Two subqueries: SQLite finds min or max by the index, but scans the table for both together.
 ENDS = "SELECT (SELECT coalesce(min(id), 1) FROM exchange), (SELECT coalesce(max(id), 0) FROM exchange)"
@@ -192,9 +192,8 @@ def _select(
 
 
 def _row(values: Any) -> EntryRow:
-    number, at, ms, operation, mailbox, user, status, codes, failure, error, part, attempt, lane, sent, received = (
-        values
-    )
+    number, at, ms, operation, mailbox, user, status, codes, failure, error, part, attempt, lane, *others = values
+    sent, received, peer, quiet = others
     return EntryRow(
         id=number,
         at=at,
@@ -211,4 +210,6 @@ def _row(values: Any) -> EntryRow:
         lane=lane,
         sent=sent,
         received=received,
+        peer=PEERS[peer],
+        quiet=bool(quiet),
     )

@@ -10,61 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 
-from engine.core import bounded
 from engine.core.clock import Clock
 from engine.core.http_record import HttpRecord
+from engine.core.pbx_record import PbxRecord
 from engine.core.secret import Secret
 from engine.debuglog import entry
-from engine.debuglog.entry import EntryRow, LogEntry, kept_of, redacted, without_bodies
+from engine.debuglog.entry import EntryRow, LogEntry, Peer, kept_of, redacted, without_bodies
 from engine.debuglog.graph import parts_of
+from engine.debuglog.pbx import PbxCapture, Whom, entry_of
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.debuglog.store import FILE, LogStore
+from engine.debuglog.switch import CaptureSwitch, peers_of
 from engine.settings.model import DebugLogSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureSwitch:
-    """State of capturing: on or off; `mailboxes` (in lower case): of these only, of all if empty; `until`: the end.
-
-    `actor` has switched it ("" = the settings) while the setting was `as_set`: as long as the setting stays the same,
-    the switch survives a restart; once it changes, the setting counts.
-    """
-
-    on: bool
-    mailboxes: frozenset[str] = frozenset()
-    until: datetime | None = None
-    actor: str = ""
-    as_set: bool = False
-
-    @classmethod
-    def by_settings(cls, ews: bool) -> Self:
-        """Return the state according to the settings."""
-        return cls(on=ews, as_set=ews)
-
-    @classmethod
-    def remembered(cls, text: str | None, ews: bool, now: datetime) -> Self:
-        """Return the state from before a restart if it still applies, else that of the settings."""
-        if text is not None:
-            try:
-                switch = bounded.json(text, cls)
-            except bounded.NotReadable:
-                return cls.by_settings(ews)
-            if switch.as_set == ews and not switch.is_over(now):
-                return switch
-        return cls.by_settings(ews)
-
-    def is_over(self, now: datetime) -> bool:
-        """Return whether its time has expired."""
-        return self.until is not None and now >= self.until
-
-    def concerns(self, mailboxes: tuple[str, ...]) -> bool:
-        """Return whether entries about these mailboxes are captured; those about no particular mailbox always are."""
-        return not self.mailboxes or not mailboxes or any(each.lower() in self.mailboxes for each in mailboxes)
-
 
 logger = logging.getLogger(__name__)
 
@@ -87,18 +48,13 @@ _SWITCH = "switch"
 
 
 class _Taken(NamedTuple):
-    """A queued request and response, secrets included, and when it ended."""
+    """A queued request and response, or messages of the PBX, secrets included, and when it ended."""
 
-    exchange: HttpRecord
+    record: HttpRecord | PbxRecord
     at: datetime
 
-    @property
-    def size(self) -> int:
-        """Approximate size in bytes."""
-        return len(self.exchange.request) + len(self.exchange.response)
-
     def __repr__(self) -> str:
-        return repr(self.exchange)
+        return repr(self.record)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +73,12 @@ class CaptureStatus:
 
 
 class Capture:
-    """Records the traffic of the HTTP client (`engine.exchange.http.trace.Trace`); `clock` is calendar time.
+    """Records the traffic of the HTTP client (`engine.exchange.http.trace.Trace`), and in `pbx` that of the PBX link;
+    `clock` is calendar time.
 
     `whose` maps the address of a mailbox to its user ("" for none), `address_of` what a request names it by to that
-    address. A dedicated thread redacts secrets and writes entries: searching
-    what a server sends may take seconds. `open` it, keep `run` running, and `close` it.
+    address, `whom` what the PBX names a user by to the label and the addresses. A dedicated thread redacts secrets and
+    writes entries: searching what a server sends may take seconds. `open` it, keep `run` running, and `close` it.
     """
 
     def __init__(self, state_dir: Path, clock: Clock) -> None:
@@ -129,11 +86,13 @@ class Capture:
         self.on = False
         self.whose: Callable[[str], str] = lambda mailbox: ""
         self.address_of: Callable[[str], str] = lambda mailbox: mailbox
+        self.whom: Whom = lambda about: ("", ())
+        self.pbx = PbxCapture(self._take_message)
         self._settings = DebugLogSettings()
         self._clock = clock
         self._redactor = SecretRedactor()
         self._store = LogStore(self.path)
-        self._switch = CaptureSwitch.by_settings(False)
+        self._switch = CaptureSwitch.by_settings(frozenset())
         self._waiting: deque[_Taken] = deque()
         self._bytes_waiting = 0
         self._captured = 0
@@ -152,7 +111,7 @@ class Capture:
         """Start. If the debug log cannot be opened, that is retried with every batch and stops nothing else."""
         self._loop = asyncio.get_running_loop()
         remembered = await asyncio.to_thread(self._open)
-        self._turn(CaptureSwitch.remembered(remembered, self._settings.ews, self._clock.now()))
+        self._turn(CaptureSwitch.remembered(remembered, peers_of(self._settings), self._clock.now()))
         self._thread.start()
 
     async def run(self) -> None:
@@ -168,11 +127,11 @@ class Capture:
                 await self._switched.wait()
                 alarm.cancel()
             if self._switch.is_over(self._clock.now()):
-                self.switch(replace(self._switch, on=False, mailboxes=frozenset(), until=None))
+                self.switch(replace(self._switch, peers=frozenset(), mailboxes=frozenset(), until=None))
 
     async def close(self) -> None:
         """Write the remaining queue, and stop."""
-        self.on = False
+        self.on = self.pbx.on = False
         self._closing_at = monotonic()
         self._work.set()
         if self._thread.is_alive():
@@ -185,7 +144,7 @@ class Capture:
 
     def switch(self, switch: CaptureSwitch) -> None:
         """Switch capturing; the state survives a restart."""
-        self._turn(replace(switch, as_set=self._settings.ews))
+        self._turn(replace(switch, as_set=peers_of(self._settings)))
         with self._lock:
             self._to_note = msgspec.json.encode(self._switch).decode()
         self._work.set()
@@ -196,11 +155,11 @@ class Capture:
         self._redactor.know(secrets)
 
     def apply(self, settings: DebugLogSettings) -> None:
-        """Apply new settings. A manual switch stays, unless `ews` changes while it is open."""
-        changed = settings.ews != self._settings.ews
+        """Apply new settings. A manual switch stays, unless the sides that they name change while it is open."""
+        changed = peers_of(settings) != peers_of(self._settings)
         self._settings = settings
         if changed and self._loop is not None:
-            self.switch(CaptureSwitch.by_settings(settings.ews))
+            self.switch(CaptureSwitch.by_settings(peers_of(settings)))
         else:
             self._tell(())
 
@@ -227,14 +186,23 @@ class Capture:
         except Exception as internal_error:
             self._drop(1, f"{type(internal_error).__name__} while capturing")
 
-    def _put(self, exchange: _Taken) -> None:
+    def _take_message(self, record: PbxRecord) -> None:
+        """Queue what was said to the PBX, like `take`."""
+        try:
+            if not self._switch.mailboxes or not record.about or self._is_of_chosen(record.about):
+                self._put(_Taken(record, self._clock.now()))
+        except Exception as internal_error:
+            self._drop(1, f"{type(internal_error).__name__} while capturing")
+
+    def _put(self, taken: _Taken) -> None:
         with self._lock:
-            if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + exchange.size > MOST_BYTES_WAITING:
+            size = taken.record.size
+            if len(self._waiting) >= MOST_WAITING or self._bytes_waiting + size > MOST_BYTES_WAITING:
                 self._dropped += 1
                 self._trouble = "entries arrived faster than they could be written"
                 return
-            self._waiting.append(exchange)
-            self._bytes_waiting += exchange.size
+            self._waiting.append(taken)
+            self._bytes_waiting += size
         if not self._work.is_set():
             self._work.set()
 
@@ -245,7 +213,8 @@ class Capture:
 
     def _turn(self, switch: CaptureSwitch) -> None:
         self._switch = switch
-        self.on = switch.on
+        self.on = Peer.EXCHANGE in switch.peers
+        self.pbx.on = Peer.PBX in switch.peers
         self._switched.set()
 
     async def _alarm(self, until: datetime) -> None:
@@ -287,7 +256,7 @@ class Capture:
         with self._lock:
             while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
                 batch.append(self._waiting.popleft())
-                size += batch[-1].size
+                size += batch[-1].record.size
             self._bytes_waiting -= size
         return batch
 
@@ -314,19 +283,25 @@ class Capture:
         if self._closing_at is not None and monotonic() > self._closing_at + LAST_SECONDS:
             self._drop(1, "not written in time at shutdown")
             return ()
+        record, subjects = taken.record, self._settings.subjects
         try:
-            parts = parts_of(taken.exchange)
+            if isinstance(record, PbxRecord):
+                return (entry_of(record, self._redactor, taken.at, subjects=subjects, whom=self.whom),)
+            parts = parts_of(record)
             concerned = [each for each in parts if self._concerns(entry.mailboxes_of(each.url, each.request))]
             redact = without_bodies if parts else redacted
             if parts and not concerned:
                 return ()
-            records = [redact(taken.exchange, self._redactor, taken.at)]
+            records = [redact(record, self._redactor, taken.at)]
             records += [redacted(each, self._redactor, taken.at) for each in concerned]
-            subjects = self._settings.subjects
             return [kept_of(each, subjects=subjects, whose=self.whose, address_of=self.address_of) for each in records]
         except Exception as internal_error:
             self._drop(1, f"{type(internal_error).__name__} while processing an entry")
             return ()
+
+    def _is_of_chosen(self, about: str) -> bool:
+        _, addresses = self.whom(about)
+        return bool(addresses) and self._switch.concerns(addresses)
 
     def _concerns(self, mailboxes: tuple[str, ...]) -> bool:
         return self._switch.concerns(tuple(map(self.address_of, mailboxes)))

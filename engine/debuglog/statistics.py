@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.debuglog.conditions import SqlConditions
+from engine.debuglog.entry import Peer
 from engine.debuglog.filter.model import Filter
+from engine.debuglog.store import PEERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Figures:
 class ErrorCount:
     """One kind of error of one operation."""
 
+    peer: Peer
     operation: str
     status: int | None
     codes: tuple[str, ...]
@@ -85,17 +88,18 @@ def troubles(connection: sqlite3.Connection, this: Filter, now: datetime) -> tup
     """Return the kinds of errors among the matching entries, the most frequent first."""
     condition, parameters = SqlConditions(connection, now).of(this)
     sql = f"""
-        SELECT e.operation, o.codes, o.failure, e.status, w.mailbox, count(*), max(e.id), max(e.at)
+        SELECT e.peer, e.operation, o.codes, o.failure, e.status, w.mailbox, count(*), max(e.id), max(e.at)
         FROM exchange e JOIN outcome o ON o.id = e.outcome JOIN who w ON w.id = e.who
         WHERE e.error = 1 AND ({condition})
-        GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC
+        GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 7 DESC
     """  # noqa: S608 (what was typed is in the parameters)
-    kinds: dict[tuple[str, str, str, int | None, bool], list[tuple[str, int, int, float]]] = {}
-    for operation, codes, failure, status, mailbox, count, newest, last in connection.execute(sql, parameters):
-        kind = (operation, codes, failure, status, bool(mailbox))
+    kinds: dict[tuple[int, str, str, str, int | None, bool], list[tuple[str, int, int, float]]] = {}
+    for peer, operation, codes, failure, status, mailbox, count, newest, last in connection.execute(sql, parameters):
+        kind = (peer, operation, codes, failure, status, bool(mailbox))
         kinds.setdefault(kind, []).append((mailbox, count, newest, last))
     found = (
         ErrorCount(
+            peer=PEERS[peer],
             operation=operation,
             status=status,
             codes=tuple(codes.split()),
@@ -105,6 +109,6 @@ def troubles(connection: sqlite3.Connection, this: Filter, now: datetime) -> tup
             newest=max(each[2] for each in concerned),
             last=max(each[3] for each in concerned),
         )
-        for (operation, codes, failure, status, _), concerned in kinds.items()
+        for (peer, operation, codes, failure, status, _), concerned in kinds.items()
     )
     return tuple(sorted(found, key=lambda trouble: -trouble.count))

@@ -10,7 +10,7 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
-from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry
+from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry, Peer
 
 LEVEL = -2
 """Level of the compression (Zstandard, RFC 8878): SOAP shrinks to a sixth, at half the cost of level 1."""
@@ -36,10 +36,21 @@ FILE = "debuglog.sqlite"
 APPLICATION_ID = 0x63616C6C
 """Identifies the file (PRAGMA application_id): the bytes of "call"."""
 
-VERSION = 2
+VERSION = 3
 JOURNAL_PAGES = 4000
 JOURNAL_LIMIT = 16 * 1024 * 1024
 """Pages per checkpoint; large, since most pages of the indexes change many times in between."""
+
+_PEERS = """
+    ALTER TABLE exchange ADD COLUMN peer INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE exchange ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX exchange_peer ON exchange (peer) WHERE peer > 0;
+    CREATE INDEX exchange_quiet ON exchange (quiet) WHERE quiet = 1;
+"""
+"""What version 3 adds to version 2."""
+
+PEERS = (Peer.EXCHANGE, Peer.PBX)
+"""By their number in the database."""
 
 # Persons and outcomes repeat: a row refers to them by number, so that a search for part of a name scans thousands of
 # names instead of a million rows. Every index ends with the rowid, so its results are in the order of time.
@@ -65,6 +76,7 @@ _SCHEMA = f"""
         sent INTEGER NOT NULL,
         received INTEGER NOT NULL
     );
+    {_PEERS}
     CREATE INDEX exchange_at ON exchange (at);
     CREATE INDEX exchange_operation ON exchange (operation);
     CREATE INDEX exchange_who ON exchange (who);
@@ -130,7 +142,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
         return
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if (application, version) != (APPLICATION_ID, VERSION):
+    if (application, version) == (APPLICATION_ID, 2):
+        connection.executescript(f"BEGIN; {_PEERS} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif (application, version) != (APPLICATION_ID, VERSION):
         raise sqlite3.DatabaseError("it belongs to another program or version")
 
 
@@ -215,8 +229,9 @@ class LogStore:
             exchanges += (number, row.at, row.ms, row.operation)
             exchanges += (self._number_of_who(connection, row), self._number_of_outcome(connection, row))
             exchanges += (row.status, row.error, row.part, row.attempt, row.lane, row.sent, row.received)
+            exchanges += (PEERS.index(row.peer), row.quiet)
             bodies += (number, each.request_id, self._packer.pack(each))
-        _insert_many(connection, "exchange", exchanges, columns=13)
+        _insert_many(connection, "exchange", exchanges, columns=15)
         _insert_many(connection, "body", bodies, columns=3)
         return tuple(rows)
 

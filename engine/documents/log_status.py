@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
+from types import MappingProxyType
 
 from engine.api.schema.log import CaptureState, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.display import counted
@@ -64,6 +65,7 @@ def capture_document(state: CaptureState, zone: tzinfo, width: int) -> Document:
     return Document([line(said, Span(f"   {_kept(state)}", Role.MUTED)), *dropped])
 
 
+SIDES = MappingProxyType({"exchange": "Exchange", "pbx": "the PBX"})
 NOT_CAPTURING = " · not capturing"
 
 
@@ -76,7 +78,8 @@ def _dropped(state: CaptureState) -> str:
 
 
 def _capturing(state: CaptureState) -> str:
-    return f" ✓ capturing {', '.join(state.mailboxes) or 'everybody'}"
+    side = "" if len(state.peers) > 1 else f", only {SIDES[state.peers[0]]}"
+    return f" ✓ capturing {', '.join(state.mailboxes) or 'everybody'}{side}"
 
 
 def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:

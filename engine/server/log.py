@@ -22,6 +22,7 @@ from engine.api.schema.log import (
     LogFigures,
     LogFilterQuestion,
     LogHeader,
+    LogHistogram,
     LogPage,
     LogPhase,
     LogQuestion,
@@ -30,15 +31,19 @@ from engine.api.schema.log import (
 )
 from engine.core.clock import Clock
 from engine.debuglog import query
-from engine.debuglog.entry import EntryRow, LogEntry
+from engine.debuglog.entry import EntryRow, LogEntry, Peer
 from engine.debuglog.filter.complete import Completion, complete
 from engine.debuglog.filter.model import Filter, canonical
 from engine.debuglog.filter.parse import Chip, FilterNotUnderstood, chips, parse
+from engine.debuglog.histogram import Histogram
+from engine.debuglog.pbx import REASON
 from engine.debuglog.pretty_xml import pretty
 from engine.debuglog.query import LogReader
-from engine.debuglog.recorder import MEGABYTE, Capture, CaptureStatus, CaptureSwitch
+from engine.debuglog.recorder import MEGABYTE, Capture, CaptureStatus
 from engine.debuglog.statistics import ErrorCount, Figures
+from engine.debuglog.switch import CaptureSwitch
 from engine.exchange.diagnosis import Diagnosed, ServiceAccount, diagnose, known_codes, stranger_in
+from engine.pbx.errors import failure_named
 from engine.server.convert import converted
 from engine.server.http import MAY_CHANGE, ApiError, not_for_readers
 from engine.server.state import ApiState
@@ -58,6 +63,26 @@ _OF_THE_SERVER = frozenset(
 _POLICY = "x-ews-policy-reason"
 
 
+def _failure_of_pbx(this: EntryRow | ErrorCount, reason: str) -> tuple[Diagnosis, ...]:
+    """Return the meaning of a failure of the PBX link, none if there is none."""
+    if not this.failure:
+        return ()
+    failure = failure_named(this.failure)
+    return (
+        Diagnosis(
+            code=this.failure,
+            type=this.failure,
+            meaning=failure.meaning,
+            cause=reason,
+            remedy=failure.remedy,
+            command="",
+            reaction="",
+            fault=failure.fault,
+            scope=failure.scope,
+        ),
+    )
+
+
 def log_row(this: EntryRow, account: ServiceAccount) -> LogRow:
     """Return an entry as a row of a list."""
     found = _diagnosed(this, account)
@@ -68,7 +93,11 @@ def exchange(this: LogEntry, account: ServiceAccount) -> LogExchange:
     """Return an entry without its bodies."""
     particulars = this.particulars
     headers = _answered(this)
-    found = _diagnosed(this.row, account, by_policy=_POLICY in headers, stranger=_stranger(this))
+    if this.row.peer is Peer.PBX:
+        found = _failure_of_pbx(this.row, headers.get(REASON, ""))
+    else:
+        by_policy = _POLICY in headers
+        found = tuple(map(diagnosis, _diagnosed(this.row, account, by_policy=by_policy, stranger=_stranger(this))))
     return LogExchange(
         row=log_row(this.row, account),
         method=particulars.method,
@@ -80,7 +109,7 @@ def exchange(this: LogEntry, account: ServiceAccount) -> LogExchange:
         phases=tuple(LogPhase(name=name, ms=ms) for name, ms in particulars.phases),
         request=_body(this.request, particulars.request_size, dict(particulars.request_headers)),
         response=_body(this.response, particulars.response_size, headers),
-        diagnosis=tuple(map(diagnosis, found)),
+        diagnosis=found,
     )
 
 
@@ -102,20 +131,25 @@ def diagnosis(this: Diagnosed) -> Diagnosis:
 
 def finding(this: ErrorCount, newest: LogEntry | None, account: ServiceAccount) -> Finding | None:
     """Return a kind of error with its remedy; its `newest` entry shows what answers in place of Exchange."""
-    found = diagnose(
-        account,
-        operation=this.operation,
-        status=this.status,
-        codes=this.codes,
-        failure=this.failure,
-        mailbox=this.mailboxes[0] if this.mailboxes else "",
-        by_policy=newest is not None and _POLICY in _answered(newest),
-        stranger=_stranger(newest) if newest is not None else "",
-    )
+    answered = _answered(newest) if newest is not None else {}
+    if this.peer is Peer.PBX:
+        found = _failure_of_pbx(this, answered.get(REASON, ""))
+    else:
+        diagnosed = diagnose(
+            account,
+            operation=this.operation,
+            status=this.status,
+            codes=this.codes,
+            failure=this.failure,
+            mailbox=this.mailboxes[0] if this.mailboxes else "",
+            by_policy=_POLICY in answered,
+            stranger=_stranger(newest) if newest is not None else "",
+        )
+        found = tuple(map(diagnosis, diagnosed))
     if not found:
         return None
     return Finding(
-        diagnosis=diagnosis(found[0]),
+        diagnosis=found[0],
         count=this.count,
         users=len(this.mailboxes),
         mailboxes=this.mailboxes[:NAMED],
@@ -133,6 +167,14 @@ def statistics(these: tuple[Figures, ...]) -> LogStatistics:
         end=_instant(max(each.last for each in these)) if these else None,
         figures=tuple(converted(each, LogFigures, code=_code(each)) for each in these),
     )
+
+
+def histogram_answer(this: Histogram) -> LogHistogram:
+    """Return how many entries ended when."""
+    ends = {
+        name: None if at is None else _instant(at) for name, at in (("oldest", this.oldest), ("newest", this.newest))
+    }
+    return converted(this, LogHistogram, begin=_instant(this.begin), **ends)
 
 
 def _code(these: Figures) -> str:
@@ -163,6 +205,7 @@ def capture_state(this: CaptureStatus) -> CaptureState:
         this,
         CaptureState,
         on=this.switch.on,
+        peers=tuple(sorted(this.switch.peers)),
         mailboxes=tuple(sorted(this.switch.mailboxes)),
         until=this.switch.until,
         actor=this.switch.actor,
@@ -176,7 +219,7 @@ def capture_state(this: CaptureStatus) -> CaptureState:
 def _diagnosed(
     this: EntryRow, account: ServiceAccount, *, by_policy: bool = False, stranger: str = ""
 ) -> tuple[Diagnosed, ...]:
-    if not this.error:
+    if not this.error or this.peer is Peer.PBX:
         return ()
     return diagnose(
         account,
@@ -296,9 +339,10 @@ class LogService:
         """Switch capturing on or off, with an entry in the audit log."""
         until = self._clock.now() + timedelta(seconds=question.seconds) if question.seconds and question.on else None
         mailboxes = frozenset(each.lower() for each in question.mailboxes) if question.on else frozenset[str]()
+        peers = frozenset(map(Peer, question.peers)) if question.on else frozenset[Peer]()
         await self._api_state.audit_change(actor, "log", _in_words(question))
         self._capture.switch(
-            CaptureSwitch(on=question.on, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
+            CaptureSwitch(peers=peers, mailboxes=mailboxes, until=until, actor=actor.user or f"uid {actor.uid}")
         )
         return self.state()
 
@@ -320,4 +364,5 @@ def _in_words(question: CaptureQuestion) -> str:
     whose = f"of {', '.join(question.mailboxes[:10])}" if question.mailboxes else "of all mailboxes"
     more = f" and {len(question.mailboxes) - 10} more" if len(question.mailboxes) > 10 else ""
     time = f", for {question.seconds:.0f} s" if question.seconds else ""
-    return f"debug log on {whose}{more}{time}"
+    side = "" if len(set(question.peers)) > 1 else f", side {question.peers[0]}"
+    return f"debug log on {whose}{more}{side}{time}"

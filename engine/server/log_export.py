@@ -27,7 +27,7 @@ LARGEST = 64 * 1024 * 1024
 ABOUT = """\
 A support bundle of calendar-engine {version}, created on {now}.
 
-exchanges.har    requests to Exchange and its answers (HAR 1.2), the newest first
+exchanges.har    requests to Exchange and messages of the PBX, with their answers (HAR 1.2), the newest first
 statistics.json  figures by operation and code
 settings.json    the settings, which contain no secrets
 status.json      the status of the engine

@@ -123,6 +123,7 @@ _EXCHANGE = (
 )
 _DEBUG_LOG = (
     Key("debug_log.ews", parsers.boolean),
+    Key("debug_log.pbx", parsers.boolean),
     Key("debug_log.max_megabytes", parsers.IntRange(1, 1_000_000)),
     Key("debug_log.max_days", parsers.IntRange(1, 3650)),
     Key("debug_log.subjects", parsers.boolean),
@@ -218,6 +219,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "exchange.ca_file": "File (PEM) with the authority that issued the certificate of Exchange",
         "exchange.fingerprint": "SHA-256 of Exchange's own certificate, trusted besides those of the authorities",
         "debug_log.ews": "Whether the traffic with Exchange is recorded for debugging",
+        "debug_log.pbx": "Whether the messages of the PBX link are recorded for debugging",
         "debug_log.max_megabytes": "Maximum megabytes of traffic kept",
         "debug_log.max_days": "Number of days that traffic is kept",
         "debug_log.subjects": "Whether subjects stay readable in recorded traffic",

@@ -154,6 +154,7 @@ class DebugLogSettings:
     """The [debug_log] table."""
 
     ews: bool = False
+    pbx: bool = False
     max_megabytes: int = 256
     max_days: int = 7
     subjects: bool = False

@@ -82,7 +82,7 @@ async def running(world: World, directory: Path) -> AsyncIterator[Place]:
             company.settings(
                 presence={"show_subject": True},
                 exchange={"poll_seconds": 3600},
-                debug_log={"ews": True, "subjects": False},
+                debug_log={"ews": True, "pbx": True, "subjects": False},
             )
         )
         dependencies = Dependencies(
@@ -111,6 +111,10 @@ async def test_it_is_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
         told["TUI"] = "".join([text async for text in screens(place)])
         told["files"] = "".join(each.read_bytes().decode(errors="replace") for each in files(tmp_path / "state"))
         told["log"] = caplog.text
+        secrets = [secret.reveal() for secret in place.company.secrets.values()]
+    assert {"AppLogin", "ReplicateNext", "SetPresence"} <= operations(told["API"])
+    assert [where for where, text in told.items() for secret in secrets if secret in text] == []
+    assert re.findall(r'"(?:digest|challenge)": ?"(?!\[blanked\]")[^"]*"', told["API"]) == []
     assert {where for where, text in told.items() if SHOWN in text} == {"PBX", "API", "TUI", "files"}
     assert {where: context(text) for where, text in told.items() if SECRET in text} == {}
 
@@ -126,7 +130,11 @@ async def answers(place: Place) -> AsyncIterator[str]:
 
         paths = json.loads(await get("/v1/openapi.json"))["paths"]
         users = [person.guid for person in place.company.world.people]
-        exchanges = [str(row["id"]) for row in json.loads(await get("/v1/log/exchanges?limit=500"))["rows"]]
+        exchanges: list[str] = []
+        for words in ("", "peer:pbx op:App*", "peer:pbx"):
+            page = await get(f"/v1/log/exchanges?limit=400&filter={words}")
+            yield page.decode()
+            exchanges += [str(row["id"]) for row in json.loads(page)["rows"]]
         assert exchanges
         for path in (path for path, methods in paths.items() if "get" in methods and not path.endswith("/events")):
             for value in users if "{guid}" in path else exchanges if "/exchanges/{" in path else [""]:
@@ -158,6 +166,16 @@ async def screens(place: Place) -> AsyncIterator[str]:
         for key in ("tab", "tab", "y", "v", "y", "tab", "y", "c"):
             await shown.press(key)
             yield shown.grid() + shown.app.clipboard
+
+
+def operations(text: str) -> set[str]:
+    """Return the operations of the rows of the log of the PBX in what the API said."""
+    return {
+        row["operation"]
+        for page in re.findall(r'\{"rows":\[.*?\],"next":[^}]*\}', text)
+        for row in json.loads(page)["rows"]
+        if row["peer"] == "pbx"
+    }
 
 
 def files(directory: Path) -> list[Path]:

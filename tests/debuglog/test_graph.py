@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.core.http_record import HttpRecord
 from engine.debuglog.entry import codes_of, operation_of
 from engine.debuglog.graph import graph_mailboxes, parts_of
-from engine.debuglog.recorder import CaptureSwitch
+from engine.debuglog.switch import EVERY_PEER, CaptureSwitch
 from tests.debuglog.log import PASSWORD, open_log
 from tests.support.exchanges import traced
 
@@ -153,7 +153,7 @@ async def test_a_user_named_by_the_id_of_the_directory_is_known_by_the_address(t
     async with open_log(tmp_path) as log:
         log.capture.address_of = {ANNAS_ID: "anna@x"}.get  # type: ignore[assignment]
         log.capture.whose = {"anna@x": "Anna Müller"}.get  # type: ignore[assignment]
-        log.capture.switch(CaptureSwitch(on=True, mailboxes=frozenset({"anna@x"})))
+        log.capture.switch(CaptureSwitch(peers=EVERY_PEER, mailboxes=frozenset({"anna@x"})))
         await log.take(batch([asked(1, ANNAS_ID)], [answer(1, EVENTS)]))
         [row] = await log.rows("op:calendarView")
     assert (row.mailbox, row.user) == ("anna@x", "Anna Müller")
@@ -169,7 +169,7 @@ async def test_no_secret_of_a_batch_is_kept(tmp_path: Path) -> None:
 
 async def test_where_one_mailbox_is_captured_no_other_part_of_a_batch_is_kept(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
-        log.capture.switch(CaptureSwitch(on=True, mailboxes=frozenset({"ben@x"})))
+        log.capture.switch(CaptureSwitch(peers=EVERY_PEER, mailboxes=frozenset({"ben@x"})))
         log.capture.take(batch([asked(1, "anna@x")], [answer(1, EVENTS)]))
         await log.take(batch([asked(1, "anna@x"), asked(2, "Ben@x")], [answer(1, EVENTS), answer(2, EVENTS)]))
         rows = await log.rows()

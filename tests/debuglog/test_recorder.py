@@ -16,15 +16,17 @@ from typing import Any
 import pytest
 
 from engine.debuglog import recorder as capture_module
-from engine.debuglog.entry import LARGEST_BODY
-from engine.debuglog.recorder import CaptureSwitch
+from engine.debuglog.entry import LARGEST_BODY, Peer
 from engine.debuglog.redaction.secrets import SecretRedactor
+from engine.debuglog.switch import EVERY_PEER, CaptureSwitch
 from engine.settings.model import DebugLogSettings
 from tests.debuglog.log import NOON, ON, PASSWORD, OpenLog, integrity, make_capture, open_log
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.exchanges import answered, traced
 from tests.support.killed import killed_at_work
+
+ONLY_EXCHANGE = frozenset({Peer.EXCHANGE})
 
 ROUNDS = 10
 
@@ -218,7 +220,7 @@ async def test_the_oldest_go_first_by_age_with_the_names_in_them(tmp_path: Path)
 
 async def test_limited_to_mailboxes(tmp_path: Path) -> None:
     async with open_log(tmp_path) as log:
-        log.capture.switch(CaptureSwitch(on=True, mailboxes=frozenset({"b@corp.example"})))
+        log.capture.switch(CaptureSwitch(peers=EVERY_PEER, mailboxes=frozenset({"b@corp.example"})))
         log.capture.take(answered("NoError", mailbox="a@corp.example"))
         await log.take(
             answered("NoError", mailbox="B@corp.example"),
@@ -231,7 +233,7 @@ async def test_limited_to_mailboxes(tmp_path: Path) -> None:
 
 async def test_switched_for_a_time_it_goes_off_by_itself(tmp_path: Path) -> None:
     async with open_log(tmp_path, DebugLogSettings()) as log:
-        log.capture.switch(CaptureSwitch(on=True, until=NOON + timedelta(minutes=10), actor="anna"))
+        log.capture.switch(CaptureSwitch(peers=EVERY_PEER, until=NOON + timedelta(minutes=10), actor="anna"))
         await log.clock.advance(599)
         assert log.capture.on
         await log.clock.advance(2)
@@ -240,7 +242,8 @@ async def test_switched_for_a_time_it_goes_off_by_itself(tmp_path: Path) -> None
 
 async def test_what_was_switched_outlives_a_restart_until_its_time_or_other_settings_come(tmp_path: Path) -> None:
     clock = ManualClock(NOON)
-    switch = CaptureSwitch(on=True, mailboxes=frozenset({"a@b.c"}), until=NOON + timedelta(hours=1), actor="anna")
+    until = NOON + timedelta(hours=1)
+    switch = CaptureSwitch(peers=EVERY_PEER, mailboxes=frozenset({"a@b.c"}), until=until, actor="anna")
     async with open_log(tmp_path, DebugLogSettings(), clock) as log:
         log.capture.switch(switch)
     async with open_log(tmp_path, DebugLogSettings(), clock) as log:
@@ -250,7 +253,7 @@ async def test_what_was_switched_outlives_a_restart_until_its_time_or_other_sett
         assert not log.capture.on
         log.capture.switch(replace(switch, until=None))
     async with open_log(tmp_path, DebugLogSettings(ews=True), clock) as log:
-        assert log.capture.status().switch == CaptureSwitch(on=True, as_set=True)
+        assert log.capture.status().switch == CaptureSwitch(peers=ONLY_EXCHANGE, as_set=ONLY_EXCHANGE)
 
 
 async def test_other_settings_take_effect_at_once(tmp_path: Path) -> None:
@@ -259,7 +262,7 @@ async def test_other_settings_take_effect_at_once(tmp_path: Path) -> None:
         log.capture.observe(told.append)
         log.capture.apply(DebugLogSettings(ews=True, max_days=1))
         assert (log.capture.on, log.capture.status().settings.max_days) == (True, 1)
-        log.capture.switch(CaptureSwitch(on=False, actor="anna"))
+        log.capture.switch(CaptureSwitch(peers=frozenset(), actor="anna"))
         log.capture.apply(DebugLogSettings(ews=True, max_days=3))
         assert not log.capture.on
     assert told == [(), (), ()]

@@ -207,6 +207,7 @@ def test_findings_have_the_whole_command_and_figures_their_columns() -> None:
 def test_what_was_dropped_does_not_hide_whether_exchanges_are_captured() -> None:
     state = CaptureState(
         on=True,
+        peers=("exchange", "pbx"),
         mailboxes=(),
         until=NINE,
         actor="",

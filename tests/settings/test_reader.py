@@ -345,7 +345,7 @@ def test_a_user_without_a_mail_domain_needs_to_be_told_where_exchange_is(address
         ("[engine]\nxyzzy = 1", "The keys of [engine] are dry_run, state_dir, socket, socket_group, metrics_port."),
         (
             "[debug_log]\nxyzzy = 1",
-            "The keys of [debug_log] are ews, max_megabytes, max_days, subjects, bodies_for_readers",
+            "The keys of [debug_log] are ews, pbx, max_megabytes, max_days, subjects, bodies_for_readers",
         ),
     ],
 )

@@ -1,10 +1,11 @@
-"""Records of requests as the HTTP client reports them."""
+"""Records of requests as the HTTP client reports them, and of messages as the PBX link does."""
 
 from typing import Any
 
 from msgspec.structs import replace
 
 from engine.core.http_record import HttpRecord
+from engine.core.pbx_record import PbxRecord
 
 _USUAL = HttpRecord(
     request_id="4f2a7c1e-0000-4000-8000-000000000001",
@@ -37,3 +38,26 @@ def answered(
     request = f"<m:Envelope>{about}<m:Body><m:{operation}/></m:Body></m:Envelope>".encode()
     response = f"<m:Envelope><m:ResponseCode>{code}</m:ResponseCode></m:Envelope>".encode()
     return traced(**{"request": request, "response": response} | changes)
+
+
+WRITE = '{"api":"PbxApi","mt":"SetPresence","guid":"0f","activity":"busy","note":"Busy: Steuerprüfung","src":"1"}'
+WRITTEN = '{"api":"PbxApi","mt":"SetPresenceResult","src":"1"}'
+
+
+def said(operation: str = "SetPresence", **changed: object) -> PbxRecord:
+    """Return a request to the PBX with its answer; the given fields replace the defaults."""
+    record = PbxRecord(
+        connection="pbx-1",
+        url="wss://pbx.corp.example:443/PBX0/APPS/websocket",
+        operation=operation,
+        asked=WRITE,
+        answered=WRITTEN,
+        by_pbx=False,
+        seconds=0.012,
+        failure="",
+        reason="",
+        about="0f",
+        quiet=False,
+        proved=True,
+    )
+    return replace(record, **changed)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from engine.core.http_record import HttpRecord
-from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry
+from engine.debuglog.entry import EntryDetails, EntryRow, LogEntry, Peer
 from engine.debuglog.recorder import Capture
 from engine.debuglog.store import FILE, LogStore
 from tests.support.served_engine import NINE, SETTINGS, ServedEngine, people, served_engine
@@ -43,6 +43,8 @@ def kept(number: int, **changed: object) -> LogEntry:
         "lane": "mail.corp.example 1",
         "sent": len(REQUEST),
         "received": len(ANSWER),
+        "peer": Peer.EXCHANGE,
+        "quiet": False,
     }
     request, response = str(changed.pop("request", REQUEST)), str(changed.pop("response", ANSWER))
     request_id = str(changed.pop("request_id", f"00000000-0000-0000-0000-{number:012}"))

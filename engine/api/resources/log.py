@@ -17,6 +17,8 @@ from engine.api.schema.log import (
     LogExportQuestion,
     LogFilter,
     LogFilterQuestion,
+    LogHistogram,
+    LogHistogramQuestion,
     LogPage,
     LogQuestion,
     LogStatistics,
@@ -69,6 +71,10 @@ class LogRequests:
     async def statistics(self, filter: str) -> LogStatistics:  # noqa: A002 - as in the API
         """Return statistics."""
         return await self._api.get(f"{LOG}/statistics", LogStatistics, LogFilter(filter=filter))
+
+    async def histogram(self, question: LogHistogramQuestion) -> LogHistogram:
+        """Return how many entries ended when."""
+        return await self._api.get(f"{LOG}/histogram", LogHistogram, question)
 
     async def diagnosis(self, filter: str) -> LogDiagnosis:  # noqa: A002 - as in the API
         """Return the errors with their meanings and remedies."""

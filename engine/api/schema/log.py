@@ -13,6 +13,10 @@ from msgspec import Meta
 
 Filter = Annotated[str, Meta(max_length=2000)]
 BodySide = Literal["request", "response"]
+Peer = Literal["exchange", "pbx"]
+"""The side that is talked to; exchange includes Microsoft Graph and Entra."""
+
+EVERY_PEER: tuple[Peer, ...] = ("exchange", "pbx")
 
 
 class LogRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +25,8 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     `user` is the PBX user (empty if it concerns no single one), `mailbox` the requested address. `status` is null
     without a response; then `failure` is the name of the failure. `codes` are the response codes, errors first.
     `decision` is the resulting action in short, empty if all is well. `part`: one notification of a continuing
-    response.
+    response. `quiet`: it only shows that all is alive. An entry of the `peer` pbx is a message over the App WebSocket
+    with its answer, if it has one; it has no status and no codes.
     """
 
     id: int
@@ -40,6 +45,8 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     lane: str
     part: bool = False
+    peer: Peer = "exchange"
+    quiet: bool = False
 
 
 class LogQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +111,10 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogExchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry without its bodies. `server` are the headers that identify the request in Exchange's own logs."""
+    """One entry without its bodies. `server` are the headers that identify the request in Exchange's own logs.
+
+    `method` is SEND or RECEIVE for a message to or from the PBX; `response` is then what the other side answered.
+    """
 
     row: LogRow
     method: str
@@ -199,6 +209,35 @@ class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[LogFigures, ...]
 
 
+class LogHistogramQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Selects entries, to be counted in columns: at most `columns`, up to the newest entry, each as long as necessary.
+
+    With `begin`, the first column is the one that contains it, and there are as many as requested. With `seconds`, each
+    is that long, or as the next of 1, 5, 15 seconds, 1, 5, 15 minutes, 1, 6 hours and a day.
+    """
+
+    filter: Filter = ""
+    columns: Annotated[int, Meta(ge=1, le=1000)] = 60
+    begin: datetime | None = None
+    seconds: Annotated[int, Meta(ge=1, le=86400)] | None = None
+
+
+class LogHistogram(msgspec.Struct, frozen=True, kw_only=True):
+    """How many entries ended when: columns of `seconds` each from `begin` on, with their entries and errors.
+
+    `count`, `error_count`, `oldest` and `newest` are of all matching entries, also of those outside the columns.
+    """
+
+    begin: datetime
+    seconds: int
+    counts: tuple[int, ...]
+    errors: tuple[int, ...]
+    count: int
+    error_count: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of error: its count, the users concerned (at most ten of them, `users` in all), and its remedy."""
 
@@ -220,12 +259,14 @@ class LogDiagnosis(msgspec.Struct, frozen=True, kw_only=True):
 class CaptureState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of capturing, and the amount stored.
 
-    `mailboxes`: only these, all if empty. `until`: the time it stops automatically. `actor` switched it last, empty for
-    the settings. `captured` and `dropped` count since the start; entries are dropped so that the engine never waits
-    for the disk, and `trouble` is the reason. `stored` entries take `bytes` on the disk.
+    `peers` are the sides, none while it is not `on`. `mailboxes`: only these, all if empty. `until`: the time it stops
+    automatically. `actor` switched it last, empty for the settings. `captured` and `dropped` count since the start;
+    entries are dropped so that the engine never waits for the disk, and `trouble` is the reason. `stored` entries take
+    `bytes` on the disk.
     """
 
     on: bool
+    peers: tuple[Peer, ...]
     mailboxes: tuple[str, ...]
     until: datetime | None
     actor: str
@@ -242,9 +283,10 @@ class CaptureState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaptureQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether to capture; if given, only some mailboxes, and only for a time in seconds."""
+    """Whether to capture, and of which sides; if given, only some mailboxes, and only for a time in seconds."""
 
     on: bool
+    peers: Annotated[tuple[Peer, ...], Meta(min_length=1, max_length=2)] = EVERY_PEER
     mailboxes: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=320)], ...], Meta(max_length=1000)] = ()
     seconds: Annotated[float, Meta(ge=1, le=30 * 86400)] | None = None
 

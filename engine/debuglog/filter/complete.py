@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.debuglog.filter.model import FIELDS, FLAGS, Term, canonical
+from engine.debuglog.filter.model import CHOICES, FIELDS, Term, canonical
 
 MOST = 20
 _MOMENTS = ("5m", "15m", "1h", "8h", "1d", "7d")
@@ -63,7 +63,7 @@ def _values(field: str, known: Known) -> Iterable[str]:
         "code": known.codes,
         "user": known.users,
         "lane": known.lanes,
-        "is": FLAGS,
+        **CHOICES,
         "since": _MOMENTS,
         "until": _MOMENTS,
         "status": _STATUSES,

@@ -15,7 +15,7 @@ class ValueKind(StrEnum):
     NUMBER = "number"
     SIZE = "size"
     MOMENT = "moment"
-    FLAG = "flag"
+    CHOICE = "choice"
 
 
 FIELDS: dict[str, tuple[ValueKind, str]] = {
@@ -31,9 +31,10 @@ FIELDS: dict[str, tuple[ValueKind, str]] = {
     "body": (ValueKind.TEXT, 'a text in request or response: body:"Calendar"'),
     "request": (ValueKind.TEXT, "the client-request-id, or its beginning"),
     "lane": (ValueKind.TEXT, "the connection; * stands for anything"),
-    "is": (ValueKind.FLAG, "error, ok, part (of a notification stream) or unanswered"),
+    "peer": (ValueKind.CHOICE, "exchange (with Graph and Entra) or pbx"),
+    "is": (ValueKind.CHOICE, "error, ok, part (of a notification stream), quiet (only a keep-alive) or unanswered"),
 }
-FLAGS = ("error", "ok", "part", "unanswered")
+CHOICES = {"peer": ("exchange", "pbx"), "is": ("error", "ok", "part", "quiet", "unanswered")}
 COMPARISONS = (">=", "<=", ">", "<", "=")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 SIZES = {"b": 1, "kb": 1000, "mb": 1000_000, "gb": 1000_000_000}

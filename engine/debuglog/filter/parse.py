@@ -8,9 +8,9 @@ from difflib import get_close_matches
 
 from engine.core.errors import Failure, Fault, Scope
 from engine.debuglog.filter.model import (
+    CHOICES,
     COMPARISONS,
     FIELDS,
-    FLAGS,
     SIZES,
     UNITS,
     All,
@@ -231,10 +231,10 @@ def _value(field: str, kind: ValueKind, text: str, column: int) -> Value:
             raise FilterNotUnderstood(column, f"{field} is a size, not {text}", "For instance 500, 20kB or 1MB.")
         case ValueKind.MOMENT:
             return _moment(field, text, column)
-        case ValueKind.FLAG:
-            if text.lower() in FLAGS:
+        case ValueKind.CHOICE:
+            if text.lower() in CHOICES[field]:
                 return text.lower()
-            raise FilterNotUnderstood(column, f"unknown value {text}", f"It may be {', '.join(FLAGS)}.")
+            raise FilterNotUnderstood(column, f"unknown value {text}", f"It may be {', '.join(CHOICES[field])}.")
         case ValueKind.TEXT:
             return text
 

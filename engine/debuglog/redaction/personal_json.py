@@ -22,7 +22,7 @@ _TREES = frozenset(
     )
 )
 _OF_AN_ITEM = frozenset(("subject", "showas", "sensitivity", "isprivate"))
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+TOKEN = re.compile(rb'"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _STARTS = re.compile(rb"(?:\xef\xbb\xbf)?\s*+[\[{]")
 
 
@@ -49,7 +49,7 @@ class _Frame:
         return self.is_personal or (self.is_object and self.key in _TREES)
 
     def take_key(self, text: bytes) -> None:
-        self.key = _decoded(text).casefold()
+        self.key = decoded_key(text).casefold()
         self.is_item = self.is_item or self.key in _OF_AN_ITEM
 
     def take_value(self, start: int, text: bytes) -> None:
@@ -82,7 +82,7 @@ def personal_spans(body: bytes, *, subjects: bool) -> list[TextRange]:
         else:
             others.extend(frame.spans)
 
-    for token in _TOKEN.finditer(body):
+    for token in TOKEN.finditer(body):
         text, frame = token.group(), frames[-1]
         match text:
             case b"{" | b"[":
@@ -101,7 +101,7 @@ def personal_spans(body: bytes, *, subjects: bool) -> list[TextRange]:
     return private if subjects else private + others
 
 
-def _decoded(text: bytes) -> str:
+def decoded_key(text: bytes) -> str:
     """Return a key, as it is if it is no JSON."""
     try:
         return str(json.loads(text)) if b"\\" in text else text.strip(b'"').decode()

@@ -16,11 +16,14 @@ from engine.api.schema.log import (
     LogExportQuestion,
     LogFilter,
     LogFilterQuestion,
+    LogHistogram,
+    LogHistogramQuestion,
     LogPage,
     LogQuestion,
     LogStatistics,
 )
-from engine.debuglog.entry import LogEntry
+from engine.debuglog.entry import LogEntry, Peer
+from engine.debuglog.histogram import histogram
 from engine.debuglog.query import whole
 from engine.debuglog.statistics import figures, troubles
 from engine.server import log
@@ -57,6 +60,15 @@ class LogRoutes:
                 self._statistics,
                 LogStatistics,
                 query=LogFilter,
+            ),
+            Route(
+                "GET",
+                "/v1/log/histogram",
+                "log_histogram",
+                "How many entries ended when",
+                self._histogram,
+                LogHistogram,
+                query=LogHistogramQuestion,
             ),
             Route(
                 "GET",
@@ -117,6 +129,21 @@ class LogRoutes:
         this, now = self._api_state.now_filter(query_of(request, LogFilter).filter), self._api_state.now()
         found = await self._api_state.reader.run(lambda connection: figures(connection, this, now))
         return answer(log.statistics(found))
+
+    async def _histogram(self, request: web.Request) -> web.Response:
+        question = query_of(request, LogHistogramQuestion)
+        this, now = self._api_state.now_filter(question.filter), self._api_state.now()
+        found = await self._api_state.reader.run(
+            lambda connection: histogram(
+                connection,
+                this,
+                now,
+                columns=question.columns,
+                begin=question.begin.timestamp() if question.begin else None,
+                seconds=question.seconds,
+            )
+        )
+        return answer(log.histogram_answer(found))
 
     async def _diagnosis(self, request: web.Request) -> web.Response:
         this, now = self._api_state.now_filter(query_of(request, LogFilter).filter), self._api_state.now()
@@ -213,7 +240,10 @@ class LogExportRoutes:
 
     async def _curl(self, request: web.Request) -> web.Response:
         self._log.check_reader(request, "bodies of requests")
-        return web.Response(text=self._export.curl(await self._log.found(request)), content_type=TEXT)
+        kept = await self._log.found(request)
+        if kept.row.peer is Peer.PBX:
+            raise not_found("curl command", "An entry of the PBX is a message over a WebSocket.")
+        return web.Response(text=self._export.curl(kept), content_type=TEXT)
 
     def _question(self, request: web.Request) -> LogExportQuestion:
         question = query_of(request, LogExportQuestion)

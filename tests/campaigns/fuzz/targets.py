@@ -13,6 +13,7 @@ from engine.core.errors import Failure
 from engine.core.secret import Secret
 from engine.debuglog.entry import kept_of, redacted
 from engine.debuglog.filter.parse import chips, parse
+from engine.debuglog.pbx import entry_of
 from engine.debuglog.pretty_xml import pretty
 from engine.debuglog.redaction.secrets import SecretRedactor
 from engine.exchange.ews.autodiscover.protocol import pox_reply, soap_reply
@@ -34,7 +35,7 @@ from tests.campaigns.fuzz.files import SECRET
 from tests.campaigns.fuzz.mutation import by_bytes, mutated
 from tests.campaigns.fuzz.recorded import Samples
 from tests.campaigns.planting import FORMS, SHAPES, is_left, password, survives, unknown
-from tests.support.exchanges import traced
+from tests.support.exchanges import said, traced
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -209,6 +210,12 @@ def _log(body: bytes) -> None:
     pretty(kept.response)
 
 
+def _log_of_pbx(body: bytes) -> None:
+    """Redact a message of the PBX as the debug log does."""
+    text = body.decode("utf-8", "replace")
+    entry_of(said(asked=text, answered=text[::-1]), REDACTOR, NOW, subjects=False, whom=lambda about: ("", ()))
+
+
 def _text(read: Callable[[str], object]) -> Read:
     return lambda body: read(body.decode("utf-8", "replace"))
 
@@ -251,6 +258,7 @@ def targets(recorded: Samples) -> dict[str, Target]:
         "redaction": Target(
             _log, (*EWS, *PBX, DISCOVERED, b"client_secret=a%26b&x=1", b'{"log":"{\\"password\\":\\"x\\"}"}'), 2
         ),
+        "redaction of PBX messages": Target(_log_of_pbx, PBX),
     }
     return {name: replace(target, samples=(*target.samples, *recorded.get(name, ()))) for name, target in found.items()}
 
@@ -270,6 +278,10 @@ def planted(random: Random) -> Iterator[str]:
             yield ""
             continue
         left = is_left(form, body, redactor.body(b"<a>%b</a>" % body))
+        with contextlib.suppress(UnicodeDecodeError):
+            record = said(asked=f"<a>{body.decode()}</a>")
+            kept = entry_of(record, redactor, NOW, subjects=True, whom=lambda about: ("", ()))
+            left = left or is_left(form, body, kept.request)
         yield f"{form}: {secret!r} in {body!r}" if left else ""
     for shape in random.choices(tuple(SHAPES), k=FORMS_AT_ONCE):
         another = unknown(random)

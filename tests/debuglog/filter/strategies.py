@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from engine.debuglog.filter.model import COMPARISONS, FIELDS, FLAGS, All, Any, Filter, Not, Term, Value, ValueKind
+from engine.debuglog.filter.model import CHOICES, COMPARISONS, FIELDS, All, Any, Filter, Not, Term, Value, ValueKind
 
 texts = st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable() or '"' in text or "\n" in text)
 numbers = st.integers(0, 2**40)
@@ -13,14 +13,14 @@ moments = st.integers(0, 10**8).map(lambda seconds: timedelta(seconds=seconds)) 
 )
 
 
-def values(kind: ValueKind) -> st.SearchStrategy[Value]:
-    match kind:
+def values(field: str) -> st.SearchStrategy[Value]:
+    match FIELDS[field][0]:
         case ValueKind.NUMBER | ValueKind.SIZE:
             return numbers
         case ValueKind.MOMENT:
             return moments
-        case ValueKind.FLAG:
-            return st.sampled_from(FLAGS)
+        case ValueKind.CHOICE:
+            return st.sampled_from(CHOICES[field])
         case ValueKind.TEXT:
             return texts
 
@@ -32,7 +32,7 @@ def terms(draw: st.DrawFn) -> Term:
         return Term("", "=", draw(texts))
     kind = FIELDS[field][0]
     comparison = draw(st.sampled_from(COMPARISONS)) if kind in (ValueKind.NUMBER, ValueKind.SIZE) else "="
-    return Term(field, comparison, draw(values(kind)))
+    return Term(field, comparison, draw(values(field)))
 
 
 def joined(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
