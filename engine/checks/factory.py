@@ -8,6 +8,7 @@ from pathlib import Path
 from engine.checks.access import ExchangeAccess
 from engine.checks.check import AnyCheck
 from engine.checks.clock import MachineTime, machine_time
+from engine.checks.everybody import EverybodyCheck, UserAccess
 from engine.checks.exchange import ExchangeCheck
 from engine.checks.exchange_reach import CloudReachCheck, ExchangeReachCheck
 from engine.checks.graph import GraphCheck
@@ -143,6 +144,20 @@ class CheckFactory:
         make_access = functools.partial(self.make_access, settings, secrets)
         order = settings.exchange.candidate_order
         return MailboxesCheck(users, domain, settings.pbx.users, order, make_access, self.network_clock, progressed)
+
+    def everybody(
+        self,
+        settings: SiteSettings,
+        secrets: Secrets,
+        users: Sequence[User],
+        domain: str,
+        progressed: Progressed,
+        before: Mapping[str, UserAccess] | None = None,
+    ) -> EverybodyCheck:
+        """Return the check of everybody's access; `domain` is the system name of the PBX, `before` are the results of
+        an earlier one, whose failures alone are tried again."""
+        make_access = functools.partial(self.make_access, settings, secrets)
+        return EverybodyCheck(settings, users, domain, make_access, self.network_clock, self.clock, progressed, before)
 
     def calendars(
         self,

@@ -1,6 +1,7 @@
 """Problems of a settings file, reported all at once, each with its line and remedy."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from engine.core.errors import Failure, Fault, Scope
 
@@ -10,12 +11,14 @@ class InvalidSetting:
     """One problem: the dotted `key` it concerns and the `line` it is on, counted from 1.
 
     `line` is None if no line applies (a table that is missing altogether); `key` is empty if the file is not TOML.
+    `instead` are the settings that are meant by the value, if that is clear.
     """
 
     key: str
     line: int | None
     reason: str
     remedy: str
+    instead: Mapping[str, str | int | bool] = field(default_factory=dict)
 
     def __str__(self) -> str:
         place = f"line {self.line}: " if self.line else ""

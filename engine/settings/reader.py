@@ -15,6 +15,7 @@ from engine.core import bounded
 from engine.core.presence.model import DEFAULT_MAPPING, AppointmentKind, PresenceSettings
 from engine.core.users import UserFilter, UserSelection
 from engine.settings.clouds import WORLDWIDE, cloud_of_graph, clouds_of_authority, graph_root, is_one_cloud
+from engine.settings.corrections import Corrected, correction
 from engine.settings.keys import KEYS, TABLES, Key
 from engine.settings.lines import KeyPath, lines_of, nearest_line
 from engine.settings.model import (
@@ -40,11 +41,13 @@ _SECRET = re.compile("passw|secret|token", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class InvalidEntry:
-    """A problem with the value that is, or should be, at `path` in the document."""
+    """A problem with the value that is, or should be, at `path` in the document; `instead` are the settings that are
+    meant by it, if that is clear."""
 
     path: KeyPath
     reason: str
     remedy: str
+    instead: Mapping[str, Corrected] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -108,8 +111,10 @@ def _read(key: Key, path: KeyPath, value: object) -> tuple[Any, list[InvalidEntr
         result = InvalidValue(f"must be a list of texts, not {kind(value)}", 'Write a list like ["a", "b"].')
         places = [(path, result)]
     refused = ((place, each) for place, each in places if isinstance(each, InvalidValue))
+    instead = correction(key.name, value) if isinstance(value, str) else None
     findings = [
-        InvalidEntry(place, f"{_entry(place)}{each.reason}", each.remedy) for place, each in islice(refused, WELL_TOLD)
+        InvalidEntry(place, f"{_entry(place)}{each.reason}", each.remedy, instead or {})
+        for place, each in islice(refused, WELL_TOLD)
     ]
     return result, findings
 
@@ -212,7 +217,10 @@ def read_engine_settings(text: str) -> EngineSettings:
 def _problems(text: str, findings: Sequence[InvalidEntry]) -> tuple[InvalidSetting, ...]:
     """Return the problems in the order of the lines, at most `MOST_PROBLEMS` of them."""
     lines = lines_of(text)
-    problems = [InvalidSetting(each.key, nearest_line(lines, each.path), each.reason, each.remedy) for each in findings]
+    problems = [
+        InvalidSetting(each.key, nearest_line(lines, each.path), each.reason, each.remedy, each.instead)
+        for each in findings
+    ]
     problems.sort(key=lambda problem: problem.line or math.inf)
     if len(problems) > MOST_PROBLEMS:
         rest = f"{len(problems) - MOST_PROBLEMS} more problems are shown once these are corrected"

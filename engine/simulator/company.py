@@ -102,7 +102,9 @@ class PbxSite(ABC):
 
     def without_calendar(self) -> frozenset[str]:
         """Return the guids of the users whose calendars the service account cannot read."""
-        return frozenset(person.guid for person in self.world.people if not (person.mailbox and person.may_impersonate))
+        return frozenset(
+            person.guid for person in self.world.people if not (person.mailbox and self.world.in_scope(person))
+        )
 
 
 class Company(PbxSite):

@@ -57,7 +57,7 @@ async def test_without_a_name_nothing_is_asked(company: Company) -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 async def test_the_way_to_exchange_costs_no_log_in(company: Company, known: bool) -> None:
-    result = await reach_exchange(company, **({"ews_url": company.exchange.ews_url} if known else {}))
+    result = await reach_exchange(company, None, **({"ews_url": company.exchange.ews_url} if known else {}))
     assert result.all_well
     assert "negotiate, ntlm" in result.evidence("web services")
     assert result["autodiscover"].outcome is (StepOutcome.SKIPPED if known else StepOutcome.OK)

@@ -38,12 +38,16 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error in a key, or in the whole file if `key` is empty; `line` is its line in the file, from 1."""
+    """An error in a key, or in the whole file if `key` is empty; `line` is its line in the file, from 1.
+
+    `instead` are the settings that are meant by the value, if that is clear: host and port of a URL in pbx.host.
+    """
 
     key: str
     line: int | None
     reason: str
     remedy: str
+    instead: dict[str, Value] = {}
 
 
 class SettingChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,7 +105,7 @@ class ExchangeService:
                 "The primary SMTP address must be specified when referencing a mailbox.",
                 {"Primary": owner.mailbox},
             )
-        if not owner.may_impersonate:
+        if not self.world.in_scope(owner):
             message = "The account does not have permission to impersonate the requested user."
             raise Refusal("ErrorImpersonateUserDenied", message)
         if not self.homes.is_served_at(owner.mailbox, route.host):

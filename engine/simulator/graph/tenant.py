@@ -126,7 +126,7 @@ AS_DOCUMENTED = Behaviour()
 class Tenant:
     """One tenant with an account for everybody in the world; whatever an administrator may change is an attribute.
 
-    `scoped_role`: the application has the role "Application Calendars.Read" for those who `may_impersonate` (RBAC for
+    `scoped_role`: the application has the role "Application Calendars.Read" for those in the scope (RBAC for
     Applications). `access_policy`: an application access policy keeps it from everybody else, whatever the permissions
     in its token. `exchange_online`: the tenant has Exchange Online.
     """
@@ -204,7 +204,7 @@ class Tenant:
 
     def level(self, caller: Caller, account: Account) -> Level:
         """Return how much of a calendar the caller may read. Raises Refusal if nothing."""
-        within = account.person is not None and account.person.may_impersonate
+        within = account.person is not None and self.world.in_scope(account.person)
         if self.scoped_role and within:
             return Level.READ
         levels = [level for role, level in CALENDAR_ROLES.items() if role in caller.roles]

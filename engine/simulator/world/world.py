@@ -239,6 +239,7 @@ class World:
         self._owners: dict[str, Person] = {}
         self._calendars: dict[str, dict[str, Entry]] = {}
         self._listeners: list[Listener] = []
+        self._outside = {person.name for person in self.people if not person.may_impersonate}
         for person in self.people:
             if person.mailbox is not None:
                 self._owners |= {address.casefold(): person for address in (person.mailbox, *person.proxy_addresses)}
@@ -250,6 +251,18 @@ class World:
             if person.name == name:
                 return person
         raise KeyError(name)
+
+    def in_scope(self, person: Person) -> bool:
+        """Return whether the mailbox of a person is in the scope of the service account."""
+        return person.name not in self._outside
+
+    def take_out_of_scope(self, *people: Person) -> None:
+        """Take mailboxes out of the scope of the service account."""
+        self._outside |= {person.name for person in people}
+
+    def put_into_scope(self, *people: Person) -> None:
+        """Put mailboxes into the scope of the service account."""
+        self._outside -= {person.name for person in people}
 
     def owner(self, address: str) -> Person | None:
         """Return the person with the address `address`, primary or proxy, or None."""
