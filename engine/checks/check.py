@@ -100,9 +100,12 @@ class CheckRun:
         """Whether no step has failed."""
         return not self._broken
 
-    async def run(self, name: str, step: StepFunction, *, ends_it: bool = True) -> None:
-        """Run one step; the failure that `step` raises is recorded and, unless not `ends_it`, ends the check."""
-        if self._broken:
+    async def run(self, name: str, step: StepFunction, *, ends_it: bool = True, always: bool = False) -> None:
+        """Run one step; the failure that `step` raises is recorded and, unless not `ends_it`, ends the check.
+
+        What is to be done `always` is done after a failure as well.
+        """
+        if self._broken and not always:
             self.skip(name, f'"{self._broken}" failed')
             return
         step_log, begun = StepLog(), self._clock.now()
