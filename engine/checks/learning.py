@@ -53,6 +53,15 @@ class OrderCannotBePutBack(Failure):
     remedy = "Take another user for the test, best one whose presence nobody has set."
 
 
+class PresenceTestUnderWay(Failure):
+    """Two tests at once would take each other's writes for an effect of the PBX."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "A presence test is under way"
+    remedy = "Wait until it is over, which takes less than a minute, or cancel it."
+
+
 class PresenceNotShown(Failure):
     """The PBX confirmed a presence and does not show it."""
 
@@ -146,6 +155,13 @@ class PresenceTest:
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the test and return all steps. A cancelled test puts everything back as well."""
+        self._unfinished.is_under_way = True
+        try:
+            return await self._run(report)
+        finally:
+            self._unfinished.is_under_way = False
+
+    async def _run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         check_run = CheckRun(self.names, report, self._clock)
         async with AsyncExitStack() as stack:
             await check_run.run("user", lambda step_log: self._begin(stack, step_log))

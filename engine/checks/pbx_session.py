@@ -31,14 +31,18 @@ async def connected(
     """
     heard = LinkEventCollector()
     link = make_link(heard)
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(link.run())
-        try:
-            await _ready(heard, patience)
-            found = heard.login.domain if heard.login else domain
-            yield PbxSession(link, tuple(heard.users.values()), found or domain)
-        finally:
-            running.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(link.run())
+            try:
+                await _ready(heard, patience)
+                found = heard.login.domain if heard.login else ""
+                yield PbxSession(link, tuple(heard.users.values()), found or domain)
+            finally:
+                running.cancel()
+    except BaseExceptionGroup as failures:
+        [failure] = failures.exceptions  # that of the body, which the group has wrapped
+        raise failure from None
 
 
 async def _ready(heard: LinkEventCollector, patience: float) -> None:

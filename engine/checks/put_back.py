@@ -87,11 +87,15 @@ class PresencesBefore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnfinishedTest:
-    """The presences before a test that is not over, in the file at `path`: it survives the end of the engine."""
+    """The presences before a test that is not over, in the file at `path`: it survives the end of the engine.
+
+    `is_under_way` while a test is running, which then puts back by itself.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._before = _read(path)
+        self.is_under_way = False
 
     @property
     def before(self) -> PresencesBefore | None:
@@ -113,7 +117,7 @@ class UnfinishedTest:
 
     def concern(self) -> Failure | None:
         """Return what is still to be put back, as a problem of the engine."""
-        if self._before is None:
+        if self._before is None or self.is_under_way:
             return None
         return PresencesNotPutBack(f"{self._before.user.label}, since {self._before.begun:%Y-%m-%d %H:%M:%S} UTC")
 

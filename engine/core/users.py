@@ -70,7 +70,7 @@ class UserFilter(msgspec.Struct, frozen=True, kw_only=True):
     def matches(self, user: User) -> bool:
         """Return whether any pattern of any list matches the corresponding property of the user."""
         return (
-            _fits(self.names, (user.name,))
+            is_named(self.names, user)
             or _fits(self.groups, user.groups)
             or _fits(self.nodes, (user.node,))
             or _fits(self.locations, (user.home,))
@@ -95,6 +95,11 @@ class UserSelection(msgspec.Struct, frozen=True, kw_only=True):
         if self.include and not self.include.matches(user):
             return False
         return not self.exclude.matches(user)
+
+
+def is_named(patterns: tuple[str, ...], user: User) -> bool:
+    """Return whether the user's name matches any of these patterns, as the names of a selection do."""
+    return _fits(patterns, (user.name,))
 
 
 def _fits(patterns: tuple[str, ...], values: tuple[str, ...]) -> bool:

@@ -10,17 +10,21 @@ from pathlib import Path
 
 from engine.api.paths import socket_path
 from engine.checks.factory import CheckFactory
+from engine.checks.put_back import UnfinishedTest
 from engine.core.clock import Clock
 from engine.core.resolver import Resolver
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
+from engine.daemon.put_back_later import PutBackLater
 from engine.daemon.signals import on_hangup, until_signalled
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
 from engine.server.handlers.checks import CheckRoutes
 from engine.server.handlers.cloud import CloudRoutes
+from engine.server.handlers.live import LiveRoutes
 from engine.server.handlers.logins import LogInRoutes
+from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.handlers.preview import PreviewRoutes
 from engine.server.handlers.secrets import SecretRoutes
 from engine.server.handlers.settings import SettingsRoutes
@@ -54,13 +58,14 @@ from engine.sync.reconciler import Engine
 logger = logging.getLogger(__name__)
 
 SETUP = "setup.json"
+PRESENCE_TEST = "presence-test.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
     """Settings file, `state` directory and secrets; `given` are the engine settings in effect until the next start.
 
-    `debug_log` has to be opened for as long as the daemon runs.
+    `debug_log` has to be opened for as long as the daemon runs; `unfinished` is a presence test that is not over.
     """
 
     file: SettingsFile
@@ -70,6 +75,7 @@ class Installation:
     sources: SecretSources
     debug_log: DebugLog
     tenants: KnownTenants
+    unfinished: UnfinishedTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Daemon:
     service: Supervisor
     api_state: ApiState
     parts: Sequence[Routes]
+    put_back_later: PutBackLater
 
 
 @asynccontextmanager
@@ -106,7 +113,8 @@ async def open_installation(
         sources = SecretSources(environment, secrets_file, secret_store, clock.now, settings_file=settings_file)
         tenants = KnownTenants(database)
         await tenants.load()
-        yield Installation(file, given, state, database, sources, DebugLog(state, clock), tenants)
+        unfinished = await asyncio.to_thread(UnfinishedTest, state / PRESENCE_TEST)
+        yield Installation(file, given, state, database, sources, DebugLog(state, clock), tenants, unfinished)
     finally:
         await database.close()
 
@@ -140,7 +148,10 @@ async def build_daemon(
 
     def make(settings: SiteSettings, secrets: Secrets) -> Engine:
         installation.debug_log.add_secrets(secrets)
-        return assemble(settings, secrets)
+        engine = assemble(settings, secrets)
+        if (left := installation.unfinished.before) is not None and left.pbx == settings.pbx.place:
+            engine.pbx_access.hold_back(left.user.guid)
+        return engine
 
     def follow(event: Event) -> None:
         if isinstance(event, ServiceChanged) and service.settings is not None:
@@ -154,7 +165,7 @@ async def build_daemon(
         clock=clock,
         network_clock=network_clock,
         started_with=installation.given,
-        also_of_concern=lambda: installation.database.aside,
+        also_of_concern=lambda: installation.database.aside or installation.unfinished.concern(),
     )
     service.current.observe(follow)
     await service.begin()
@@ -165,7 +176,9 @@ async def build_daemon(
         await installation.tenants.forget_others(exchange.tenant_id or "", exchange.client_id or "")
     more = (LogInRoutes(log_ins, service, api_state), *_service_parts(installation, service, api_state, check_factory))
     parts = (*more, *installation.debug_log.parts(service.current, api_state))
-    return Daemon(installation, service, api_state, parts)
+    return Daemon(
+        installation, service, api_state, parts, PutBackLater(service, installation.unfinished, network_clock)
+    )
 
 
 def _service_parts(
@@ -185,6 +198,8 @@ def _service_parts(
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, runner, service, sources),
+        LiveRoutes(service, api_state, (installation.state,)),
+        PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished),
     )
 
 
@@ -251,6 +266,7 @@ async def serve(daemon: Daemon) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(daemon.service.run())
                 group.create_task(keep("the debug log", debug_log.capture.run))
+                group.create_task(keep("putting back presences", daemon.put_back_later.run))
                 group.create_task(ApiServer(daemon.api_state, sockets, keep, more=daemon.parts).serve())
                 if given.metrics_port is not None:
                     group.create_task(MetricsServer(daemon.api_state, given.metrics_port, keep).serve())

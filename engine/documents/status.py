@@ -56,8 +56,13 @@ def modes(status: Status, confirming: str) -> tuple[str, ...]:
 
 
 def dry_run_mode(status: Status) -> tuple[str, ...]:
-    """Return that nothing is written, where that is so."""
-    return (f"▷ DRY RUN: {dry_run_in_words(status)}",) if status.dry_run else ()
+    """Return that nothing is written, or only for pilots, where that is so."""
+    if status.dry_run:
+        return (f"▷ DRY RUN: {dry_run_in_words(status)}",)
+    if status.live < status.users:
+        written = f"only {status.live:,} of {counted(status.users, 'user')} are written to the PBX"
+        return (f"▷ PILOTS: {written}{_would_change(status)}",)
+    return ()
 
 
 def held_in_words(held: HeldChange) -> str:
@@ -73,11 +78,14 @@ def confirmed_in_words(*, dry_run: bool) -> str:
 
 def dry_run_in_words(status: Status) -> str:
     """Return in words what a dry run does not write."""
+    return f"nothing is written to the PBX{_would_change(status)}"
+
+
+def _would_change(status: Status) -> str:
     if not status.withheld:
-        return "nothing is written to the PBX"
-    who = "1 user" if status.withheld == 1 else f"{status.withheld:,} users"
+        return ""
     cleared = f", {status.withheld_cleared:,} to nothing" if status.withheld_cleared else ""
-    return f"nothing is written to the PBX; {who} would change{cleared}"
+    return f"; {counted(status.withheld, 'user')} would change{cleared}"
 
 
 def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> Iterator[Line]:

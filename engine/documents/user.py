@@ -182,9 +182,12 @@ def _legend(appointments: Iterable[AppointmentAccount]) -> Line:
 STATES = {
     "current": "The PBX shows the intended presence.",
     "pending": "The presence is about to be sent to the PBX.",
-    "withheld": "▷ DRY RUN: nothing is written to the PBX.",
     "unread": "The calendar has not been read yet.",
     "problem": "There is a problem.",
+}
+NOT_WRITTEN = {
+    "dry run": "▷ DRY RUN: nothing is written to the PBX.",
+    "no pilot": "▷ No pilot: nothing is written to the PBX for this user.",
 }
 SUBJECT_WIDTH = 30
 OUTCOME_ROLES = {"active": Role.GOOD, "next": Role.NOTICE}
@@ -227,7 +230,8 @@ def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterato
         certain = f"  Next change at {clock(user.decision.valid_until, zone, now)}."
     doubt = "  Unconfirmed; the PBX will be asked." if user.acknowledged.in_doubt else ""
     role = Role.NOTICE if user.state == "withheld" else Role.MUTED
-    yield line(" " * 11, Span(STATES[user.state], role), Span(f"{certain}{doubt}", Role.MUTED))
+    state = STATES.get(user.state) or NOT_WRITTEN[user.not_written or "dry run"]
+    yield line(" " * 11, Span(state, role), Span(f"{certain}{doubt}", Role.MUTED))
 
 
 def _problems(user: UserDetail, width: int) -> Iterator[Line]:

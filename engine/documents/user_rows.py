@@ -92,7 +92,7 @@ def _note(row: UserRow) -> Span:
         return Span("· not read yet", Role.MUTED)
     if row.withheld is not None:
         would = f"{activity(row.withheld.activity).text.rstrip()} {row.withheld.note}".rstrip()
-        return Span(f"▷ dry run, would be: {would}", Role.NOTICE)
+        return Span(f"▷ {row.not_written or 'dry run'}, would be: {would}", Role.NOTICE)
     if row.state == "pending":
         return Span(f"… to be set  {row.note}", Role.NOTICE)
     return Span(row.note)

@@ -116,6 +116,7 @@ def status(
     timezone: ZoneInfo,
 ) -> Status:
     """Convert the status; `now` and `started` are calendar time, `timezone` is that of the notes."""
+    withheld = picture.withheld
     return Status(
         version=VERSION,
         state="running" if picture.is_set_up else "not set up",
@@ -135,9 +136,11 @@ def status(
         staleness=staleness(picture.oldest_reading, now),
         poll_seconds=None if picture.polling is None else picture.polling.interval.total_seconds(),
         quiet_until=None if picture.polling is None else picture.polling.quiet_until,
-        dry_run=picture.dry_run is not None,
-        withheld=picture.dry_run.presences if picture.dry_run else 0,
-        withheld_cleared=picture.dry_run.cleared if picture.dry_run else 0,
+        dry_run=withheld is not None and withheld.dry_run,
+        live=withheld.live if withheld else picture.users,
+        withheld=withheld.presences if withheld else 0,
+        withheld_cleared=withheld.cleared if withheld else 0,
+        left=withheld.left if withheld else 0,
         held=None if picture.held is None else held(picture.held),
         concerns=concerns,
         application_proof=None if picture.proof is None else picture.proof.value,
@@ -215,6 +218,7 @@ def row(user: UserSummary) -> UserRow:
         until=user.until,
         state=_state(user.problem, user.desired, presence, user.withheld, is_read=user.read_at is not None),
         withheld=None if user.withheld is None else shown(user.withheld),
+        not_written=None if user.not_written is None else user.not_written.value,
         last_read=user.read_at,
         watched=user.is_watched,
         problem=problem.slug if problem else None,
@@ -238,6 +242,7 @@ def detail(user: UserDetails, history: Iterable[PastChange], *, in_full: bool) -
         state=_state(failure, user.desired, user.written.acknowledged, user.withheld, is_read=user.read_at is not None),
         acknowledged=_acknowledged(user.written),
         withheld=None if user.withheld is None else shown(user.withheld),
+        not_written=None if user.not_written is None else user.not_written.value,
         decision=_decision(user.decision) if user.decision else None,
         day_begins=user.day_begins,
         day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),

@@ -65,7 +65,9 @@ class _Figures(Collector):
         left: dict[str, float] = {each.what: (each.ends - status.now).total_seconds() for each in status.expiries}
         yield _gauge("expires_in_seconds", "Time until a certificate or secret expires.", left, "what")
         yield _gauge("dry_run", "Whether nothing is written to the PBX.", status.dry_run)
-        yield _gauge("withheld_presences", "Presences that a dry run does not write.", status.withheld)
+        yield _gauge("live_users", "Users whose presences are written to the PBX.", status.live)
+        yield _gauge("withheld_presences", "Presences that would differ but are not written.", status.withheld)
+        yield _gauge("left_presences", "Presences in the PBX that are not updated any more.", status.left)
         yield _counter("presences_set", "Presences that the PBX confirmed.", counters.presences)
         yield _counter("calendar_visits", "Calendars visited.", counters.visits, "result")
         yield _counter("link_troubles", "Failures of a connection.", counters.link_troubles, "link")

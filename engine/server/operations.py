@@ -53,6 +53,8 @@ class Job:
     async def _run(self) -> None:
         try:
             await self._work(self._progressed)
+        except Failure as failure:
+            self._tell(replace(self.operation, state="blocked", ended=self._now(), trouble=trouble(failure)))
         except Exception:
             logger.exception("operation %s", self.operation.kind)
             self._end("failed")

@@ -131,6 +131,7 @@ _DEBUG_LOG = (
 )
 _ENGINE = (
     Key("engine.dry_run", parsers.boolean),
+    Key("engine.pilots", parsers.text, many=True),
     Key("engine.state_dir", parsers.file),
     Key("engine.socket", parsers.file),
     Key("engine.socket_group", parsers.text),
@@ -225,6 +226,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "debug_log.subjects": "Whether subjects stay readable in recorded traffic",
         "debug_log.bodies_for_readers": "Whether the read-only socket gives bodies, and names in exports",
         "engine.dry_run": "Compute everything, but write nothing to the PBX",
+        "engine.pilots": "Write only users whose name matches one of these patterns (* and ?); everybody if empty",
         "engine.state_dir": "Directory where the engine keeps its state",
         "engine.socket": "Path of the local API's socket",
         "engine.socket_group": "Group whose members may use that socket",
@@ -257,6 +259,7 @@ _EFFECTS = (
     ("exchange.", Effect.CALENDARS),
     ("debug_log.", Effect.DEBUG_LOG),
     ("engine.dry_run", Effect.WRITING),
+    ("engine.pilots", Effect.WRITING),
     ("engine.", Effect.NEXT_START),
 )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.core.presence.model import PresenceSettings
-from engine.core.users import CandidateOrder, UserSelection
+from engine.core.users import CandidateOrder, User, UserSelection, is_named
 
 CLOUD_EWS_END = date(2027, 4, 1)
 """The day EWS in Exchange Online shuts down (Microsoft, "Deprecation of EWS in Exchange Online")."""
@@ -116,6 +116,11 @@ class PbxSettings:
     writes_in_flight: int = 10
     users: UserSelection = field(default_factory=UserSelection)
 
+    @property
+    def place(self) -> str:
+        """The PBX in words, by which what was written to it is remembered."""
+        return f"{self.master} {self.host if self.link is PbxLinkKind.DIAL else ''}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSettings:
@@ -166,10 +171,16 @@ class EngineSettings:
     """The [engine] table. None means the platform's default."""
 
     dry_run: bool = False
+    pilots: tuple[str, ...] = ()
     state_dir: Path | None = None
     socket: Path | None = None
     socket_group: str | None = None
     metrics_port: int | None = None
+
+    def writes(self, user: User) -> bool:
+        """Return whether the presence of this user is written: of nobody in a dry run, of pilots alone if there are
+        any."""
+        return not self.dry_run and (not self.pilots or is_named(self.pilots, user))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from engine.supervisor.errors import ChangeBrokeLink
 from engine.supervisor.settings_file import system_zone
 from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Observer, ServiceChanged, Side, UserChanged
 from engine.sync.hold import Held
+from engine.sync.pbx_access import PbxAccess
 from engine.sync.preview import UserCalendar
 from engine.sync.reconciler import Engine
 from engine.sync.status import ConnectionStatus, EngineStatus
@@ -63,6 +64,11 @@ class CurrentEngine:
     def timezone(self) -> ZoneInfo:
         """The time zone used in notes; that of this machine while nothing is set up."""
         return system_zone() if self.engine is None else self.engine.timezone
+
+    @property
+    def pbx_access(self) -> PbxAccess | None:
+        """The access to the PBX beside the reconciler, None if no engine runs."""
+        return None if self.engine is None else self.engine.pbx_access
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` with every event from now on; it must be quick and must not raise."""

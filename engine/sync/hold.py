@@ -54,6 +54,18 @@ class NobodyTakesPart(Failure):
     )
 
 
+class PresencesLeft(Failure):
+    """Users who are not written any more still show what the engine wrote earlier."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The PBX still shows presences that are not updated any more"
+    remedy = (
+        "They stay as they were when writing ended, however long ago. Clear them with calendar-engine go-back, or "
+        "write them again with calendar-engine go-live."
+    )
+
+
 def held(leaving: Set[str], everybody: Set[str], showing: Set[str]) -> Held | None:
     """Return what to hold: if those `leaving` are more than half of `everybody`, or of those `showing` a presence,
     and at least `LEAST`."""

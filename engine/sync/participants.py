@@ -1,6 +1,6 @@
 """The participating users: their states, the changes that the PBX reports, and the index by mailbox."""
 
-from collections.abc import Callable, Collection, Set
+from collections.abc import Callable, Collection, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,6 +135,11 @@ class Membership:
     def not_selected(self) -> int:
         """Number of PBX users who do not take part."""
         return len(self._others)
+
+    def everybody(self) -> Iterator[User]:
+        """Yield all users of the PBX that are known, taking part or not."""
+        yield from (participant.user for participant in self._participants.values())
+        yield from self._others.values()
 
     def is_leaving(self, guid: str) -> bool:
         """Return whether a user no longer takes part, and has not departed only because others may leave as well."""

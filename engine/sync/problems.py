@@ -60,6 +60,8 @@ def _of_the_engine(status: EngineStatus) -> Iterator[Problem]:
         yield Problem(status.nobody, Severity.DOWN)
     for failure in status.failed_parts:
         yield Problem(failure, Severity.DOWN)
+    if status.left is not None:
+        yield Problem(status.left, Severity.WRONG_PRESENCE)
     if status.store is not None:
         yield Problem(status.store, Severity.DEGRADED)
 

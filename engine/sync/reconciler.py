@@ -55,6 +55,7 @@ from engine.sync.hold import GRACE, Held, NobodyTakesPart
 from engine.sync.hybrid_calendars import HybridCalendars
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.participants import Membership, Participant, Participants
+from engine.sync.pbx_access import PbxAccess
 from engine.sync.preview import UserCalendar
 from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
@@ -141,15 +142,13 @@ class Engine:
 
     def _build_parts(self, settings: SiteSettings, store: AcknowledgedPresences, context: SyncContext) -> None:
         """Build the parts that work on the participants; they notify each other by callbacks."""
-        self._writer = Writer(
-            self._participants, self._link, store, settings.pbx, context, dry_run=settings.engine.dry_run
-        )
+        self._writer = Writer(self._participants, self._link, store, settings.pbx, context, engine=settings.engine)
         self._read_back = ReadBack(self._participants, self._writer, context)
         self._decider = Decider(
             self._participants,
             settings.presence,
             context,
-            written=self._writer.supposed,
+            written=self._writer.withheld.supposed,
             want=self._on_decision,
             meant=self._note_soon,
         )
@@ -281,7 +280,7 @@ class Engine:
                 logger.warning("the accepted settings cannot be stored: %s", failure)
 
     def _is_shown(self, guid: str) -> bool:
-        return self._writer.written(guid).acknowledged != CLEARED
+        return self._writer.withheld.shown(guid).acknowledged != CLEARED
 
     async def leave(self) -> None:
         """Clear presences that could not be stored; to be called before the program ends, while `run` still runs."""
@@ -307,7 +306,7 @@ class Engine:
             proof=self._proof(),
             expiries=self._expiries.first,
             expiring=self._expiries.warnings(),
-            dry_run=self._writer.dry_run,
+            withheld=self._writer.withheld.counted(),
             store=self._writer.store_trouble,
             held=self._held,
             nobody=self._nobody(),
@@ -317,14 +316,19 @@ class Engine:
 
     def _still_to_write(self, participant: Participant) -> bool | None:
         guid = participant.user.guid
-        if self._writer.withheld(guid) is not None:
+        if self._writer.withheld.presence(guid) is not None:
             return None
-        return participant.desired != self._writer.written(guid).acknowledged
+        return participant.desired != self._writer.withheld.shown(guid).acknowledged
 
     @property
     def timezone(self) -> ZoneInfo:
         """The time zone of times in notes."""
         return self._settings.timezone
+
+    @property
+    def pbx_access(self) -> PbxAccess:
+        """The access to the PBX beside the reconciler."""
+        return PbxAccess(self._link, self._writer, self._directory.everybody)
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` with every event from now on; it must neither take long nor fail."""
@@ -341,9 +345,11 @@ class Engine:
             return None
         mailbox = participant.mailbox
         is_watched = mailbox is not None and self._source.is_watched(mailbox)
-        withheld = self._writer.withheld(guid)
+        withheld = self._writer.withheld.presence(guid)
         notices = self._claims.notices(guid)
-        return summary_of(participant, self._writer.written(guid), withheld, notices, is_watched=is_watched)
+        why = self._writer.withheld.why(guid)
+        shown = self._writer.withheld.shown(guid)
+        return summary_of(participant, shown, withheld, notices, is_watched=is_watched, not_written=why)
 
     def details(self, guid: str, now: datetime) -> UserDetails | None:
         """Return the details of one user, with the reasons for the presence at `now`; None if not taking part."""
@@ -353,10 +359,11 @@ class Engine:
         mailbox = participant.mailbox
         return details_of(
             participant,
-            self._writer.written(guid),
+            self._writer.withheld.shown(guid),
             self._settings,
             now,
-            withheld=self._writer.withheld(guid),
+            withheld=self._writer.withheld.presence(guid),
+            not_written=self._writer.withheld.why(guid),
             following=self._source.following(mailbox) if mailbox else SubscriptionStatus(),
             next_visit=self._calendars.next_visit(guid),
             notices=self._claims.notices(guid),
@@ -383,7 +390,7 @@ class Engine:
         Nothing is read again, and only presences that differ then are written.
         """
         self._settings = settings.presence
-        self._writer.adjust(settings.pbx, dry_run=settings.engine.dry_run)
+        self._writer.adjust(settings.pbx, settings.engine)
         self._directory.adjust(settings.pbx.users)
         self._decider.adjust(settings.presence)
         self._report(ServiceChanged())
@@ -431,7 +438,7 @@ class Engine:
             self._report(CalendarRead(guid, participant.problem))
 
     def _shows_something(self, guid: str) -> bool:
-        return self._writer.written(guid).acknowledged not in (None, CLEARED)
+        return self._writer.withheld.shown(guid).acknowledged not in (None, CLEARED)
 
     def _on_decision(self, guid: str) -> None:
         self._writer.want(guid)

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from engine.exchange.source import Mailbox
 from engine.pbx.errors import Ender, PbxConnectionLost, PbxLinkUnstable
 from engine.settings.model import ApplicationProof
 from engine.sync.events import ConnectionLost, ConnectionRestored, Side
-from engine.sync.hold import Held
+from engine.sync.hold import Held, PresencesLeft
 from engine.sync.participants import Participant
 from engine.sync.polling import PollInterval
 
@@ -51,12 +51,24 @@ class UserProblem:
     failure: Failure
 
 
+class NotWritten(StrEnum):
+    """Why nothing is written for a user."""
+
+    DRY_RUN = "dry run"
+    NO_PILOT = "no pilot"
+
+
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Number of presences that a dry run does not write, `cleared` of which are empty."""
+    """Number of presences that are not written, `cleared` of which are empty: in a `dry_run`, or of those who are no
+    pilots, while `live` users are written. `left` users still show what was written for them earlier."""
 
     presences: int
     cleared: int
+    live: int
+    left: int
+    _: KW_ONLY
+    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +83,11 @@ class EngineStatus:
     `exchange_concerns` delay presences although Exchange works. In a hybrid organisation, `exchange` is the one on
     premises, and `exchange_online` is set once anybody was looked for there. `proof` is what the application logs in
     with, None on premises. `expiries` are the known ends of certificates and secrets, `expiring` the warnings about
-    those that are near. In a `dry_run` nothing is written. `store` is why presences are kept in memory only. A `held`
-    change clears nothing before it is confirmed, and `nobody` is why nobody takes part. `unstable` is set for a link to
-    the PBX that is lost again and again; `failed_parts` are those restarted after a bug. `concerns` are problems with
-    the settings, and the reason if the engine is not set up (`is_set_up`). `noticed` problems of users do not prevent
-    presences.
+    those that are near. `withheld` is what is not written, in a dry run or because only pilots are. `store` is why
+    presences are kept in memory only. A `held` change clears nothing before it is confirmed, and `nobody` is why nobody
+    takes part. `unstable` is set for a link to the PBX that is lost again and again; `failed_parts` are those restarted
+    after a bug. `concerns` are problems with the settings, and the reason if the engine is not set up (`is_set_up`).
+    `noticed` problems of users do not prevent presences.
     """
 
     users: int = 0
@@ -97,7 +109,7 @@ class EngineStatus:
     proof: ApplicationProof | None = None
     expiries: tuple[Expiry, ...] = ()
     expiring: tuple[ExpiryWarning, ...] = ()
-    dry_run: Withheld | None = None
+    withheld: Withheld | None = None
     store: Failure | None = None
     held: Held | None = None
     nobody: Failure | None = None
@@ -106,6 +118,13 @@ class EngineStatus:
     noticed: tuple[UserProblem, ...] = ()
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
+
+    @property
+    def left(self) -> PresencesLeft | None:
+        """The problem that presences are left in the PBX which nothing updates."""
+        if self.withheld is None or not self.withheld.left:
+            return None
+        return PresencesLeft(f"{self.withheld.left} users")
 
 
 def users_counted(

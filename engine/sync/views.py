@@ -19,8 +19,9 @@ from engine.store.presence import PresenceRecord
 from engine.sync.events import Observer, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
+from engine.sync.pbx_access import PbxAccess
 from engine.sync.preview import UserCalendar
-from engine.sync.status import ConnectionStatus, EngineStatus
+from engine.sync.status import ConnectionStatus, EngineStatus, NotWritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class UserSummary:
     """Summary of a user. `notice` is a problem that does not prevent reading the calendar.
 
     `shown` is the presence that the PBX acknowledged last, certain `until` then; `desired` the one it should show, and
-    `withheld` the one that would be written now but for a dry run. `read_at` is calendar time. `mailbox_url` is where
-    the `mailbox` is, "" if that is not known.
+    `withheld` the one that would be written if it were not for `not_written`. `read_at` is
+    calendar time. `mailbox_url` is where the `mailbox` is, "" if that is not known.
     """
 
     user: User
@@ -43,6 +44,7 @@ class UserSummary:
     read_at: datetime | None
     is_watched: bool
     mailbox_url: str = ""
+    not_written: NotWritten | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class UserDetails:
     following: SubscriptionStatus
     written: PresenceRecord
     withheld: Presence | None
+    not_written: NotWritten | None
     desired: Presence | None
     decision: Decision | None
     day_begins: datetime
@@ -89,6 +92,8 @@ class EngineView(Protocol):
 
     @property
     def timezone(self) -> ZoneInfo: ...  # noqa: D102
+    @property
+    def pbx_access(self) -> PbxAccess | None: ...  # noqa: D102
     def status(self) -> EngineStatus: ...  # noqa: D102
     def link(self, side: Side) -> ConnectionStatus: ...  # noqa: D102
     def observe(self, observer: Observer) -> None: ...  # noqa: D102
@@ -109,6 +114,7 @@ def summary_of(
     notices: tuple[Failure, ...],
     *,
     is_watched: bool,
+    not_written: NotWritten | None,
 ) -> UserSummary:
     """Return the summary of a participant."""
     is_current = participant.desired == written.acknowledged
@@ -124,6 +130,7 @@ def summary_of(
         notice=notices[0] if notices else None,
         read_at=participant.reading.at if participant.reading else None,
         is_watched=is_watched,
+        not_written=not_written,
     )
 
 
@@ -134,6 +141,7 @@ def details_of(
     now: datetime,
     *,
     withheld: Presence | None,
+    not_written: NotWritten | None,
     following: SubscriptionStatus,
     next_visit: datetime | None,
     notices: tuple[Failure, ...],
@@ -155,6 +163,7 @@ def details_of(
         following=following,
         written=written,
         withheld=withheld,
+        not_written=not_written,
         desired=participant.desired,
         decision=decision,
         day_begins=start_of_day(today, settings.timezone),

@@ -10,13 +10,14 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from engine.broadcast import Broadcast
 from engine.core.backoff import Backoffs, doubling
-from engine.core.clock import Clock
 from engine.core.errors import EngineMistake, Failure
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED, Presence
+from engine.core.users import User
 from engine.pbx.errors import PbxFailure, PbxUnreachable, PresenceRefused, PresenceTakenOver, PresenceUnanswered
-from engine.settings.model import PbxLinkKind, PbxSettings
+from engine.settings.model import EngineSettings, PbxSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import AcknowledgedPresences, PresenceRecord, PresenceTarget
 from engine.sync.events import (
@@ -28,10 +29,11 @@ from engine.sync.events import (
     UserRecovered,
     UserTrouble,
 )
+from engine.sync.pace import Pace
 from engine.sync.participants import Participant, Participants
 from engine.sync.readback import WriteGate
 from engine.sync.scheduling import Schedule, WakeableTimer
-from engine.sync.status import Withheld
+from engine.sync.withheld import WithheldWrites
 
 logger = logging.getLogger(__name__)
 
@@ -63,27 +65,6 @@ class PresenceLink(Protocol):
         ...
 
 
-class Pace:
-    """A token bucket with a single token: one caller proceeds every 1/`per_second` seconds of `clock`, in order."""
-
-    def __init__(self, per_second: float, clock: Clock) -> None:
-        self._interval = timedelta(seconds=1 / per_second)
-        self._clock = clock
-        self._free_at: datetime | None = None
-
-    def adjust(self, per_second: float) -> None:
-        """Change the pace for later callers."""
-        self._interval = timedelta(seconds=1 / per_second)
-
-    async def take(self) -> None:
-        """Return when it is the caller's turn."""
-        now = self._clock.now()
-        turn = now if self._free_at is None else max(now, self._free_at)
-        self._free_at = turn + self._interval
-        if turn > now:
-            await self._clock.sleep_until(turn)
-
-
 class Writer:
     """Brings the PBX to the desired presences, user by user; a user wanted twice is written once, with the newest one.
 
@@ -99,7 +80,7 @@ class Writer:
         settings: PbxSettings,
         context: SyncContext,
         *,
-        dry_run: bool,
+        engine: EngineSettings,
     ) -> None:
         self._participants = participants
         self._link = link
@@ -108,19 +89,19 @@ class Writer:
         self._network_clock = context.network_clock
         self._pace = Pace(settings.writes_per_second, self._network_clock)
         self._slots = asyncio.Semaphore(settings.writes_in_flight)
-        self._dry_run = dry_run
         self._observe = context.observe
         self._finished = context.finished
         self._place = PresenceTarget(
-            pbx=f"{settings.master} {settings.host if settings.link is PbxLinkKind.DIAL else ''}",
+            pbx=settings.place,
             contact=settings.presence_contact,
         )
         self._written: dict[str, PresenceRecord] = {}
+        self._withheld = WithheldWrites(participants, self._written, engine)
         self._leftovers: dict[str, tuple[str, ...]] = {}
-        self._withheld: dict[str, PresenceRecord] = {}
-        self._seen: dict[str, PresenceRecord] = {}
         self._wanted = Schedule()
         self._busy: set[str] = set()
+        self._held_back: set[str] = set()
+        self._written_one = Broadcast()
         self._again: set[str] = set()
         self._unanswered = Backoffs(context.random)
         self._refusals = Backoffs(context.random)
@@ -136,45 +117,27 @@ class Writer:
     async def load(self) -> None:
         """Load what earlier runs wrote. Must be called before everything else."""
         await self._store.set_target(self._place)
-        self._written = await self._store.load()
+        self._written.clear()
+        self._written.update(await self._store.load())
         self._leftovers = await self._store.stale_contacts()
 
-    def written(self, guid: str) -> PresenceRecord:
-        """Return what the PBX shows for this user, as far as the engine knows."""
-        return self._seen.get(guid) or self._written.get(guid, PresenceRecord())
-
-    def supposed(self, guid: str) -> PresenceRecord:
-        """Return what the PBX shows for this user, as far as the engine knows, or would show but for a dry run."""
-        return self._withheld.get(guid) or self.written(guid)
-
-    def withheld(self, guid: str) -> Presence | None:
-        """Return what would be written for this user but for a dry run, None if nothing would."""
-        presence = self._withheld[guid].acknowledged if guid in self._withheld else None
-        return None if presence == self.written(guid).acknowledged else presence
-
     @property
-    def dry_run(self) -> Withheld | None:
-        """What this dry run does not write; None if it is no dry run."""
-        if not self._dry_run:
-            return None
-        withheld = [(guid, presence) for guid in self._withheld if (presence := self.withheld(guid)) is not None]
-        cleared = sum(presence == CLEARED for _, presence in withheld)
-        others = sum(presence != CLEARED and guid in self._participants for guid, presence in withheld)
-        return Withheld(cleared + others, cleared)
+    def withheld(self) -> WithheldWrites:
+        """What is not written, in a dry run or for users who are no pilots."""
+        return self._withheld
 
     def remembered(self) -> KeysView[str]:
         """Return the guids of all users whose presence was ever written and has not been forgotten."""
         return self._written.keys()
 
-    def adjust(self, settings: PbxSettings, *, dry_run: bool) -> None:
-        """Apply another pace, or begin or end a dry run; after one, all presences are compared again."""
+    def adjust(self, settings: PbxSettings, engine: EngineSettings) -> None:
+        """Apply another pace, or write other users than before; then all presences are compared again."""
         self._pace.adjust(settings.writes_per_second)
         self._slots = asyncio.Semaphore(settings.writes_in_flight)
-        if dry_run != self._dry_run:
-            self._dry_run = dry_run
-            self._withheld.clear()
-            self._seen.clear()
+        if self._withheld.adjust(engine):
             self.want_all(self._participants)
+            for guid in self._participants:
+                self._observe(UserChanged(guid))
 
     def want(self, guid: str) -> None:
         """Schedule comparing this participant's presence, and writing it if it differs."""
@@ -232,9 +195,25 @@ class Writer:
     def known(self, guid: str) -> PresenceRecord | None:
         """Return what the PBX confirmed, None if that is in doubt or just being changed."""
         known = self._written.get(guid)
-        if known is None or known.in_doubt or guid in self._busy or self._dry_run:
-            return None
-        return known
+        is_changing = guid in self._busy or guid in self._held_back or self._withheld.concerns(guid)
+        return None if known is None or known.in_doubt or is_changing else known
+
+    def hold_back(self, guid: str) -> None:
+        """Begin no write for this user until `release`."""
+        self._held_back.add(guid)
+
+    async def quiet(self, guid: str) -> None:
+        """Return when no write for this user, who is held back, is in progress."""
+        while guid in self._busy:
+            await self._written_one.wait()
+
+    def release(self, guid: str) -> None:
+        """Write this user again; what the PBX shows is in doubt, because somebody else has written meanwhile."""
+        self._held_back.discard(guid)
+        known = self._written.get(guid)
+        if known is not None and not self._withheld.concerns(guid):
+            self._written[guid] = PresenceRecord(expires=known.ends)
+        self.want(guid)
 
     def found(self, guid: str, known: PresenceRecord, shown: Presence) -> None:
         """Process what the PBX shows for a user for whom it had confirmed `known`.
@@ -293,7 +272,8 @@ class Writer:
                 await self._store.keep()
                 async with asyncio.TaskGroup() as group:
                     for guid, written in self._store.not_kept().items():
-                        if self._certainty.allows(guid) and written != PresenceRecord(CLEARED) and not self._dry_run:
+                        may_write = self._certainty.allows(guid) and not self._withheld.concerns(guid)
+                        if may_write and written != PresenceRecord(CLEARED):
                             group.create_task(self._clear(guid))
 
     async def _clear(self, guid: str) -> None:
@@ -302,6 +282,26 @@ class Writer:
             with suppress(PbxFailure):
                 await self._link.set_presence(guid, CLEARED)
                 await self._store.acknowledge(guid, CLEARED, None)
+
+    async def take_out(self, user: User) -> None:
+        """Clear what is left of a user, unless another program has written since.
+
+        Raises a `PbxFailure`; nothing is cleared for a user who is written again.
+        """
+        async with self._slots:
+            await self._pace.take()
+            record = self._written.get(user.guid)
+            if record is None or not self._withheld.is_left(user.guid):
+                return
+            if not self._certainty.allows(user.guid):
+                raise PbxUnreachable("the connection was lost")
+            shown = await self._link.read_presence(user.name) if user.name else record.acknowledged
+            if shown is None or self._agree(shown, record.acknowledged) or self._agree(shown, record.intended):
+                await self._link.set_presence(user.guid, CLEARED)
+            self._written[user.guid] = PresenceRecord(CLEARED)
+            self._withheld.forget(user.guid)
+            await self._store.acknowledge(user.guid, CLEARED, None)
+            self.want(user.guid)
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -318,6 +318,8 @@ class Writer:
                     await self._alarm.wait(_earlier(self._wanted.earliest(), self._refused.earliest()))
                 elif guid in self._busy:
                     self._again.add(guid)
+                elif guid in self._held_back:
+                    continue
                 elif self._certainty.allows(guid) and not self._is_leaving:
                     self._busy.add(guid)
                     slots = self._slots
@@ -347,6 +349,7 @@ class Writer:
                 self.user_is_gone(guid)
                 self.want(guid)
             slots.release()
+            self._written_one.notify()
             if guid in self._again:
                 self._again.discard(guid)
                 self.want(guid)
@@ -369,21 +372,24 @@ class Writer:
             self._observe(UserTrouble(participant.user, failure))
 
     async def _bring_up_to_date(self, guid: str, participant: Participant) -> None:
+        is_withheld = self._withheld.concerns(guid)
+        if not is_withheld:
+            self._withheld.forget(guid)
         was_elsewhere = await self._clear_stale(guid)
         if participant.desired is None or participant.desired == participant.refused:
             return
-        known = self.supposed(guid)
+        known = self._withheld.supposed(guid)
         shown = known.acknowledged
         if known.in_doubt:
             # An entry cleared under another contact takes precedence in the PBX, so ours has to be written after it.
             shown = None if was_elsewhere else await self.ask(participant)
-            if self._dry_run and shown is not None:
-                self._seen[guid] = PresenceRecord(shown)
+            if is_withheld and shown is not None:
+                self._withheld.saw(guid, shown)
             if shown is not None and self._agree(shown, participant.desired):
                 shown = participant.desired
         if participant.desired != shown:
-            if self._dry_run:
-                self._note_dry_run(guid, participant, participant.desired)
+            if is_withheld:
+                self._withhold(guid, participant, participant.desired)
             else:
                 await self._send(guid, participant, PresenceRecord(shown, known.expires))
         else:
@@ -393,13 +399,13 @@ class Writer:
                 await self._acknowledge(guid, participant.desired, _expires(participant))
                 self._observe(UserChanged(guid))
         # The PBX refuses every write for a deleted user, and nothing is left there to be cleared.
-        is_over = participant.deleted or self.supposed(guid).acknowledged == participant.desired
+        is_over = participant.deleted or self._withheld.supposed(guid).acknowledged == participant.desired
         if participant.departing and is_over and self._participants.get(guid) is participant:
             await self._forget(guid)
 
     async def _clear_stale(self, guid: str) -> bool:
         """Clear presences written earlier under other contacts; return whether there were any."""
-        contacts = () if self._dry_run else self._leftovers.get(guid, ())
+        contacts = () if self._withheld.concerns(guid) else self._leftovers.get(guid, ())
         for contact in contacts:
             await self._pace.take()
             if not self._certainty.allows(guid):
@@ -457,20 +463,21 @@ class Writer:
         await self._acknowledge(guid, presence, expires)
         self._observe(PresenceConfirmed(participant.user, presence, self._clock.now()))
 
-    def _note_dry_run(self, guid: str, participant: Participant, presence: Presence) -> None:
-        self._withheld[guid] = PresenceRecord(presence)
+    def _withhold(self, guid: str, participant: Participant, presence: Presence) -> None:
+        self._withheld.note(guid, PresenceRecord(presence))
         self._observe(PresenceWithheld(participant.user, presence, self._clock.now()))
 
     async def _acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
-        if self._dry_run:
-            self._withheld[guid] = PresenceRecord(presence, expires)
+        if self._withheld.concerns(guid):
+            self._withheld.note(guid, PresenceRecord(presence, expires))
             return
         self._written[guid] = PresenceRecord(presence, expires)
         await self._store.acknowledge(guid, presence, expires)
 
     async def _forget(self, guid: str) -> None:
+        is_withheld = self._withheld.concerns(guid)
         del self._participants[guid]
-        if not self._dry_run:
+        if not is_withheld:
             self._written.pop(guid, None)
             self._leftovers.pop(guid, None)
             self._refusals.reset(guid)

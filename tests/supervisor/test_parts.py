@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.api.paths import read_only_twin
+from engine.daemon.put_back_later import PutBackLater
 from engine.debuglog.recorder import Capture
 from engine.server.acceptor import Acceptor
 from engine.server.operations import Job
@@ -68,6 +69,7 @@ PARTS = {
     "watching the settings file": Part(Supervisor, "_look_at_file"),
     "undoing changes": Part(Supervisor, "_undo_what_nobody_confirms"),
     "the debug log": Part(Capture, "run"),
+    "putting back presences": Part(PutBackLater, "_put_back"),
     "accepting at engine.sock": Part(
         Acceptor, "_receive", accepting("/engine.sock"), lambda place: place.ask("/v1/status", place.socket)
     ),

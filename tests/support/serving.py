@@ -26,6 +26,7 @@ async def serving(site: Daemon, socket: Path, patience: StreamTimeouts | None = 
                 tasks = [
                     group.create_task(site.service.run()),
                     group.create_task(site.service.keep("the debug log", exchanges.capture.run)),
+                    group.create_task(site.service.keep("putting back presences", site.put_back_later.run)),
                     group.create_task(
                         ApiServer(site.api_state, sockets, site.service.keep, patience, site.parts).serve()
                     ),

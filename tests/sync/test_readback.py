@@ -77,7 +77,7 @@ async def test_what_is_right_is_read_once_and_never_written(tmp_path: Path) -> N
         assert len(link.writes) == 3
         await reader.clock.advance(600)
         assert len(link.reads) == 3
-        assert harness.writer.written("a").acknowledged == BUSY
+        assert harness.writer.withheld.shown("a").acknowledged == BUSY
 
 
 async def test_what_the_pbx_lost_is_sent_again(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ async def test_a_note_that_the_pbx_cuts_is_no_other_programs(tmp_path: Path) -> 
         assert harness.participants["a"].refusal is None
         harness.writer.user_is_gone("a")
         harness.writer.want("a")
-        await eventually(lambda: harness.writer.written("a").acknowledged == BUSY)
+        await eventually(lambda: harness.writer.withheld.shown("a").acknowledged == BUSY)
         assert len(link.writes) == 2, "what is cut is known from then on"
 
 
@@ -157,7 +157,7 @@ async def test_a_read_that_a_write_overtakes_says_nothing(tmp_path: Path) -> Non
         await eventually(lambda: link.reads)
         harness.desire("a", AWAY)
         await reader.clock.advance(1)
-        await eventually(lambda: harness.writer.written("a").acknowledged == AWAY)
+        await eventually(lambda: harness.writer.withheld.shown("a").acknowledged == AWAY)
         link.gate.set()
         await reader.everybody()
         assert [presence for _, presence in link.writes][:2] == [BUSY, AWAY]

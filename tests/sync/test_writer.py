@@ -199,7 +199,7 @@ async def test_who_is_renamed_while_being_asked_about_is_asked_again_and_not_wri
         await eventually(lambda: harness.writer.is_idle())
         assert link.reads == ["user a", "new name"]
         assert link.writes == []
-        assert harness.writer.written("a").acknowledged == BUSY
+        assert harness.writer.withheld.shown("a").acknowledged == BUSY
 
 
 async def test_who_is_deleted_while_being_written_to_is_in_doubt_and_asked_about_again(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ async def test_a_mistake_with_one_user_stops_nobody_and_is_tried_again(
         harness.writer.link_is_up()
         harness.desire("a", BUSY)
         harness.desire("b", BUSY)
-        while harness.writer.written("a").acknowledged != BUSY:
+        while harness.writer.withheld.shown("a").acknowledged != BUSY:
             await quiescence()
             if clock.next_alarm is not None:
                 await clock.advance_to(clock.next_alarm)

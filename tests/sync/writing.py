@@ -11,7 +11,7 @@ from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
 from engine.pbx.errors import PbxFailure
-from engine.settings.model import PbxSettings
+from engine.settings.model import EngineSettings, PbxSettings
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.sync.events import Event, SyncContext
@@ -88,7 +88,7 @@ async def running_writer(
                 observe=events.append,
                 finished=lambda: None,
             ),
-            dry_run=False,
+            engine=EngineSettings(),
         )
         await writer.load()
         async with asyncio.TaskGroup() as tasks:

@@ -11,6 +11,7 @@ from engine.api.schema.live import (
     LiveQuestion,
     LiveState,
     NotesQuestion,
+    Removal,
     TodaysNotes,
 )
 from engine.api.schema.operations import Operation
@@ -36,6 +37,14 @@ class LiveRequests:
     async def go_back(self, question: BackQuestion) -> LiveState:
         """Go back to what was before, or to a dry run."""
         return await self._api.post(f"{LIVE}/back", LiveState, question)
+
+    async def removal(self) -> Removal:
+        """Return what there is to remove."""
+        return await self._api.get(f"{VERSION_1}/removal", Removal)
+
+    async def remove(self) -> Removal:
+        """End writing for good, and clear all presences of the engine in the PBX."""
+        return await self._api.post(f"{VERSION_1}/removal", Removal)
 
     async def begin_preview(self, question: LivePreviewQuestion) -> Operation:
         """Start a comparison with what the PBX shows."""

@@ -64,6 +64,15 @@ class LivePreviewQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     secrets: Annotated[dict[str, str], Meta(max_length=10)] = {}
 
 
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to remove: `left` presences in the PBX, and `files` of the engine, which only an administrator
+    deletes. `clearing` is the operation that clears the presences, if one was started."""
+
+    left: int
+    files: tuple[str, ...]
+    clearing: Operation | None = None
+
+
 LiveSort = Literal["name", "now", "would_be", "state"]
 
 

@@ -97,9 +97,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     `application_proof` is what the application proves itself with at Microsoft Entra, null on premises. `expiries` are
     the known ends of certificates and secrets; the warnings about them are among the concerns.
 
-    In a `dry_run` nothing is written to the PBX: `withheld` users would otherwise show something different, of whom
-    `withheld_cleared` would show nothing. A `held` change would clear more than half of all presences, and is not made
-    until it is confirmed.
+    The presences of `live` users are written to the PBX: nobody's in a `dry_run`, else everybody's or those of the
+    pilots. `withheld` others would show something different if they were written, of whom `withheld_cleared` would show
+    nothing; `left` ones show what was written for them earlier. A `held` change would clear more than half of all
+    presences, and is not made until it is confirmed.
     """
 
     version: str
@@ -121,8 +122,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: float | None = None
     quiet_until: datetime | None = None
     dry_run: bool = False
+    live: int = 0
     withheld: int = 0
     withheld_cleared: int = 0
+    left: int = 0
     held: HeldChange | None = None
     concerns: tuple[Concern, ...]
     application_proof: ApplicationProof | None = None

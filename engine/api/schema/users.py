@@ -9,6 +9,9 @@ from msgspec import Meta
 from engine.api.schema.common import Trouble
 
 Activity = Literal["available", "busy", "away", "dnd"]
+NotWritten = Literal["dry run", "no pilot"]
+"""Why nothing is written for a user: for nobody in a dry run, or for the pilots alone."""
+
 State = Literal["current", "pending", "withheld", "unread", "problem"]
 Sort = Literal["name", "display_name", "mailbox", "activity", "state", "problem"]
 
@@ -25,9 +28,9 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     They are valid `until` then, if nothing changes (null: indefinitely). `last_read` is when the calendar was read, and
     `watched` whether it sends change notifications.
 
-    `state`: the PBX shows the intended presence (current), not yet (pending), or will not because of a dry run
-    (withheld); the calendar was not read yet (unread), or there is a problem. `withheld` is the presence that would be
-    written but for a dry run, null if none. `problem` may also be a notice, which does not prevent a presence.
+    `state`: the PBX shows the intended presence (current), not yet (pending), or will not because of `not_written`
+    (withheld). Or the calendar was not read yet (unread), or there is a problem. `withheld` is the presence that would
+    be written but for `not_written`, null if none. `problem` may also be a notice, which does not prevent a presence.
     """
 
     guid: str
@@ -43,6 +46,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
     problem_title: str | None = None
     withheld: Shown | None = None
+    not_written: NotWritten | None = None
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,9 +145,9 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     """The details of one user. `candidates` are the addresses tried to find the mailbox.
 
     The calendar is due at `next_read`; that is null while it is being read. `day` is the whole day from `day_begins`
-    on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also in a dry run, and
-    `withheld` what would be written but for it. Addresses of other people are in the `problems` only on the socket that
-    allows changes.
+    on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also if `not_written`
+    is set, and `withheld` what would be written otherwise. Addresses of other people are in the `problems` only on the
+    socket that allows changes.
     """
 
     guid: str
@@ -165,6 +169,7 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     acknowledged: Acknowledged
     withheld: Shown | None = None
+    not_written: NotWritten | None = None
     decision: DecisionAccount | None
     day_begins: datetime
     day: tuple[PlannedPresence, ...]

@@ -140,7 +140,7 @@ class SettingsRoutes:
         try:
             plan = await self._service.change(question.changes, tag, author_of(actor), question.confirm_within)
         except Failure as failure:
-            raise _refused(failure) from failure
+            raise refused(failure) from failure
         return await self._changed(plan, actor, "change_settings", ", ".join(question.changes))
 
     async def _roll_back(self, request: web.Request) -> web.Response:
@@ -149,7 +149,7 @@ class SettingsRoutes:
         try:
             plan = await self._service.roll_back(question.version, author_of(actor))
         except Failure as failure:
-            raise _refused(failure) from failure
+            raise refused(failure) from failure
         return await self._changed(plan, actor, "roll_back_settings", ", ".join(each.key for each in plan.differences))
 
     async def _confirm(self, request: web.Request) -> web.Response:
@@ -157,7 +157,7 @@ class SettingsRoutes:
         try:
             version = await self._service.confirm()
         except Failure as failure:
-            raise _refused(failure) from failure
+            raise refused(failure) from failure
         await self._api_state.audit_change(actor, "confirm_settings", f"version {version.id}")
         return answer(wire.version(version))
 
@@ -168,13 +168,14 @@ class SettingsRoutes:
         for version in self._service.versions:
             if str(version.id) == request.match_info["id"]:
                 return answer(SettingsText(id=version.id, text=version.text))
-        raise _refused(VersionUnknown("not among those kept"))
+        raise refused(VersionUnknown("not among those kept"))
 
     async def _changed(self, plan: ApplyPlan, actor: Actor, action: str, subject: str) -> web.Response:
         await self._api_state.audit_change(actor, action, subject or "nothing else")
         return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
 
 
-def _refused(failure: Failure) -> ApiError:
+def refused(failure: Failure) -> ApiError:
+    """Return the error for a change of the settings that was not made."""
     fields = wire.fields(failure) if isinstance(failure, SettingsInvalid) else ()
     return problem_from(failure, _STATUSES.get(type(failure), 422), fields)
