@@ -22,6 +22,7 @@ def note_flaw(
     `names` are the fixes that use one of its names in the setting `key`. A certificate that has ended can be trusted
     all the same if nobody but itself vouches for it: most of those have nobody to renew them.
     """
+    step_log.shown = shown
     ended_by_itself = flaw is Flaw.EXPIRED and shown is not None and shown.issued_by_itself
     if flaw not in _CAN_BE_PINNED and not ended_by_itself:
         step_log.field = ""

@@ -11,6 +11,7 @@ from engine.checks.fields import field_of
 from engine.checks.fixes import Fix
 from engine.core.clock import Clock
 from engine.core.errors import Failure
+from engine.tls.certificate import Certificate
 
 
 class StepOutcome(StrEnum):
@@ -29,7 +30,8 @@ class CheckStep:
 
     `remedy` is what to do about the `failure`, worded as exactly as possible for this site. `field` is the key of the
     setting, or the name of the secret, that is wrong, "" if it has to be mended elsewhere; `fixes` are changes of
-    settings that mend it, the best one first. A step without a failure may offer some, too.
+    settings that mend it, the best one first. A step without a failure may offer some, too. `shown` is the
+    certificate that was not trusted.
     """
 
     name: str
@@ -42,6 +44,7 @@ class CheckStep:
     confidential: tuple[str, ...] = ()
     field: str = ""
     fixes: tuple[Fix, ...] = ()
+    shown: Certificate | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class StepLog:
     confidential: list[str] = member(default_factory=list)
     field: str | None = None
     fixes: list[Fix] = member(default_factory=list)
+    shown: Certificate | None = None
 
     def add_troubles(self, troubles: Iterable[tuple[str, Failure]]) -> None:
         """Record who is affected by which failure."""
@@ -129,6 +133,7 @@ class CheckRun:
                 confidential=tuple(step_log.confidential),
                 field=_field(failure, step_log.field),
                 fixes=tuple(step_log.fixes),
+                shown=step_log.shown,
             )
         )
 

@@ -96,7 +96,7 @@ class WayToPbx:
     def _compare_fingerprint(self, trusted: str, shown: Certificate | None, step_log: StepLog) -> None:
         if shown is not None and same(trusted, shown.fingerprint):
             return
-        step_log.field = "pbx.fingerprint"
+        step_log.field, step_log.shown = "pbx.fingerprint", shown
         if shown is not None:
             label = "trust this other certificate instead, if you know why it has changed"
             step_log.fixes.append(Fix(label, {"pbx.fingerprint": shown.fingerprint}))

@@ -47,7 +47,7 @@ from engine.settings.keys import KEYS
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.settings.reader import read_settings
 from engine.setup.flow import TIME_ZONE
-from engine.setup.pages import OWN_KEYS
+from engine.setup.pages import OWN_KEYS, START
 from engine.store.secrets import ENVIRONMENT, given_secrets
 from engine.supervisor.settings_file import SettingsFile, system_zone
 
@@ -72,6 +72,7 @@ def read_answers(path: Path) -> Answers:
         found = tuple(problem for problem in failure.problems if not problem.key.startswith("setup"))
     settings = {each.key: each.after for each in differences("", text) if each.key in KEYS}
     own, others = _setup_table(text)
+    own.setdefault(START, "nobody" if settings.get("engine.dry_run") is True else "everybody")
     return Answers(settings, own, (*found, *others))
 
 

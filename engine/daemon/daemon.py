@@ -31,6 +31,7 @@ from engine.server.handlers.settings import SettingsRoutes
 from engine.server.handlers.setup import SetupRoutes
 from engine.server.http import Routes
 from engine.server.setup_checks import SetupCheckRunner
+from engine.server.setup_state import SetupAccount
 from engine.server.sockets import open_sockets
 from engine.server.state import ApiState
 from engine.server.trial_settings import TrialSettings
@@ -174,7 +175,10 @@ async def build_daemon(
     if service.settings is not None:
         exchange = service.settings.exchange
         await installation.tenants.forget_others(exchange.tenant_id or "", exchange.client_id or "")
-    more = (LogInRoutes(log_ins, service, api_state), *_service_parts(installation, service, api_state, check_factory))
+    more = (
+        LogInRoutes(log_ins, service, api_state),
+        *_service_parts(installation, service, api_state, check_factory, log_ins),
+    )
     parts = (*more, *installation.debug_log.parts(service.current, api_state))
     return Daemon(
         installation, service, api_state, parts, PutBackLater(service, installation.unfinished, network_clock)
@@ -182,22 +186,24 @@ async def build_daemon(
 
 
 def _service_parts(
-    installation: Installation, service: Supervisor, api_state: ApiState, check_factory: CheckFactory
+    installation: Installation, service: Supervisor, api_state: ApiState, check_factory: CheckFactory, log_ins: LogIns
 ) -> tuple[Routes, ...]:
     """Return the routes of the API that need more than a running engine."""
     sources = installation.sources
     trial_settings = TrialSettings(service, sources)
     zone = guessed_zone(system_zone())
     session = SetupSession(service, sources, installation.state / SETUP, zone, check_factory.clock)
-    runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), check_factory.network_clock)
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
+    network_clock = check_factory.network_clock
+    runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
+    account = SetupAccount(api_state, session, runner, sources, log_ins)
     return (
         SettingsRoutes(service, api_state),
         SecretRoutes(sources, service, api_state),
         CloudRoutes(sources, installation.tenants, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
-        SetupRoutes(api_state, session, runner, service, sources),
+        SetupRoutes(api_state, session, runner, account, service, installation.state),
         LiveRoutes(service, api_state, (installation.state,)),
         PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -31,6 +31,18 @@ class Standing:
     pause: Paused | None
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What may still be tried with the last secret of an account: `used` log-ins failed since the last proof, `left`
+    may follow before a pause of `then_pause`; `pause` is the present one."""
+
+    account: Account
+    used: int
+    left: int
+    then_pause: timedelta
+    pause: Paused | None
+
+
 class LogIns:
     """The circuit breakers of all accounts, shared by all parts of the engine; `clock` is the network clock."""
 
@@ -49,11 +61,17 @@ class LogIns:
         now = self._clock.now()
         return tuple(_standing(account, tried, now) for account, tried in (await self._history.accounts()).items())
 
-    async def ask(self) -> tuple[Account, ...]:
-        """Allow one more log-in for every paused account, unless that is too much; return those accounts."""
+    async def outlooks(self) -> tuple[Outlook, ...]:
+        """Return what may still be tried with every known account."""
+        now = self._clock.now()
+        return tuple(_outlook(account, tried, now) for account, tried in (await self._history.accounts()).items())
+
+    async def ask(self, kinds: Collection[str] = ()) -> tuple[Account, ...]:
+        """Allow one more log-in for every paused account of these kinds (none given: of all), unless that is too much;
+        return those accounts."""
         asked = []
         for standing in await self.standings():
-            if standing.pause is None:
+            if standing.pause is None or (kinds and standing.account.kind not in kinds):
                 continue
             with contextlib.suppress(Paused):
                 await self._history.change(standing.account, lambda tried: rules.asked(tried, self._clock.now()))
@@ -61,8 +79,18 @@ class LogIns:
         return tuple(asked)
 
 
+def _outlook(account: Account, attempts: Attempts, now: datetime) -> Outlook:
+    standing = _standing(account, attempts, now)
+    left, then_pause = rules.left(attempts, _last_credential(attempts), now)
+    return Outlook(account, standing.refused + standing.unproved, left, then_pause, standing.pause)
+
+
+def _last_credential(attempts: Attempts) -> str:
+    return next((each.credential for each in reversed(attempts) if each.outcome is not LogInOutcome.ASKED), "")
+
+
 def _standing(account: Account, attempts: Attempts, now: datetime) -> Standing:
-    credential = next((each.credential for each in reversed(attempts) if each.outcome is not LogInOutcome.ASKED), "")
+    credential = _last_credential(attempts)
     tried = [each for each in attempts if each.outcome not in (LogInOutcome.ASKED, LogInOutcome.PROVED)]
     refused = sum(each.outcome is LogInOutcome.REFUSED for each in tried)
     last = attempts[-1].at if attempts else None

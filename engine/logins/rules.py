@@ -116,6 +116,17 @@ def paused(attempts: Attempts, credential: str, now: datetime) -> Paused | None:
     return Paused(until, refused=refused, undecided=len(counted) - refused)
 
 
+def left(attempts: Attempts, credential: str, now: datetime) -> tuple[int, timedelta]:
+    """Return how many more log-ins with `credential` may fail before a pause, and the length of that pause."""
+    tried: Attempts = attempts
+    for more in range(MOST + 1):
+        pause = paused(tried, credential, now)
+        if pause is not None:
+            return more, pause.until - now
+        tried = (*tried, Attempt(credential, now, LogInOutcome.REFUSED))
+    return MOST, PAUSES[0]
+
+
 def begun(attempts: Attempts, credential: str, now: datetime) -> Attempts:
     """Return the attempts with one more. Raises `Paused`."""
     if (pause := paused(attempts, credential, now)) is not None:

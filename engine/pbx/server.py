@@ -126,7 +126,7 @@ class PbxListener:
         except PbxFailure as failure:
             return failure
         with listening:
-            url = self._url = _app_object_url(self._settings, listening.getsockname()[1])
+            url = self._url = app_object_url(self._settings, listening.getsockname()[1])
             self._on_event(Listening(url, fingerprint))
             self._on_event(LinkDown(PbxNotConnected(f"the URL is {url}"), None))
             self._internal_error = asyncio.get_running_loop().create_future()
@@ -273,7 +273,7 @@ class PbxListener:
             connection.end(PbxConnectionLost("the engine stops listening", Ender.ENGINE))
 
 
-def _app_object_url(settings: PbxSettings, port: int) -> str:
+def app_object_url(settings: PbxSettings, port: int) -> str:
     """Return the URL to enter at the App object: the PBX removes its last part to connect (SDK)."""
     return f"https://{listen_names(settings)[0]}:{port}{settings.listen_path.rstrip('/')}/{settings.app}"
 

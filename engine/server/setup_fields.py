@@ -1,7 +1,7 @@
 """The fields of the set-up: labels, options, and what is wrong with each."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -130,7 +130,7 @@ class FieldSources:
     forms: Mapping[str, SettingForm]
     values: Values
     written: Mapping[str, SettingValue | None]
-    secret: Callable[[str], SetupSecret]
+    secrets: Mapping[str, SetupSecret]
     problems: Sequence[InvalidSetting]
     findings: Mapping[str, Finding]
 
@@ -171,7 +171,7 @@ def _field(key: str, sources: FieldSources, *, is_advanced: bool) -> SetupField:
             label=label_of(key),
             help=_SECRET_HELP[key],
             kind="secret",
-            secret=sources.secret(key),
+            secret=sources.secrets[key],
             is_needed=problem is not None,
         )
     elif key in _OWN_HELP:

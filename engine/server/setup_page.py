@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.api.schema import Operation
-from engine.api.schema.checks import RungAccount
 from engine.api.schema.common import Actor
 from engine.api.schema.settings import SettingProblem
 from engine.api.schema.setup import (
+    SetupCertificate,
     SetupCheck,
     SetupFix,
+    SetupLogIns,
     SetupPage,
     SetupPageName,
     SetupPerson,
@@ -19,6 +20,7 @@ from engine.api.schema.setup import (
     SetupTask,
     SetupUsers,
     SetupUsersGroup,
+    SetupWatch,
 )
 from engine.checks.check import CheckStep, StepOutcome
 from engine.checks.fixes import Fix
@@ -26,7 +28,7 @@ from engine.server.convert import check_step, converted
 from engine.server.setup_fields import FieldSources, Finding, cursor_in, fields_of
 from engine.settings.problems import InvalidSetting
 from engine.setup.flow import Flow, problems_of, state_of
-from engine.setup.pages import STEPS, Page, Step, Values, places
+from engine.setup.pages import STEPS, WITH_REACH, Page, Step, Values, places
 from engine.setup.people import Person
 from engine.setup.selection import Choice
 from engine.setup.tasks import Task
@@ -60,6 +62,19 @@ class StepCheck:
     def failed(self) -> CheckStep | None:
         """The step that failed, if one did."""
         return next((each for each in self.rungs if each.outcome is StepOutcome.FAILED), None)
+
+    @property
+    def finding(self) -> str:
+        """What was found, in one sentence."""
+        failed = self.failed
+        if failed is None:
+            return "It works." if self.passed else ""
+        return str(failed.failure) if failed.failure is not None else failed.name
+
+    @property
+    def shown(self) -> CheckStep | None:
+        """The step that found a certificate which is not trusted, if one did."""
+        return next((each for each in self.rungs if each.shown is not None), None)
 
     def fixes(self) -> dict[str, Fix]:
         """Return all fixes on offer, by id."""
@@ -107,6 +122,34 @@ def _fix(key: str, fix: Fix) -> SetupFix:
     return SetupFix(id=key, label=fix.label, keys=tuple(dict.fromkeys((*fix.settings, *fix.certificates))))
 
 
+def certificate(rung: CheckStep, host: str, port: int, trusted_before: str, now: datetime) -> SetupCertificate | None:
+    """Return the certificate that a step of a check does not trust, None if it saw none."""
+    shown = rung.shown
+    if shown is None:
+        return None
+    return SetupCertificate(
+        key=rung.field,
+        host=host,
+        port=port,
+        issued_to=shown.common_name or shown.subject,
+        issued_by="itself" if shown.issued_by_itself else shown.issuer,
+        names=shown.names,
+        fits=any(fits(host, name) for name in shown.names),
+        begins=shown.begins,
+        ends=shown.ends,
+        is_valid_now=shown.begins <= now <= shown.ends,
+        fingerprint=shown.fingerprint,
+        trusted_before=trusted_before,
+        fixes=tuple(_fix(f"{rung.name}/{number}", fix) for number, fix in enumerate(rung.fixes)),
+    )
+
+
+def fits(host: str, name: str) -> bool:
+    """Return whether a name in a certificate is valid for a host (RFC 9525, section 6.3)."""
+    first, _, rest = name.casefold().partition(".")
+    return name.casefold() == host.casefold() or (first == "*" and host.casefold().partition(".")[2] == rest)
+
+
 def person(who: Person, caller: Actor, now: datetime) -> SetupPerson:
     """Return who is at the set-up, as the API gives it."""
     return SetupPerson(
@@ -151,7 +194,9 @@ def page(
     users: Choice | None,
     check: SetupCheck | None,
     reach: SetupCheck | None,
-    remarks: Sequence[str],
+    watch: SetupWatch | None,
+    shown_certificate: SetupCertificate | None,
+    log_ins: SetupLogIns | None,
     is_last: bool,
 ) -> SetupPage:
     """Return the page to show."""
@@ -161,16 +206,18 @@ def page(
         name=shown.name,
         title=shown.title(sources.values),
         kind=shown.kind,
-        remarks=tuple(remarks),
         fields=fields,
         cursor=cursor_in(fields),
         task=None if task is None else converted(task, SetupTask),
         users=None if users is None else _users(users),
         can_check=shown.can_check,
-        can_reach=step.name in ("pbx", "exchange"),
+        can_reach=step.name in WITH_REACH,
         can_watch=shown.can_watch,
         check=check,
         reach=reach,
+        watch=watch,
+        certificate=shown_certificate,
+        log_ins=log_ins,
         is_last=is_last,
     )
 
@@ -190,8 +237,3 @@ def _users(choice: Choice) -> SetupUsers:
         doubt=choice.doubt,
         **rows,
     )
-
-
-def rungs_of(steps: Sequence[CheckStep], *, in_full: bool) -> tuple[RungAccount, ...]:
-    """Return the steps of a check as the API gives them."""
-    return tuple(check_step(each, in_full=in_full) for each in steps)

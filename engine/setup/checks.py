@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from engine.checks.check import CheckRun, CheckStep, StepLog, StepOutcome
+from engine.checks.check import AnyCheck, CheckRun, CheckStep, StepLog, StepOutcome
 from engine.checks.factory import CheckFactory, Progressed
 from engine.core.secret import Secret
 from engine.core.users import User, address_candidates
@@ -81,6 +82,24 @@ class SetupChecks:
                 )
                 audience.announce(calendars.names)
                 return _well(await calendars.run(audience.report))
+
+    async def reach(
+        self, step: str, settings: SiteSettings, in_force: SiteSettings | None, audience: Audience
+    ) -> tuple[CheckStep, ...]:
+        """Check what costs no log-in: the way to the PBX, or to Exchange. Raises KeyError for another step."""
+        match step:
+            case "pbx":
+                probe: AnyCheck = self._check_factory.pbx_reach(settings.pbx, in_force.pbx if in_force else None)
+            case "exchange":
+                probe = self._check_factory.exchange_reach(settings)
+            case _:
+                raise KeyError(step)
+        audience.announce(probe.names)
+        return await probe.run(audience.report)
+
+    async def machine(self, directories: Mapping[str, Path]) -> tuple[CheckStep, ...]:
+        """Check that the engine may write where it has to."""
+        return await self._check_factory.machine(directories).run(lambda _: None)
 
     def _some_addresses(self, settings: SiteSettings) -> tuple[str, ...]:
         """Return the addresses of some users; the first with a mailbox is enough."""

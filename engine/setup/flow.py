@@ -109,7 +109,8 @@ def gone_to(flow: Flow, target: str, values: Values, found: frozenset[str]) -> F
     here = visited.index(place_of(flow, values, found))
     match target:
         case "next":
-            step, page = visited[min(here + 1, len(visited) - 1)]
+            later = [place for place in visited[here + 1 :] if not _is_left_out(flow, values, *place)]
+            step, page = later[0] if later else visited[here]
         case "back":
             step, page = visited[max(here - 1, 0)]
         case _:
@@ -119,9 +120,20 @@ def gone_to(flow: Flow, target: str, values: Values, found: frozenset[str]) -> F
             step, page = wanted[0]
     left = visited[here][0].name
     finished = flow.finished
-    if target == "next" and (step.name != left or here == len(visited) - 1) and left not in finished:
+    is_stuck = (step.name, page.name) == (left, visited[here][1].name)
+    if target == "next" and (step.name != left or is_stuck) and left not in finished:
         finished = (*finished, left)
     return replace(flow, step=step.name, page=page.name, finished=finished)
+
+
+def is_last(flow: Flow, values: Values, found: frozenset[str]) -> bool:
+    """Return whether the flow visits no page after the one that somebody is at."""
+    following = gone_to(flow, "next", values, found)
+    return place_of(following, values, found) == place_of(flow, values, found)
+
+
+def _is_left_out(flow: Flow, values: Values, step: Step, page: Page) -> bool:
+    return page.is_left_out_when_passed and flow.passed.get(step.name) == digest(flow, values, step)
 
 
 def digest(flow: Flow, values: Values, step: Step) -> str:

@@ -70,7 +70,8 @@ def _always(values: Values) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page: `keys` are those of its fields (settings, secrets, answers of the set-up), `advanced` those behind a
-    key. It is visited where it `applies`; `only_if_found` names a finding of a check that it needs."""
+    key. It is visited where it `applies`; `only_if_found` names a finding of a check that it needs.
+    Who goes on leaves it out once the check of its step has passed, if `is_left_out_when_passed`."""
 
     name: str
     title: Callable[[Values], str]
@@ -81,6 +82,7 @@ class Page:
     only_if_found: str = ""
     can_check: bool = False
     can_watch: bool = False
+    is_left_out_when_passed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +209,14 @@ _PBX_PAGES = (
         can_check=True,
     ),
     Page(name="certificate", title=_named("Is this your PBX?"), kind="certificate", only_if_found="pbx.fingerprint"),
-    Page(name="app", title=_named("Do this in the PBX: I am watching"), kind="task", can_check=True, can_watch=True),
+    Page(
+        name="app",
+        title=_named("Do this in the PBX: I am watching"),
+        kind="task",
+        can_check=True,
+        can_watch=True,
+        is_left_out_when_passed=True,
+    ),
 )
 _EXCHANGE_PAGES = (
     Page(
@@ -257,6 +266,7 @@ _EXCHANGE_PAGES = (
         applies=has_own_servers,
         can_check=True,
         can_watch=True,
+        is_left_out_when_passed=True,
     ),
 )
 
@@ -341,12 +351,14 @@ STEPS = (
                 name="start",
                 title=_named("Ready. How do you want to begin?"),
                 kind="start",
-                keys=_only(START, KEEP_WITHIN, "engine.dry_run"),
+                keys=_only(START, KEEP_WITHIN),
             ),
         ),
     ),
 )
 NAMES = tuple(step.name for step in STEPS)
+WITH_REACH = ("pbx", "exchange")
+"""The steps that have a check which costs no log-in."""
 
 
 def step_named(name: str) -> Step:

@@ -20,7 +20,7 @@ from engine.settings.forms import SettingDifference, differences, setting_forms
 from engine.settings.model import SiteSettings
 from engine.settings.problems import InvalidSetting
 from engine.setup.flow import Flow, answered, begun, checked, digest, gone_to, place_of, problems, tried
-from engine.setup.pages import FLOWS, FlowName, Page, Step, Values, step_named
+from engine.setup.pages import FLOWS, KEEP_WITHIN, START, FlowName, Page, Step, Values, step_named
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import LISTS
 from engine.store.secret_sources import SecretSources
@@ -28,6 +28,8 @@ from engine.store.settings_history import Author
 from engine.store.typed_secrets import TypedSecrets
 from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.supervisor import Supervisor
+
+NOBODY, EVERYBODY, DRY_RUN = "nobody", "everybody", "engine.dry_run"
 
 
 class SetupNotKept(Failure):
@@ -136,7 +138,8 @@ class SetupSession:
         return await self._keep(replace(kept, flow=flow, person=person, revision=kept.revision + 1))
 
     async def note_check(self, step: Step, made_with: str, *, well: bool) -> None:
-        """Record the result of a check made with the answers of that digest, unless the set-up has ended meanwhile."""
+        """Record the result of a check made with the answers of that digest, unless the set-up has ended meanwhile, or
+        they are others by now."""
         kept = self._kept
         if kept is not None:
             flow = checked(kept.flow, step, made_with, well=well)
@@ -174,18 +177,42 @@ class SetupSession:
         """Return the names of all secrets that were typed."""
         return tuple(await self._typed.known())
 
+    @property
+    def start(self) -> str:
+        """Whose presences are to be written: as was chosen, else as now, else nobody's; "" if this set-up is not about
+        that."""
+        flow, in_force = self._under_way().flow, self._service.settings
+        if flow.kind != "all":
+            return ""
+        is_live = in_force is not None and not in_force.engine.dry_run
+        return flow.own.get(START) or (EVERYBODY if is_live else NOBODY)
+
     async def apply(self, author: Author) -> ApplyPlan | None:
         """Apply everything and end the set-up; return the plan carried out, None if only secrets changed.
 
-        Raises what `Supervisor.change` does; the set-up stays in progress then.
+        What is to be kept within a time is a change of its own, from a dry run. Raises what `Supervisor.change` does;
+        the set-up stays in progress then.
         """
-        changes = {each.key: each.after for each in self.changes()}
+        text, keep_within = self.text, self._keep_within()
+        if keep_within is not None:
+            text = edited(text, {DRY_RUN: True})
+        changes = {each.key: each.after for each in differences(self._service.text, text)}
         new = await self.new_secrets()
         if new:
-            await self._secrets.put({name: value for name, value in (await self._typed.known()).items() if name in new})
+            typed = await self._typed.known()
+            await self._secrets.put({name: value for name, value in typed.items() if name in new})
         plan = await self._service.change(changes, "*", author) if changes else await self._service.start_again()
+        if keep_within is not None:
+            await self._service.change({DRY_RUN: None}, "*", author, keep_within)
         await self.end()
         return plan
+
+    def _keep_within(self) -> float | None:
+        """Return the seconds within which going live has to be confirmed, None if it need not be."""
+        typed = self._under_way().flow.own.get(KEEP_WITHIN, "")
+        in_force = self._service.settings
+        is_live = in_force is not None and not in_force.engine.dry_run
+        return float(typed) if self.start == EVERYBODY and not is_live and typed.isdecimal() else None
 
     async def end(self) -> None:
         """End the set-up, and forget what was typed."""
@@ -207,6 +234,11 @@ class SetupSession:
         """The settings file as applying would make it."""
         kept = self._under_way()
         answers = {each.key: each.after for each in differences(kept.begun_with, kept.flow.text)}
+        match self.start:
+            case "nobody":
+                answers[DRY_RUN] = True
+            case "everybody":
+                answers[DRY_RUN] = None
         return edited(self._service.text, answers)
 
     @property
@@ -219,10 +251,14 @@ class SetupSession:
         hidden = self.values.get("pbx.users.hidden") is not False
         return msgspec.convert({**lists, "hidden": hidden}, UserSelection)
 
-    def writable(self) -> str:
-        """Return why the settings file cannot be saved, and what to do, "" if it can."""
-        failure = self._service.file.unwritable()
-        return "" if failure is None else f"{failure}. {failure.remedy}"
+    def as_far_as_valid(self) -> SiteSettings:
+        """Return the settings that the answers make as far as they are valid, with defaults for everything else."""
+        return self._service.file.settings_as_far_as_valid(self._under_way().flow.text)
+
+    @property
+    def in_force(self) -> SiteSettings | None:
+        """The settings of the running engine, None while there are none."""
+        return self._service.settings
 
     async def _without_effect(self) -> tuple[InvalidSetting, ...]:
         """Return a problem per typed secret that the engine also gets from outside, which overrides stored ones."""

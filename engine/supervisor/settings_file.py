@@ -66,14 +66,6 @@ class SettingsFile:
         except OSError as error:
             raise SettingsUnwritable(f"{self.path}: {error.strerror}") from error
 
-    def unwritable(self) -> SettingsUnwritable | None:
-        """Return why the file could not be replaced now, None if it could: nothing is written to find out."""
-        target = self.path.resolve()
-        there = next(each for each in target.parents if each.exists())
-        if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-            return None
-        return SettingsUnwritable(f"{self.path}: {there} is not writable")
-
     def sweep(self) -> None:
         """Remove the temporary files left by an engine that was killed."""
         target = self.path.resolve()

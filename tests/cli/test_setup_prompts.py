@@ -116,7 +116,7 @@ class Scripted:
             person=self.person,
             steps=steps,
             page=page,
-            settings_writable="",
+            machine=(),
             changes=(SettingChange(key="pbx.master", before=None, after=self.texts["pbx.master"]),),
             new_secrets=("pbx.password",),
             problems=() if self.texts["pbx.master"] else (MISSING,),

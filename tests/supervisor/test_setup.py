@@ -83,7 +83,7 @@ async def test_step_by_step_from_nothing_to_presences(company: Company, clock: M
         assert (setup["page"]["users"]["taken"], setup["page"]["users"]["total"]) == (25, 26)
         users = await check(served, "users")
         assert "25 of 26 users take part" in users["rungs"][0]["evidence"]
-        own = {"setup.user": "anna.mueller@corp.example"}
+        own = {"setup.user": "anna.mueller@corp.example", "setup.start": "everybody"}
         await answer(served, settings=answers, secrets=SECRETS, texts=own)
         assert works(await check(served, "exchange/account"))
         access = await check(served, "access")

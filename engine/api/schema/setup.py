@@ -286,7 +286,7 @@ class SetupCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 class SetupCertificate(msgspec.Struct, frozen=True, kw_only=True):
     """A certificate that is not trusted: of which `host`, for which key it can be trusted, and the one before, if it
-    has changed. `fits`: it is valid for the address; `is_valid_now`: by its dates."""
+    has changed. `fits`: it is valid for the address; `is_valid_now`: by its dates. `fixes` are the ways to trust it."""
 
     key: str
     host: str
@@ -300,6 +300,7 @@ class SetupCertificate(msgspec.Struct, frozen=True, kw_only=True):
     is_valid_now: bool
     fingerprint: str
     trusted_before: str = ""
+    fixes: tuple[SetupFix, ...] = ()
 
 
 class SetupUsersGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -412,9 +413,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the set-up; `revision` grows with every change of it. The last answer
     was saved at `person.last`.
 
-    `settings_writable` is "" if the settings file can be saved, else why not
-    and what to do. `changes` and `new_secrets` are what applying would change; it is `ready` when there are no
-    `problems`.
+    `machine` is whether the engine may write where it has to. `changes` and `new_secrets` are what applying would
+    change; it is `ready` when there are no `problems`.
     """
 
     revision: int
@@ -423,7 +423,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     person: SetupPerson
     steps: tuple[SetupSummary, ...]
     page: SetupPage
-    settings_writable: str
+    machine: tuple[RungAccount, ...]
     changes: tuple[SettingChange, ...]
     new_secrets: tuple[str, ...]
     problems: tuple[SettingProblem, ...]

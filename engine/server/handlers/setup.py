@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
 from engine.api.schema import Actor, FieldProblem, Operation
 from engine.api.schema import Problem as ProblemDetails
-from engine.api.schema.settings import SettingChange, SettingProblem
 from engine.api.schema.setup import (
     Setup,
     SetupAnswers,
@@ -21,45 +20,39 @@ from engine.api.schema.setup import (
     SetupOption,
     SetupOptions,
     SetupOptionsQuestion,
-    SetupSecret,
     SetupUser,
     SetupUsersPage,
     SetupUsersQuestion,
 )
-from engine.checks.fixes import Fix
 from engine.core.errors import Failure
 from engine.server.acceptor import actor_of
 from engine.server.convert import converted
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, query_of
-from engine.server.setup_checks import SetupCheckRunner
-from engine.server.setup_fields import FieldSources
-from engine.server.setup_page import page, person, summaries
+from engine.server.setup_checks import CheckRequest, SetupCheckRunner
+from engine.server.setup_state import SetupAccount, machine_zone
 from engine.server.state import ApiState, author_of
 from engine.settings.editor import SettingValue
-from engine.settings.forms import differences, setting_forms
+from engine.settings.forms import setting_forms
 from engine.settings.keys import KEYS
 from engine.setup import options
 from engine.setup.answers_file import answers_file
+from engine.setup.authorities import save_authority
 from engine.setup.checks import demand
 from engine.setup.flow import needed_secrets
-from engine.setup.guesses import guessed_zone
-from engine.setup.pages import FLOWS, OWN_KEYS, places
+from engine.setup.pages import FLOWS, OWN_KEYS, WITH_REACH, Step
 from engine.setup.people import Person
-from engine.setup.selection import Choice, TickLists, choice, settings_of
+from engine.setup.selection import TickLists, settings_of
 from engine.setup.session import SetupSession, new_person
-from engine.setup.tasks import task_of
 from engine.setup.typed import value_typed
-from engine.store.own_certificates import NEXT_CERTIFICATE, OWN_CERTIFICATE, own_certificates, public_part
-from engine.store.secret_sources import SecretSources
 from engine.store.secrets import ENVIRONMENT
-from engine.supervisor.settings_file import system_zone
 from engine.supervisor.supervisor import Supervisor
 
 PATH = "/v1/setup"
 
 
 class SetupRoutes:
-    """A single set-up shared by all clients: `session` has its answers, `runner` the findings about them."""
+    """A single set-up shared by all clients: `session` has its answers, `runner` the findings about them, `account`
+    tells both. Certificates that somebody trusts are saved in `state_dir`."""
 
     capabilities = ("setup", "setup-pages")
 
@@ -68,14 +61,17 @@ class SetupRoutes:
         api_state: ApiState,
         session: SetupSession,
         runner: SetupCheckRunner,
+        account: SetupAccount,
         service: Supervisor,
-        sources: SecretSources,
+        state_dir: Path,
     ) -> None:
         self._api_state = api_state
         self._session = session
         self._runner = runner
+        self._account = account
         self._service = service
-        self._sources = sources
+        self._state_dir = state_dir
+        runner.changed = self._tell
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes of this group."""
@@ -172,15 +168,16 @@ class SetupRoutes:
             raise named(failure) from failure
         self._runner.forget()
         await self._api_state.audit_change(actor, "discard_setup", "set-up")
-        return answer(self._tell())
+        self._tell()
+        return answer(self._event(0))
 
     async def _answer(self, request: web.Request) -> web.Response:
         answers = await body_of(request, SetupAnswers)
         self._demand_one()
         self._demand_known(answers)
-        changes, own = self._changes(answers)
         before = self._session.flow
         try:
+            changes, own = await self._changes(answers)
             flow = await self._session.answer(
                 self._person(await actor_of(request), answers.where), changes, answers.secrets, own, answers.go
             )
@@ -193,22 +190,27 @@ class SetupRoutes:
             self._runner.checks.forget()
         return await self._answer_state(request, tell=True)
 
-    def _changes(self, answers: SetupAnswers) -> tuple[dict[str, SettingValue | None], dict[str, str]]:
+    async def _changes(self, answers: SetupAnswers) -> tuple[dict[str, SettingValue | None], dict[str, str]]:
         """Return the settings, and the answers of the set-up alone, that were sent in any way."""
         forms = {each.key: each for each in setting_forms("", None)}
-        changes: dict[str, SettingValue | None] = dict(self._fix(answers.fix).settings) if answers.fix else {}
+        changes: dict[str, SettingValue | None] = await self._fix(answers.fix) if answers.fix else {}
         changes |= answers.settings
         changes |= {key: value_typed(forms[key], text) for key, text in answers.texts.items() if key in KEYS}
         if answers.selection is not None and answers.selection.mode != "mixed":
             changes |= settings_of(TickLists(**msgspec.structs.asdict(answers.selection)))
         return changes, {key: text.strip() for key, text in answers.texts.items() if key in OWN_KEYS}
 
-    def _fix(self, wanted: str) -> Fix:
+    async def _fix(self, wanted: str) -> dict[str, SettingValue | None]:
+        """Return the settings of a change that a check offers, with its certificates saved."""
         step, _ = self._session.place
-        fix = self._runner.fixes(step.name).get(wanted)
+        fix = self._runner.fixes(step).get(wanted)
         if fix is None:
             raise not_found("fix", "It is offered no more; check again.")
-        return fix
+        saved = {
+            key: await asyncio.to_thread(save_authority, self._state_dir, key, pem)
+            for key, pem in fix.certificates.items()
+        }
+        return {**fix.settings, **saved}
 
     def _demand_known(self, answers: SetupAnswers) -> None:
         unknown = [("settings", key) for key in answers.settings if key not in KEYS]
@@ -228,21 +230,31 @@ class SetupRoutes:
         self._runner.attended()
         actor = await actor_of(request)
         step, _ = self._session.place
-        if step.check is None:
-            raise not_found("check", f"The step {step.name} has no check.")
         try:
             self._session.demand_alone(self._person(actor, ""))
-            settings, secrets = self._session.tried(step), await self._session.secrets()
-            demand(step.check, settings, secrets)
+            operation = await self._started(step, question, actor)
         except Failure as failure:
             raise named(failure) from failure
-        await self._api_state.audit_change(actor, "check_setup", step.name)
-        operation = self._runner.start(step, step.check, settings, secrets, actor, watch=question.watch)
+        self._tell()
         return answer(operation, status=202, headers={"Location": PATH})
+
+    async def _started(self, step: Step, question: SetupCheckQuestion, actor: Actor) -> Operation:
+        if not question.log_in:
+            if step.name not in WITH_REACH:
+                raise not_found("check", f"The step {step.name} has no check without a log-in.")
+            return self._runner.start_reach(step, actor)
+        if step.check is None:
+            raise not_found("check", f"The step {step.name} has no check.")
+        settings, secrets = self._session.tried(step), await self._session.secrets()
+        demand(step.check, settings, secrets)
+        await self._api_state.audit_change(actor, "check_setup", step.name)
+        return self._runner.start(CheckRequest(step, step.check, settings, secrets), actor, watch=question.watch)
 
     async def _stop(self, request: web.Request) -> web.Response:
         self._demand_one()
-        self._runner.stop_watching()
+        step, _ = self._session.place
+        for log_in in (False, True):
+            self._runner.stop(step.name, log_in=log_in)
         return await self._answer_state(request, tell=True)
 
     async def _apply(self, request: web.Request) -> web.Response:
@@ -266,14 +278,13 @@ class SetupRoutes:
             raise named(failure) from failure
         self._runner.forget()
         self._tell()
-        settings = self._service.settings
-        dry = settings is not None and settings.engine.dry_run
+        settings, waiting = self._service.settings, self._service.unconfirmed
         return answer(
             SetupApplied(
-                written="nobody" if dry else "everybody",
+                written="nobody" if settings is not None and settings.engine.dry_run else "everybody",
                 changes=state.changes,
                 new_secrets=state.new_secrets,
-                confirm_until=None,
+                confirm_until=waiting.confirm_until if waiting is not None else None,
             )
         )
 
@@ -293,7 +304,7 @@ class SetupRoutes:
     async def _users(self, request: web.Request) -> web.Response:
         question = query_of(request, SetupUsersQuestion)
         self._demand_one()
-        chosen = self._choice()
+        chosen = self._account.choice()
         users = () if chosen is None else chosen.taken if question.taken else chosen.left_out
         first = (question.page - 1) * question.per_page
         return answer(
@@ -311,12 +322,8 @@ class SetupRoutes:
         flow = self._session.flow
         text = self._service.text if flow is None else self._session.text
         own: Mapping[str, str] = {} if flow is None else flow.own
-        values = {each.key: each.value for each in setting_forms(text, self._zone)}
+        values = {each.key: each.value for each in setting_forms(text, machine_zone())}
         return answer(SetupAnswersFile(text=answers_file(text, own), needed=needed_secrets(values)))
-
-    @property
-    def _zone(self) -> ZoneInfo | None:
-        return guessed_zone(system_zone())
 
     def _person(self, actor: Actor, where: str) -> Person:
         there = self._session.saved.person if self._session.saved is not None else None
@@ -329,21 +336,15 @@ class SetupRoutes:
         if self._session.flow is None:
             raise not_found("set-up under way", f"POST {PATH} starts one.")
 
-    def _choice(self) -> Choice | None:
-        """Return what the choice of users means, None while the users of the PBX are not known."""
-        users = self._runner.checks.users
-        return choice(self._session.values, users, self._session.selection) if users else None
-
     async def _answer_state(self, request: web.Request, *, tell: bool = False) -> web.Response:
         state = await self._state(request)
         if tell:
             self._tell()
         return answer(state)
 
-    def _tell(self) -> SetupEvent:
+    def _tell(self) -> None:
         """Tell all listeners that the set-up has changed."""
         self._api_state.events.append("setup", self._event)
-        return self._event(0)
 
     def _event(self, number: int) -> SetupEvent:
         saved = self._session.saved
@@ -359,62 +360,11 @@ class SetupRoutes:
     async def _state(self, request: web.Request) -> Setup:
         self._demand_one()
         try:
-            found, known = await self._session.problems(), await self._session.secrets()
-            typed, new_secrets = await self._session.typed_secrets(), await self._session.new_secrets()
-            origins = {each.name: each for each in await self._sources.origins()}
-            changes = self._session.changes()
+            return await self._account.state(await actor_of(request), in_full=request.app[MAY_CHANGE])
+        except LookupError:
+            raise not_found("set-up under way", f"POST {PATH} starts one.") from None
         except Failure as failure:
             raise named(failure) from failure
-        actor, in_full = await actor_of(request), request.app[MAY_CHANGE]
-        saved = self._session.saved  # only now: a check may have ended meanwhile, and its result belongs in here
-        if saved is None:
-            raise not_found("set-up under way", f"POST {PATH} starts one.")
-        flow, values = saved.flow, self._session.values
-        step, shown = self._session.place
-        certificates = own_certificates(known)
-        newest = certificates.next or certificates.current
-
-        def secret(name: str) -> SetupSecret:
-            origin = origins.get(name)
-            if name in typed:
-                return SetupSecret(name=name, place="set-up")
-            if origin is not None and origin.place is not None:
-                return SetupSecret(name=name, place=origin.place, since=origin.stored_since)
-            made = name == "exchange.client_secret" and (OWN_CERTIFICATE in known or NEXT_CERTIFICATE in known)
-            return SetupSecret(name=name, place="certificate" if made else None)
-
-        sources = FieldSources(
-            forms={form.key: form for form in setting_forms(flow.text, self._zone)},
-            values=values,
-            written={each.key: each.after for each in differences("", flow.text)},
-            secret=secret,
-            problems=found,
-            findings=self._runner.findings(step),
-        )
-        visited = places(flow.kind, values, self._session.found)
-        return Setup(
-            revision=saved.revision,
-            flow=flow.kind,
-            title=FLOWS[flow.kind].title,
-            person=person(saved.person, actor, self._api_state.now()),
-            steps=summaries(flow, values, self._session.found, found, tuple(sources.written)),
-            page=page(
-                step,
-                shown,
-                sources,
-                task=task_of(step.name, shown.name, values, url="", certificate=public_part(newest) if newest else ""),
-                users=self._choice() if shown.kind == "users" else None,
-                check=self._runner.account(step, shown.name, log_in=True, in_full=in_full),
-                reach=self._runner.account(step, shown.name, log_in=False, in_full=in_full),
-                remarks=(),
-                is_last=visited[-1] == (step, shown),
-            ),
-            settings_writable=self._session.writable(),
-            changes=tuple(converted(each, SettingChange) for each in changes),
-            new_secrets=new_secrets,
-            problems=tuple(converted(each, SettingProblem) for each in found),
-            ready=not found,
-        )
 
 
 def unknown_answers(fields: tuple[FieldProblem, ...]) -> ApiError:
