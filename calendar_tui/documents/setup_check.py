@@ -1,0 +1,128 @@
+"""A check of the set-up: its steps as they come, what went well in one row, and what to do about the rest."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from calendar_tui.documents.form_page import Page, marked, text
+from engine.api.schema.checks import RungAccount
+from engine.api.schema.setup import SetupCheck, SetupLogIns, SetupPage
+from engine.documents.columns import columns
+from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
+from engine.documents.quantities import duration
+
+NAMES = 13
+"""Columns of the names of steps."""
+
+RIGHT = 3
+"""Columns that are left free at the right of the panel."""
+
+
+def running(page: SetupPage) -> SetupCheck | None:
+    """Return the check with log-ins that is running, None if there is none."""
+    check = page.check
+    return check if check is not None and check.operation.state == "running" else None
+
+
+def failed(page: SetupPage) -> SetupCheck | None:
+    """Return the check that has failed with the answers as they are, None if there is none."""
+    check = page.check
+    return check if check is not None and check.holds and not check.passed and running(page) is None else None
+
+
+def running_check(check: SetupCheck, width: int) -> Page:
+    """Return a check at work: the steps done, the one at work, and those to come."""
+    lines: list[Line] = []
+    done = {rung.name: rung for rung in check.rungs}
+    for name in check.names:
+        if name in done:
+            lines.append(rung_line(done[name], width))
+        elif name == check.running:
+            waits = f"at work, at most {check.at_most:.0f} s"
+            lines.append(line(Span("… ", Role.MUTED), fitted(_title(name), NAMES), Span(waits, Role.MUTED)))
+        else:
+            lines.append(line(Span(f"· {_title(name)}", Role.MUTED)))
+    lines.append(line(Span("Esc", Role.KEY), Span(" stops the check. It changes nothing over there.", Role.MUTED)))
+    return text(*lines)
+
+
+def rung_line(rung: RungAccount, width: int) -> Line:
+    """Return one step with its finding and its time."""
+    mark = {"ok": "✓", "failed": "✗", "skipped": "·"}[rung.outcome]
+    role = {"ok": Role.GOOD, "failed": Role.PROBLEM, "skipped": Role.MUTED}[rung.outcome]
+    took = duration(rung.milliseconds) if rung.outcome != "skipped" else ""
+    room = width - RIGHT - 2 - NAMES - columns(took) - 1
+    return line(
+        Span(f"{mark} ", role),
+        fitted(_title(rung.name), NAMES),
+        fitted(finding(rung), room),
+        Span(f" {took}", Role.MUTED),
+    )
+
+
+def finding(rung: RungAccount) -> str:
+    """Return what a step found, in one sentence."""
+    if rung.outcome == "skipped":
+        return rung.skipped_because
+    if rung.trouble is not None:
+        return rung.trouble.detail or rung.trouble.title
+    return "; ".join(rung.evidence) or "ok"
+
+
+def ended_check(check: SetupCheck, log_ins: SetupLogIns | None, now: datetime, width: int) -> Page:
+    """Return a check that has failed: what went well in one row, each failure with its remedy."""
+    lines = [*went_well(check.rungs, width)]
+    for rung in check.rungs:
+        lines += failure(rung, width) if rung.outcome == "failed" else ()
+    if log_ins is not None:
+        lines += breaker(log_ins, now, width)
+    return text(*lines, line())
+
+
+def went_well(rungs: Sequence[RungAccount], width: int) -> Iterator[Line]:
+    """Yield the steps that went well as one row."""
+    well = [rung for rung in rungs if rung.outcome == "ok"]
+    if well:
+        names = _title(well[0].name) + "".join(f", {_short(rung.name)}" for rung in well[1:])
+        took = duration(sum(rung.milliseconds for rung in well))
+        room = width - RIGHT - 2 - columns(took) - 1
+        yield line(Span("✓ ", Role.GOOD), fitted(names, room), Span(f" {took}", Role.MUTED))
+
+
+def failure(rung: RungAccount, width: int) -> Iterator[Line]:
+    """Yield a step that failed; its remedy, unless it is mended in a field on the page."""
+    first, *others = wrapped(finding(rung), width, " " * (2 + NAMES), Role.PLAIN) or [line()]
+    yield line(Span(f"✗ {fitted(_title(rung.name), NAMES)}", Role.PROBLEM), first.text[2 + NAMES :])
+    yield from others
+    if not rung.field and rung.remedy:
+        yield from marked("→", rung.remedy, width)
+
+
+def cheap_findings(rungs: Sequence[RungAccount], width: int) -> Iterator[Line]:
+    """Yield what a check without a log-in found, a line each."""
+    for rung in rungs:
+        if rung.outcome == "ok":
+            yield from (line(Span("✓ ", Role.GOOD), cut(each, width - 2)) for each in rung.evidence[:1] or (rung.name,))
+        elif rung.outcome == "failed":
+            yield from marked("✗", finding(rung), width)
+
+
+def breaker(log_ins: SetupLogIns, now: datetime, width: int) -> Iterator[Line]:
+    """Yield how often the log-in may still be tried, or the way out of a pause."""
+    if log_ins.paused_until is not None:
+        until = (log_ins.paused_until - now).total_seconds()
+        waits = f"No log-in for {max(1, round(until / 60))} min more, so as not to lock {log_ins.account}."
+        yield from marked("✗", f"{waits} {log_ins.way_out}", width)
+    elif log_ins.used:
+        most = log_ins.used + log_ins.left
+        pause = f"{round(log_ins.then_pause / 60)} min"
+        told = f"log-in {log_ins.used} of {most}. After {most} I wait {pause}, so as not to lock the account."
+        again = " ^R uses the next one." if log_ins.left else ""
+        yield from marked("✗", told + again, width)
+
+
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _short(name: str) -> str:
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]

@@ -1,0 +1,122 @@
+"""A page of the set-up, put together of its parts."""
+
+from collections.abc import Iterator
+
+from calendar_tui.documents.form_page import FormState, Page, fields, paragraphs, radio, text
+from calendar_tui.documents.setup_check import cheap_findings, ended_check, failed, running, running_check, went_well
+from calendar_tui.documents.setup_task import task_lines, watching, ways_to_take
+from engine.api.schema.setup import SetupCheck, SetupField, SetupPage
+from engine.documents.lines import Line, Role, Span, cut, fitted, heading, line, wrapped
+
+_OPTION = 42
+"""Columns of an option before its remark."""
+
+
+def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
+    """Return the rows below the title: the body of a page, and in the last rows the help of the field with the cursor.
+
+    While a check runs, and after it has failed, this is what the body is about.
+    """
+    if page.watch is None and (check := running(page)) is not None:
+        body = running_check(check, state.width)
+    elif page.kind == "fields" and not state.with_advanced and (ended := failed(page)) is not None:
+        body = _after_failure(page, ended, state)
+    shown = text(line()) + body
+    below = _help(page, state)
+    room = state.height - len(below)
+    if len(shown.lines) > room:  # help goes first
+        return shown
+    return shown + text(*[line()] * (room - len(shown.lines)), *below)
+
+
+def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page:
+    wrong = [each for each in page.fields if each.problem or each.key == check.wrong]
+    shown = wrong or [each for each in page.fields if not each.is_advanced]
+    ended = ended_check(check, page.log_ins, state.now, state.width)
+    return ended + fields(shown, state) + text(*_fix_keys(check, state.width))
+
+
+def _fix_keys(check: SetupCheck, width: int) -> Iterator[Line]:
+    if check.fixes:
+        label = cut(check.fixes[0].label, width - 20)
+        yield line(Span("^F ", Role.KEY), fitted(label, 27, whole=True), Span("^R", Role.KEY), " check again")
+    else:
+        yield line(Span("^R", Role.KEY), " check again")
+
+
+def fields_body(page: SetupPage, state: FormState) -> Page:
+    """Return a form: its fields, and what was found about them without a log-in."""
+    found = [line(), *cheap_findings(page.reach.rungs, state.width)] if page.reach is not None else []
+    if page.check is not None and page.check.passed and page.check.holds:
+        found = [line(), *went_well(page.check.rungs, state.width)]
+    shown = fields(shown_fields(page, state), state)
+    return paragraphs(page.intro, state.width) + shown + text(*found) + _remarks(page, state)
+
+
+def shown_fields(page: SetupPage, state: FormState) -> list[SetupField]:
+    """Return the fields of a page that are shown now."""
+    return [each for each in page.fields if state.with_advanced or not each.is_advanced or each.problem]
+
+
+def _remarks(page: SetupPage, state: FormState) -> Page:
+    if not page.remarks:
+        return Page()
+    return text(line()) + paragraphs(page.remarks, state.width)
+
+
+def choice_body(page: SetupPage, state: FormState) -> Page:
+    """Return the options of a choice, each on a line of its own with what it means below it."""
+    body = paragraphs(page.intro, state.width)
+    for number, each in enumerate(page.fields):
+        if number:
+            body += text(line(), heading(each.label))
+        body += text(*_options(each, state))
+    return body + _remarks(page, state)
+
+
+def _options(each: SetupField, state: FormState) -> Iterator[Line]:
+    chosen = chosen_option(each, state)
+    for option in each.options:
+        label = fitted(option.label, _OPTION) if option.remark else option.label
+        remark = Span(option.remark, Role.MUTED)
+        yield line(f"  {radio(option.value == chosen)} ", label, remark, key=f"{each.key}={option.value}")
+        for below in option.lines:
+            yield line(Span(cut("      " + below, state.width), Role.MUTED))
+
+
+def chosen_option(each: SetupField, state: FormState) -> str:
+    """Return the value that is chosen, or what holds without a choice."""
+    return state.text(each) or each.suggestion or each.placeholder
+
+
+TASK = "task"
+"""The key of the line with which a task begins."""
+
+
+def task_body(page: SetupPage, state: FormState) -> Page:
+    """Return what to do over there, the fields to fill in from it, and what the engine sees meanwhile."""
+    body = paragraphs(page.intro, state.width)
+    if page.task is not None:
+        first, *others = task_lines(page.task, state.own_password, state.width).lines or (line(),)
+        body += text(first._replace(key=TASK), *others)
+    if page.fields:
+        body += text(line()) + fields(shown_fields(page, state), state)
+    if page.task is not None:
+        body += text(line(), ways_to_take(page.task))
+    body += _remarks(page, state)
+    if page.watch is not None:
+        body += text(line()) + watching(page.watch, state.now, state.zone, state.width)
+    return body
+
+
+def _help(page: SetupPage, state: FormState) -> list[Line]:
+    """Return the help of the field with the cursor, unless it is below it, and what ^O shows."""
+    lines: list[Line] = []
+    focused = next((each for each in page.fields if each.key == state.cursor), None)
+    if focused is not None and not state.is_wide:
+        lines += wrapped(focused.help, state.width, "", Role.MUTED, most=2)
+    hidden = [each.label for each in page.fields if each.is_advanced]
+    if hidden and not state.with_advanced:
+        named = f" more fields: {', '.join(hidden)}"
+        lines.append(line(Span("^O", Role.KEY), Span(cut(named, state.width - 2), Role.MUTED)))
+    return lines

@@ -1,0 +1,107 @@
+"""The page of something to do over there: in the PBX, in Exchange or in Entra, while the engine watches."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+
+from calendar_tui.documents.form_page import Page, marked, text
+from engine.api.schema.setup import SetupTask, SetupTaskLine, SetupWatch
+from engine.documents.columns import columns, filled, printable
+from engine.documents.lines import Line, Role, Span, line, wrapped
+
+_NAMES = 11
+"""Columns of what a value is for."""
+
+COLLEAGUE = "colleague"
+"""The name of the text that tells everything in words."""
+
+FOLD = "⏎"
+"""Marks where a line goes on below, on the screen only."""
+
+
+def task_lines(task: SetupTask, own_password: str, width: int) -> Page:
+    """Return what to do, step by step; `own_password` is the one made here, "" while it is hidden."""
+    lines: list[Line] = []
+    ticks: list[SetupTaskLine] = []
+    for each in task.lines:
+        if each.tick is not None:
+            ticks.append(each)
+            continue
+        lines += _ticks(ticks)
+        ticks.clear()
+        lines += _task_line(each, own_password, width)
+    return text(*lines, *_ticks(ticks))
+
+
+def _task_line(each: SetupTaskLine, own_password: str, width: int) -> Iterator[Line]:
+    number = f"{each.number} " if each.number else "  "
+    if each.secret:
+        shown = own_password or "•" * 14
+        hint = (Span("p", Role.KEY), Span(" shows or hides it", Role.MUTED))
+        yield line(Span(number, Role.KEY), filled(each.text, _NAMES), filled(shown, 22), *hint)
+    elif not each.text:
+        yield from script(each.value, width)
+    elif each.value and columns(each.text) + columns(each.value) + 4 <= width:
+        named = filled(each.text, max(_NAMES, columns(each.text) + 2))
+        yield line(Span(number, Role.KEY), named, Span(each.value, Role.TITLE))
+    else:
+        for place, part in enumerate(wrapped(each.text, width, "  ")):
+            yield part if place else line(Span(number, Role.KEY), part.text[2:])
+        yield from (line("    ", Span(part, Role.TITLE)) for part in folded(each.value, width - 4) if each.value)
+
+
+def _ticks(ticks: Sequence[SetupTaskLine]) -> Iterator[Line]:
+    """Yield the check marks to set in one row, those to leave out in another."""
+    for word, wanted, sign in (("Tick", True, "[x]"), ("Not", False, "[ ]")):
+        chosen = [each for each in ticks if each.tick is wanted]
+        if chosen:
+            number = next((f"{each.number} " for each in chosen if each.number), "  ")
+            listed = "   ".join(f"{sign} {each.text}" for each in chosen)
+            yield line(Span(number, Role.KEY), filled(word, _NAMES), listed)
+
+
+def script(source: str, width: int) -> Iterator[Line]:
+    """Yield a script whose long lines are folded at the right edge."""
+    for each in source.splitlines():
+        yield from (line(" " + part) for part in folded(each, width - 3))
+
+
+def folded(source: str, width: int) -> Iterator[str]:
+    """Yield a line of a script in parts of at most `width` columns; each but the last ends with a sign."""
+    rest = printable(source)
+    while columns(rest) > width:
+        part = _beginning(rest, width - 1)
+        yield part + FOLD
+        rest = rest[len(part) :]
+    yield rest
+
+
+def _beginning(source: str, width: int) -> str:
+    end = min(len(source), width)
+    while columns(source[:end]) > width:
+        end -= 1
+    return source[: max(end, 1)]
+
+
+def ways_to_take(task: SetupTask) -> Line:
+    """Return the keys that copy, save or pass on what the page holds."""
+    with_secret = any(each.secret for each in task.lines)
+    label = "password" if with_secret else next((each.label for each in task.texts if each.name != COLLEAGUE), "")
+    ways = [("c", f"copy {label}")] if label else []
+    ways += [("w", "file")] if task.texts else []
+    ways += [("t", "text for a colleague")] if any(each.name == COLLEAGUE for each in task.texts) else []
+    return line(*(part for key, what in ways for part in (Span(key, Role.KEY), Span(f" {what}   "))))
+
+
+def watching(watch: SetupWatch, now: datetime, zone: tzinfo, width: int) -> Page:
+    """Return what the engine has seen over there, and when it looks again."""
+    if watch.stopped:
+        return text(*marked("✗", watch.stopped, width))
+    at = f"{watch.last.astimezone(zone):%H:%M:%S}" if watch.last else ""
+    first, *others = wrapped(watch.finding or "looking", width, " " * 12)
+    lines = [line(Span("… ", Role.MUTED), Span(filled(at, 10), Role.MUTED), first.text[12:]), *others]
+    seconds = round((watch.next - now).total_seconds()) if watch.next else 0
+    again = f"again in {seconds} s" if seconds > 0 else "looking now"
+    looked = f"looked {watch.looked} {'time' if watch.looked == 1 else 'times'}, {again}"
+    lines.append(line(Span(" " * 12 + looked, Role.MUTED)))
+    lines.append(line(Span("I go on by myself as soon as it works.", Role.MUTED)))
+    return text(*lines)
