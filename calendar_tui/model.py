@@ -24,6 +24,7 @@ from engine.api.schema import (
     UserRow,
     UsersEvent,
 )
+from engine.api.schema.setup import SetupEvent
 from engine.api.user_index import UserIndex
 
 
@@ -181,6 +182,7 @@ class Model:
         self.last_hour = LastHour()
         self.current_until: datetime | None = None
         self.audits = 0
+        self.setup: SetupEvent | None = None
         self.visits = 0
         self._server_time: datetime | None = None
         self._server_time_at = real_time()
@@ -199,6 +201,8 @@ class Model:
                 self.operations[operation.id] = operation
             case ChangeEvent() if event.number > self._last_change:
                 self._add_change(event)
+            case SetupEvent():
+                self.setup = event
             case AuditEvent():
                 self.audits += 1
             case _:

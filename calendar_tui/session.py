@@ -21,6 +21,7 @@ from engine.api.schema import (
     StatusEvent,
     UsersEvent,
 )
+from engine.api.schema.setup import SetupEvent
 from engine.core.backoff import Backoff, doubling
 
 
@@ -42,6 +43,7 @@ KINDS: dict[str, type[msgspec.Struct]] = {
     "operations": OperationEvent,
     "changes": ChangeEvent,
     "audit": AuditEvent,
+    "setup": SetupEvent,
 }
 """The data type of each event by its name; unknown names, from a newer engine, are ignored."""
 

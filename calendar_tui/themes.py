@@ -95,6 +95,8 @@ LineView .lines--tab { color: $on-colour; background: $primary; text-style: bold
 LineView .lines--banner { color: $on-colour; background: $warning; text-style: bold; }
 LineView .lines--alarm { color: $on-colour; background: $error; text-style: bold; }
 LineView .lines--found { text-style: bold reverse; }
+LineView .lines--field { background: $panel; }
+LineView .lines--hint { background: $panel; color: $muted; }
 LineView .lines--cursor { background: $panel; }
 .-mono LineView .lines--muted { text-style: dim; }
 .-mono LineView .lines--edge { text-style: dim; }
@@ -103,6 +105,10 @@ LineView .lines--cursor { background: $panel; }
 .-mono LineView .lines--alarm { text-style: bold reverse; }
 .-few-colours LineView .lines--cursor { text-style: reverse; }
 #body, #panes { height: 1fr; }
+Form { layout: horizontal; layers: usual above; height: 1fr; }
+#form-rail { width: 18; }
+#form-input { position: absolute; layer: above; width: 0; }
+#form-input, #form-input:focus { height: 1; padding: 0; border: none; background: $panel; }
 #field-box { position: absolute; layer: above; height: 1; width: 20; }
 #field-box Input, #field-box Input:focus { width: 1fr; height: 1; padding: 0; border: none; background: $panel; }
 LineView.field-side { width: 1; height: 1; background: $panel; }

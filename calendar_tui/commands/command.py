@@ -55,4 +55,4 @@ def key_name(key: str) -> str:
     """Return the label on a keyboard for a key name of Textual."""
     if key.startswith("ctrl+"):
         return "^" + key.removeprefix("ctrl+").upper()
-    return _KEYS.get(key, key)
+    return _KEYS.get(key, key.upper() if key[1:].isdigit() else key)

@@ -3,6 +3,7 @@
 from textual.binding import Binding, BindingType
 
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
+from calendar_tui.commands.setup import SETUP_COMMANDS
 
 _EVERYWHERE = (
     Command("help", EVERYWHERE, ("question_mark", "f1"), "Show all keys", "help", label="help"),
@@ -338,7 +339,7 @@ _SETTINGS = (
 )
 
 
-ALL: tuple[Command, ...] = (*_EVERYWHERE, *_USERS, *_LOG, *_SETTINGS)
+ALL: tuple[Command, ...] = (*_EVERYWHERE, *_USERS, *_LOG, *_SETTINGS, *SETUP_COMMANDS)
 
 
 def of_place(place: str) -> tuple[Command, ...]:

@@ -235,7 +235,8 @@ class Frame(Screen[None]):
                 return
             tab = next((each.TAB for each in reversed(self._stack) if each.TAB), "")
             header = frame.header(self.model, TABS, tab, width, brackets=self.look.brackets)
-            self.line_view("header").show(header)
+            own = self.view.header(width)
+            self.line_view("header").show(header if own is None else Document([own]))
             self._show_as_needed("banner", frame.banner(self.model, width))
             self._draw_body(width, height)
             self._draw_row()

@@ -17,7 +17,7 @@ from calendar_tui.widgets.line_view import LineView, Place
 from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests
 from engine.api.schema import Operation
-from engine.documents.lines import Document, Role, Span, wrapped
+from engine.documents.lines import Document, Line, Role, Span, wrapped
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
 
@@ -154,6 +154,10 @@ class View:
     def model(self) -> Model:
         """The model of the engine."""
         return self.shell.model
+
+    def header(self, width: int) -> Line | None:
+        """Return the first row instead of the tabs, None where they are shown."""
+        return None
 
     @abstractmethod
     def row(self) -> Row:

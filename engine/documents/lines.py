@@ -34,6 +34,8 @@ class Role(StrEnum):
     ALARM = "alarm"
     TAB = "tab"
     EDGE = "edge"
+    FIELD = "field"
+    HINT = "hint"
 
 
 class Span(NamedTuple):

@@ -1,0 +1,21 @@
+"""The commands of the set-up. Letters work where no field has the cursor."""
+
+from calendar_tui.commands.command import Command
+
+SETUP = "setup"
+
+SETUP_COMMANDS = (
+    Command(
+        "next", SETUP, ("enter",), "Go to the next field or page; at the end of a page it is checked", "next", "next"
+    ),
+    Command("check", SETUP, ("ctrl+r",), "Check this page with a log-in", "check", label="check"),
+    Command("more", SETUP, ("ctrl+o",), "Show the fields that are seldom needed", "more", label="more"),
+    Command("steps", SETUP, ("ctrl+g",), "Go to another step", "steps", label="steps"),
+    Command("later", SETUP, ("ctrl+l",), "Leave the set-up; everything typed is kept", "later", label="later"),
+    Command("fix", SETUP, ("ctrl+f",), "Let the program mend what it found", "fix"),
+    Command("copy", SETUP, ("c",), "Copy the script, the certificate or the password", "page('copy')", label="copy"),
+    Command("write", SETUP, ("w",), "Write it to a file", "page('write')", label="file"),
+    Command("colleague", SETUP, ("t",), "Copy the whole task as text for a colleague", "page('colleague')", "as text"),
+    Command("password", SETUP, ("p",), "Show or hide the password made for the App object", "page('password')"),
+    Command("take over", SETUP, ("T",), "Go on in place of the person who is at it", "take_over", label="take over"),
+)

@@ -1,0 +1,337 @@
+"""The view of the guided set-up: the steps at the left, a page with its fields at the right."""
+
+import asyncio
+from dataclasses import replace
+from inspect import isawaitable
+from typing import ClassVar
+
+from textual import actions
+from textual.widget import Widget
+
+from calendar_tui.commands import registry
+from calendar_tui.commands.command import EVERYWHERE, Command
+from calendar_tui.commands.setup import SETUP
+from calendar_tui.documents.form_page import FormState, Page, hint, text
+from calendar_tui.documents.setup_header import header, other_person, second_row
+from calendar_tui.documents.setup_page import chosen_option, setup_page
+from calendar_tui.documents.setup_rail import WIDTH, rail
+from calendar_tui.documents.sheet import Row, Sheet
+from calendar_tui.screens.setup_client import SetupClient
+from calendar_tui.screens.setup_keys import OnScreen, SetupKeys
+from calendar_tui.screens.setup_kinds import KINDS, PageKind
+from calendar_tui.screens.view import Shell, View
+from calendar_tui.widgets.form import Form
+from engine.api.schema.setup import FlowName, SetupCheck, SetupField, SetupPage
+from engine.documents.lines import Document, Line
+
+SOON = 0.4
+"""Seconds after the last key when what was typed is sent, and tried without a log-in."""
+
+TICK = 0.5
+"""Seconds between two looks at a check, and between two pictures of its time."""
+
+
+class SetupView(View):
+    """The set-up, or one later change of it (`flow`).
+
+    What is on the screen follows from the newest state of the engine, and from the little that is kept `here`.
+    """
+
+    NAME: ClassVar[str] = SETUP
+    ENTER: ClassVar[str] = ""
+
+    def __init__(self, shell: Shell, flow: FlowName = "all") -> None:
+        super().__init__(shell)
+        self.client = SetupClient(lambda: shell.session.api, self.tell)
+        self._flow = flow
+        self._form = Form(shell.look, self, id="setup")
+        self.kind: PageKind | None = None
+        self.here = OnScreen()
+        self._keys = SetupKeys(self)
+        self._place = ("", "")
+        self._page = Page()
+        self._size = (61, 21)
+
+    # What the frame asks for
+
+    def form(self) -> Widget:
+        """Return the container of rail, lines and input line."""
+        return self._form
+
+    def ask(self) -> None:
+        """Go on with the set-up, or begin it."""
+        self.run(self._follow(), "follow")
+
+    def header(self, width: int) -> Line | None:
+        """Return the first row: the step, and who is at it."""
+        setup = self.client.setup
+        if setup is None:
+            return None
+        is_kept = not self.client.texts
+        return header(setup, width, self.model.now, self.model.zone, is_kept=is_kept)
+
+    def row(self) -> Row:
+        """Return the second row: the title of the page."""
+        return second_row(self.client.setup, self.model.now) if self.client.setup is not None else Row()
+
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Draw the form, which is in place of a sheet."""
+        around = 2 * self.shell.is_wide
+        self._size = (width + around - WIDTH - 1, height + around)
+        self._draw()
+        return Sheet(Document())
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return the commands of this kind of page, then those of all views."""
+        names = ("take over",) if not self.is_mine else self.kind.COMMANDS if self.kind is not None else ()
+        own = [registry.named(self.NAME, name) for name in names]
+        everywhere = (_by_function_key(each) for each in registry.of_place(EVERYWHERE) if each.name != "palette")
+        return tuple(each for each in (*own, *everywhere) if not self.hindrance(each))
+
+    # What is on the screen
+
+    @property
+    def page(self) -> SetupPage:
+        """The page that is shown, as the engine describes it."""
+        assert self.client.setup is not None  # noqa: S101 - for the type checker
+        return self.client.setup.page
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this person may go on with it: nobody else is there."""
+        setup = self.client.setup
+        return setup is None or setup.person.is_you or not setup.person.is_present
+
+    @property
+    def stop(self) -> str:
+        """The field or line with the cursor."""
+        return self.here.cursor if self.here.cursor in self._page.stops else next(iter(self._page.stops), "")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no page comes before this one."""
+        setup = self.client.setup
+        if setup is None:
+            return True
+        first = setup.steps[0]
+        return (first.name, first.pages[0].name) == (setup.page.step, setup.page.name)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The fields and lines that can have the cursor, in order."""
+        return self._page.stops
+
+    @property
+    def field(self) -> SetupField | None:
+        """The field with the cursor, if it is one to type into."""
+        at = next((each for each in self.page.fields if each.key == self.stop), None)
+        return at if at is not None and at.kind not in ("flag", "choice") else None
+
+    @property
+    def state(self) -> FormState:
+        """What the page on the screen depends on besides the engine."""
+        width, height = self._size
+        return FormState(
+            now=self.model.now,
+            zone=self.model.zone,
+            width=width,
+            height=height,
+            texts={**self.client.texts, **self.client.secrets},
+            cursor=self.here.cursor,
+            with_advanced=self.here.with_advanced,
+            offered=self.here.offered,
+            offered_at=self.here.offered_at,
+            own_password=getattr(self.kind, "own_password", ""),
+        )
+
+    def _draw(self) -> None:
+        """Draw rail and page, and lay the input line over the field with the cursor."""
+        setup = self.client.setup
+        if not self._form.is_ready:
+            return
+        if setup is None or self.kind is None:
+            self._form.show(text("", "… asking the engine"), "")
+            return
+        self._form.rail.show(rail(setup.steps, self.here.rail_at or setup.page.step))
+        if not self.is_mine and not self.here.watches:
+            self._form.show(text("", other_person(setup, self.model.now)), "")
+            return
+        state = self.state
+        self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
+        if self.here.cursor not in self._page.stops:
+            self.here.cursor = self.stop
+            state = self.state
+            self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
+        self._form.show(self._page, "" if self.here.rail_at else self.here.cursor)
+        field = None if self.here.rail_at else self.field
+        if field is not None:
+            is_secret = field.secret is not None
+            typed = self.client.secrets.get(field.key, "") if is_secret else state.text(field)
+            self._form.fill(field.key, typed, hint=hint(field), secret=is_secret)
+
+    async def _follow(self) -> None:
+        """Stay up to date with the engine, as often as somebody looks at a check."""
+        if await self.client.open(self._flow):
+            await self._arrived()
+        while True:
+            self.show()
+            await asyncio.sleep(TICK)
+            if self.client.setup is not None and self._is_looking:
+                await self.client.refresh()
+                await self._arrived()
+
+    @property
+    def _is_looking(self) -> bool:
+        page = self.page
+        checks = (page.check, page.reach)
+        runs = any(each is not None and each.operation.state == "running" for each in checks)
+        return runs or page.watch is not None or not self.is_mine
+
+    async def _arrived(self) -> None:
+        """Deal with a new state of the engine: another page, the end of a check."""
+        page = self.page
+        check = page.check
+        if (page.step, page.name) != self._place:
+            self._place = (page.step, page.name)
+            self.kind = KINDS.get(page.kind, PageKind)(self)
+            self.here.with_advanced, self.here.goes_on, self.here.offered = False, False, ()
+            self.here.cursor = self._first_stop(page)
+            if self.is_mine:
+                await self.kind.opened()
+                if page.can_reach and page.reach is None:
+                    await self.client.check(log_in=False)
+        elif check is not None and check.holds and check.operation.state != "running":
+            await self._ended(check)
+        self.show()
+
+    def _first_stop(self, page: SetupPage) -> str:
+        """Return where the cursor begins: the field that the engine names, in a choice the option that holds."""
+        if page.kind in ("task", "certificate"):
+            return ""
+        at = next((each for each in page.fields if each.key == page.cursor), None) or next(iter(page.fields), None)
+        if at is not None and page.kind == "choice":
+            return f"{at.key}={chosen_option(at, self.state)}"
+        return page.cursor
+
+    async def _ended(self, check: SetupCheck) -> None:
+        """Go on after a check that was to lead on, or into the field that is wrong."""
+        watch = self.page.watch
+        if check.passed and self.is_mine and (self.here.goes_on or (watch is not None and not watch.stopped)):
+            await self.go("next")
+        elif not check.passed and self.here.goes_on:
+            self.here.goes_on = False
+            self.here.cursor = check.wrong or self.here.cursor
+
+    # What is done
+
+    async def take(self, key: str) -> bool:
+        """Handle a key, and draw what it has changed; return whether it was used."""
+        used = await self._keys.take(key)
+        self.show()
+        return used
+
+    def typed(self, value: str) -> None:
+        """Keep what stands in the field with the cursor, and send it soon."""
+        field = self.field
+        if field is None:
+            return
+        if field.secret is not None:
+            self.client.secrets[field.key] = value
+        elif value != self.state.text(field):
+            self.answer(field.key, value)
+
+    def answer(self, key: str, text: str) -> None:
+        """Put an answer into a field; it is sent soon."""
+        self.client.texts[key] = text
+        self.here.goes_on = False
+        self.run(self._send_soon(), "send")
+
+    async def _send_soon(self) -> None:
+        await asyncio.sleep(SOON)
+        field = self.field
+        if field is not None and field.kind == "search":
+            self.here.offered = await self.client.options(field.key, self.state.text(field))
+            self.here.offered_at = 0
+        if self.page.can_reach:
+            await self.client.check(log_in=False)
+        else:
+            await self.client.send()
+        await self._arrived()
+
+    async def go(self, where: str) -> None:
+        """Send what was typed and go to a page."""
+        if await self.client.send(go=where, secrets=where == "next"):
+            await self._arrived()
+
+    async def check(self, *, goes_on: bool) -> None:
+        """Check the page with a log-in; with `goes_on`, the next page follows if all is well."""
+        self.here.goes_on = goes_on
+        if await self.client.check(log_in=True):
+            await self._arrived()
+
+    async def carry_out(self, command: Command) -> None:
+        """Run a command of this view, here and now."""
+        _, name, parameters = actions.parse(command.action)
+        done = getattr(self, f"action_{name}")(*parameters)
+        if isawaitable(done):
+            await done
+
+    def copy(self, text: str) -> None:
+        """Copy a text to the clipboard of the terminal."""
+        self.shell.copy(text)
+
+    # Commands, by the names in the registry
+
+    async def action_check(self) -> None:
+        """Check the page."""
+        await self.check(goes_on=False)
+
+    async def action_fix(self) -> None:
+        """Let the engine mend what it found."""
+        fixes = [fix for each in (self.page.check, self.page.reach) if each is not None for fix in each.fixes]
+        if not fixes:
+            self.tell("There is nothing that can be mended from here.")
+        elif await self.client.fix(fixes[0].id):
+            self.here.goes_on = True
+            await self._arrived()
+
+    def action_more(self) -> None:
+        """Show or hide the fields that are seldom needed."""
+        self.here.with_advanced = not self.here.with_advanced
+        self.show()
+
+    def action_steps(self) -> None:
+        """Go to the steps at the left, or back."""
+        self.here.rail_at = "" if self.here.rail_at else self.page.step
+        self.show()
+
+    async def action_later(self) -> None:
+        """Leave the set-up; everything typed is kept."""
+        if await self.client.send():
+            self.shell.go_back()
+
+    async def action_next(self) -> None:
+        """Do what Enter does."""
+        await self._press("enter")
+
+    async def action_take_over(self) -> None:
+        """Go on in place of the person who is at the set-up."""
+        await self.client.take_over()
+        await self._arrived()
+
+    async def action_page(self, name: str) -> None:
+        """Carry out a command of the kind of page that is shown."""
+        if self.kind is not None:
+            await self.kind.do(name)
+
+    def action_back(self) -> None:
+        """Go one step back; nothing is lost."""
+        self.run(self._press("escape"), "back")
+
+    async def _press(self, key: str) -> None:
+        await self.take(key)
+
+
+def _by_function_key(command: Command) -> Command:
+    """Return a command with the key that it has where letters are typed."""
+    return replace(command, keys=("f1",)) if "f1" in command.keys else command

@@ -1,0 +1,142 @@
+"""The set-up of the engine as its screen uses it: what is typed is sent soon, and what others do is seen."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from engine.api.client import ApiClient
+from engine.api.errors import ClientFailure
+from engine.api.resources.setup import SetupRequests
+from engine.api.schema.setup import (
+    FlowName,
+    Setup,
+    SetupAnswers,
+    SetupBeginning,
+    SetupCheckQuestion,
+    SetupFixQuestion,
+    SetupOption,
+    SetupOptionsQuestion,
+)
+
+T = TypeVar("T")
+
+OFFERED = 5
+"""Options shown below a field that searches."""
+
+
+class SetupClient:
+    """Sends answers and keeps the newest state in `setup`; `failed` is told what went wrong.
+
+    `texts` are what was typed and is not known to the engine yet, `secrets` likewise; a secret is sent on Enter alone.
+    """
+
+    def __init__(
+        self,
+        api: Callable[[], ApiClient | None],
+        failed: Callable[[str], None],
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._api = api
+        self._failed = failed
+        self._where = address_of(environment)
+        self.setup: Setup | None = None
+        self.texts: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+
+    async def open(self, flow: FlowName, *, over: bool = False) -> bool:
+        """Go on with the set-up under way, or begin one; return whether there is one now."""
+        requests = self._requests()
+        if requests is None:
+            return False
+        found = None if over else await self._tried(requests.under_way())
+        if found is None:
+            found = await self._tried(requests.begin(SetupBeginning(flow=flow, over=over, where=self._where)))
+        return self._take(found)
+
+    async def refresh(self) -> bool:
+        """Ask for the newest state; return whether a set-up is under way."""
+        requests = self._requests()
+        if requests is None:
+            return self.setup is not None
+        self.setup = await self._tried(requests.under_way())
+        return self.setup is not None
+
+    async def take_over(self) -> None:
+        """Go on in place of the person who is at it."""
+        await self._do(lambda requests: requests.take_over(SetupBeginning(where=self._where)))
+
+    async def send(self, *, go: str | None = None, secrets: bool = False) -> bool:
+        """Send what was typed, and go to a page; return whether the engine has it."""
+        if not self.texts and not (secrets and self.secrets) and go is None:
+            return True
+        texts, hidden = dict(self.texts), dict(self.secrets) if secrets else {}
+        answers = SetupAnswers(texts=texts, secrets=hidden, go=go, where=self._where)
+        if not await self._do(lambda requests: requests.answer(answers)):
+            return False
+        for sent, kept in ((texts, self.texts), (hidden, self.secrets)):
+            for key, value in sent.items():
+                if kept.get(key) == value:
+                    del kept[key]
+        return True
+
+    async def check(self, *, log_in: bool, watch: bool = False) -> bool:
+        """Send what was typed, and start the check of the page."""
+        if not await self.send(secrets=log_in):
+            return False
+        question = SetupCheckQuestion(log_in=log_in, watch=watch)
+        requests = self._requests()
+        begun = await self._tried(requests.check(question)) if requests is not None else None
+        return begun is not None and await self.refresh()
+
+    async def stop(self) -> None:
+        """Stop the check that is running, or watching."""
+        await self._do(lambda requests: requests.stop_check())
+
+    async def fix(self, id: str) -> bool:  # noqa: A002 - as in the API
+        """Let the engine mend something, and check again."""
+        if not await self.send():
+            return False
+        return await self._do(lambda requests: requests.fix(SetupFixQuestion(id=id)))
+
+    async def options(self, key: str, search: str) -> tuple[SetupOption, ...]:
+        """Return the possible answers to a field that fit what was typed."""
+        requests = self._requests()
+        if requests is None:
+            return ()
+        question = SetupOptionsQuestion(key=key, search=search, limit=OFFERED)
+        found = await self._tried(requests.options(question))
+        return found.options if found is not None else ()
+
+    async def app_password(self) -> str:
+        """Let the engine make a password for the App object; return it."""
+        requests = self._requests()
+        raise NotImplementedError
+
+    async def _do(self, ask: Callable[[SetupRequests], Awaitable[Setup]]) -> bool:
+        requests = self._requests()
+        return requests is not None and self._take(await self._tried(ask(requests)))
+
+    async def _tried(self, asked: Awaitable[T]) -> T | None:
+        try:
+            return await asked
+        except ClientFailure as failure:
+            self._failed(f"{failure}. {failure.remedy}")
+            return None
+
+    def _take(self, found: Setup | None) -> bool:
+        if found is None:
+            return False
+        self.setup = found
+        return True
+
+    def _requests(self) -> SetupRequests | None:
+        api = self._api()
+        if api is None:
+            self._failed("The engine is gone: nothing can be changed.")
+            return None
+        return SetupRequests(api)
+
+
+def address_of(environment: Mapping[str, str]) -> str:
+    """Return the address that somebody has logged in from with ssh, "" at the machine itself."""
+    return environment.get("SSH_CONNECTION", "").partition(" ")[0][:100]

@@ -1,0 +1,185 @@
+"""The keys of the set-up: moving among fields and lines, typing, the steps at the left."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.api.schema.setup import SetupField, SetupOption
+
+if TYPE_CHECKING:
+    from calendar_tui.screens.setup import SetupView
+
+MOVES = {"tab": 1, "down": 1, "shift+tab": -1, "up": -1}
+
+
+@dataclass(slots=True)
+class OnScreen:
+    """What is kept of the screen besides the state of the engine.
+
+    `cursor` is the field or line that has it, `rail_at` the step that has it instead. `goes_on`: if the check passes,
+    the next page follows. `watches`: another person is being looked at.
+    """
+
+    cursor: str = ""
+    rail_at: str = ""
+    with_advanced: bool = False
+    offered: tuple[SetupOption, ...] = ()
+    offered_at: int = 0
+    goes_on: bool = False
+    watches: bool = False
+
+
+class SetupKeys:
+    """Handles keys, one after the other."""
+
+    def __init__(self, view: "SetupView") -> None:
+        self._view = view
+
+    async def take(self, key: str) -> bool:
+        """Handle a key by Textual's name; return whether it was used. The others edit the field with the cursor."""
+        view = self._view
+        if view.client.setup is None or view.kind is None:
+            return await self._without_setup(key)
+        if not view.is_mine:
+            return await self._of_another(key)
+        if view.here.rail_at:
+            return await self._rail(key)
+        if key.startswith("ctrl+"):
+            return await self._command(key)
+        if key == "enter":
+            await self._enter()
+        elif key == "escape":
+            await self._back()
+        elif key in MOVES:
+            self._move(MOVES[key])
+        elif view.field is None:
+            return await self._beside_fields(key)
+        else:
+            return False
+        return True
+
+    async def _without_setup(self, key: str) -> bool:
+        if key == "escape":
+            self._view.shell.go_back()
+        return is_own(key)
+
+    async def _of_another(self, key: str) -> bool:
+        """Handle a key while somebody else is at the set-up."""
+        if key == "escape":
+            self._view.shell.go_back()
+        elif key == "enter":
+            self._view.here.watches = True
+        elif key == "T":
+            await self._view.action_take_over()
+        return is_own(key)
+
+    async def _command(self, key: str) -> bool:
+        """Run the command of a key; return whether there is one here."""
+        view = self._view
+        for command in view.commands():
+            if key in command.keys and command.place == view.NAME:
+                await view.carry_out(command)
+                return True
+        return False
+
+    async def _rail(self, key: str) -> bool:
+        """Move among the steps at the left, or go to one."""
+        view, here = self._view, self._view.here
+        assert view.client.setup is not None  # noqa: S101 - for the type checker
+        names = [step.name for step in view.client.setup.steps]
+        if key in MOVES:
+            here.rail_at = names[(names.index(here.rail_at) + MOVES[key]) % len(names)]
+        elif key in ("escape", "ctrl+g"):
+            here.rail_at = ""
+        elif key == "enter" or (key.isdigit() and 0 < int(key) <= len(names)):
+            chosen = here.rail_at if key == "enter" else names[int(key) - 1]
+            here.rail_at = ""
+            await view.go(chosen)
+        return is_own(key)
+
+    def _move(self, by: int) -> None:
+        """Move to another field or line, or among the options offered below a field."""
+        view, here = self._view, self._view.here
+        if here.offered:
+            here.offered_at = (here.offered_at + by) % len(here.offered)
+        elif view.stops:
+            here.cursor = view.stops[(view.stops.index(view.stop) + by) % len(view.stops)]
+
+    async def _beside_fields(self, key: str) -> bool:
+        """Handle a key on a line: a value of a choice, or a command of this kind of page."""
+        view = self._view
+        field = next((each for each in view.page.fields if each.key == view.stop), None)
+        if field is not None and key in ("space", "left", "right"):
+            self._turn(field, -1 if key == "left" else 1)
+            return True
+        if view.kind is not None and await view.kind.key(key, view.stop):
+            return True
+        return await self._command(key) or is_own(key)
+
+    def _turn(self, field: SetupField, by: int) -> None:
+        """Choose the next value of a flag or choice."""
+        values = ["true", "false"] if field.kind == "flag" else [option.value for option in field.options]
+        now = self._view.state.text(field) or field.placeholder
+        place = values.index(now) + by if now in values else 0
+        if values:
+            self._view.answer(field.key, values[place % len(values)])
+
+    async def _enter(self) -> None:
+        """Take what the cursor is at, and go on to the next field, or from the last one to the next page."""
+        view, here = self._view, self._view.here
+        stop = view.stop
+        if view.kind is not None and await view.kind.enter(stop):
+            return
+        field, chosen, value = stop.partition("=")
+        if chosen:
+            view.answer(field, value)
+        elif here.offered:
+            view.answer(stop, here.offered[here.offered_at].value)
+            here.offered = ()
+        if view.field is not None and view.field.secret is not None and not await view.client.send(secrets=True):
+            return
+        following = self._following(stop)
+        if following:
+            here.cursor = following
+        else:
+            await self._finish()
+
+    def _following(self, stop: str) -> str:
+        """Return what comes after a field, or after all options of a choice."""
+        group = stop.partition("=")[0]
+        later = view_stops[view_stops.index(stop) + 1 :] if stop in (view_stops := self._view.stops) else ()
+        return next((each for each in later if each.partition("=")[0] != group), "")
+
+    async def _finish(self) -> None:
+        """Go to the next page, after a check if there is one that has not passed yet."""
+        view = self._view
+        check = view.page.check
+        if not await view.client.send(secrets=True):
+            return
+        wrong = next((each for each in view.page.fields if each.problem is not None), None)
+        if wrong is not None and not (check is not None and check.wrong == wrong.key):
+            view.here.cursor = wrong.key
+        elif not view.page.can_check or view.page.can_watch or (check is not None and check.holds and check.passed):
+            await view.go("next")
+        else:
+            await view.check(goes_on=True)
+
+    async def _back(self) -> None:
+        """Go one step back: out of a list, a check, the fields seldom needed, the page, the set-up."""
+        view, here = self._view, self._view.here
+        page = view.page
+        here.goes_on = False
+        if here.offered:
+            here.offered = ()
+        elif page.check is not None and page.check.operation.state == "running" and page.watch is None:
+            await view.client.stop()
+        elif here.with_advanced:
+            here.with_advanced = False
+        elif view.is_first:
+            await view.action_later()
+        else:
+            await view.go("back")
+
+
+def is_own(key: str) -> bool:
+    """Return whether a key is none of those that every view has."""
+    return not key.startswith("ctrl+") and key != "f1"

@@ -1,0 +1,177 @@
+"""The kinds of pages of the set-up: how each looks, and which keys it has beyond those of every page."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import ClassVar, Protocol
+
+from calendar_tui.documents.form_page import FormState, Page
+from calendar_tui.documents.setup_certificate import FIX, certificate_page
+from calendar_tui.documents.setup_page import choice_body, fields_body, task_body
+from calendar_tui.documents.setup_task import COLLEAGUE
+from calendar_tui.private_files import write_here
+from calendar_tui.screens.setup_client import SetupClient
+from engine.api.schema.setup import PageKind as KindName
+from engine.api.schema.setup import SetupPage, SetupText
+from engine.display import counted
+
+
+class SetupForm(Protocol):
+    """The part of the set-up's view that a kind of page may use."""
+
+    client: SetupClient
+
+    @property
+    def page(self) -> SetupPage:
+        """The page that is shown, as the engine describes it."""
+        ...
+
+    def answer(self, key: str, text: str) -> None:
+        """Put an answer into a field; it is sent soon."""
+        ...
+
+    async def go(self, where: str) -> None:
+        """Send what was typed and go to a page."""
+        ...
+
+    def tell(self, message: str) -> None:
+        """Show a message until the next key press."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Copy a text to the clipboard of the terminal."""
+        ...
+
+    def show(self) -> None:
+        """Draw what has changed."""
+        ...
+
+
+class PageKind:
+    """A kind of page; there is one object for each page that is visited, which may keep what it has read.
+
+    `COMMANDS` are the names of its commands in the registry, in the order of the footer.
+    """
+
+    COMMANDS: ClassVar[tuple[str, ...]] = ("next", "check", "more", "steps", "later", "fix")
+
+    def __init__(self, form: SetupForm) -> None:
+        self.form = form
+
+    def body(self, page: SetupPage, state: FormState) -> Page:
+        """Return the lines and fields of the page."""
+        return fields_body(page, state)
+
+    async def opened(self) -> None:
+        """Called when the page has come on the screen."""
+
+    async def enter(self, stop: str) -> bool:
+        """Handle Enter on the line or in the field of that name; return whether that is done."""
+        return False
+
+    async def key(self, key: str, stop: str) -> bool:
+        """Handle another key where no field has the cursor; return whether it was one of this kind."""
+        return False
+
+    async def do(self, name: str) -> None:
+        """Carry out a command of this kind."""
+
+
+class ChoicePage(PageKind):
+    """One answer of several, each with what it means."""
+
+    COMMANDS = ("next", "steps", "later")
+
+    def body(self, page: SetupPage, state: FormState) -> Page:
+        """Return the options."""
+        return choice_body(page, state)
+
+    async def key(self, key: str, stop: str) -> bool:
+        """Choose with Space."""
+        field, _, value = stop.partition("=")
+        if key == "space" and value:
+            self.form.answer(field, value)
+        return key == "space"
+
+
+class CertificatePage(PageKind):
+    """A certificate that is not trusted, and the ways to trust it."""
+
+    COMMANDS = ("next", "steps", "later")
+
+    def body(self, page: SetupPage, state: FormState) -> Page:
+        """Return what the certificate says."""
+        return certificate_page(page, state.zone, state.width)
+
+    async def enter(self, stop: str) -> bool:
+        """Trust it in the way of the line."""
+        if not stop.startswith(FIX):
+            return False
+        if await self.form.client.fix(stop.removeprefix(FIX)):
+            await self.form.go("next")
+        return True
+
+
+class TaskPage(PageKind):
+    """Something to do over there, while the engine watches."""
+
+    COMMANDS = ("copy", "write", "colleague", "next", "later", "check", "steps", "more", "password")
+
+    def __init__(self, form: SetupForm) -> None:
+        super().__init__(form)
+        self._password = ""
+        self._is_shown = False
+
+    def body(self, page: SetupPage, state: FormState) -> Page:
+        """Return what to do."""
+        return task_body(page, state)
+
+    @property
+    def own_password(self) -> str:
+        """The password made here, while it is to be seen."""
+        return self._password if self._is_shown else ""
+
+    async def opened(self) -> None:
+        """Watch from now on."""
+        if self.form.page.can_watch and self.form.page.watch is None:
+            await self.form.client.check(log_in=True, watch=True)
+
+    async def do(self, name: str) -> None:
+        """Copy, save or pass on what the page holds, or show the password."""
+        task = self.form.page.task
+        if task is None:
+            return
+        with_secret = any(each.secret for each in task.lines)
+        if name == "password" or (name == "copy" and with_secret):
+            self._password = self._password or await self.form.client.app_password()
+        if name == "password":
+            self._is_shown = not self._is_shown
+            self.form.show()
+        elif name == "copy" and with_secret:
+            self.form.copy(self._password)
+            self.form.tell("Copied: the password. Paste it into the App object.")
+        else:
+            await self._pass_on(name, task.texts)
+
+    async def _pass_on(self, name: str, texts: tuple[SetupText, ...]) -> None:
+        """Copy or save a text: the one in words for a colleague, else the first other one."""
+        in_words = [each for each in texts if each.name == COLLEAGUE]
+        chosen = next(iter(in_words if name == "colleague" else [each for each in texts if each not in in_words]), None)
+        if chosen is None:
+            self.form.tell("There is nothing to copy here.")
+        elif name == "write":
+            self.form.tell(await write_here(chosen.file, chosen.text.encode()))
+        else:
+            self.form.copy(chosen.text)
+            self.form.tell(f"Copied: {chosen.label}, {counted(chosen.text.count(chr(10)), 'line')}.")
+
+
+KINDS: Mapping[KindName, Callable[[SetupForm], PageKind]] = MappingProxyType(
+    {
+        "choice": ChoicePage,
+        "fields": PageKind,
+        "site": PageKind,
+        "task": TaskPage,
+        "certificate": CertificatePage,
+    }
+)
+"""Makes the object for a page, by its kind."""
