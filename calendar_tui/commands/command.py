@@ -48,7 +48,7 @@ class Command:
     @property
     def key(self) -> str:
         """The first key as labelled on a keyboard."""
-        return key_name(self.keys[0])
+        return key_name(self.keys[0]) if self.keys else ""
 
 
 def key_name(key: str) -> str:

@@ -1,10 +1,23 @@
 """The commands of the set-up. Letters work where no field has the cursor."""
 
-from calendar_tui.commands.command import Command
+from calendar_tui.commands.command import EVERYWHERE, Command
 
 SETUP = "setup"
 
+_FLOWS = (
+    ("set up", "Set up again: go through all steps", "all"),
+    ("change the Exchange password", "Type a new password of the service account, or client secret", "password"),
+    ("change PBX", "Connect to another PBX, or in another way", "pbx"),
+    ("change Exchange", "Read calendars from another Exchange, or with another account", "exchange"),
+    ("move to Graph", "Move from Exchange Web Services to Microsoft Graph", "graph"),
+    ("learn the PBX", "Learn how this PBX clears presences, and the longest note", "learn"),
+)
+
 SETUP_COMMANDS = (
+    *(
+        Command(name, EVERYWHERE, (), title, f"set_up({flow!r})", changes=True, capability="setup")
+        for name, title, flow in _FLOWS
+    ),
     Command(
         "next", SETUP, ("enter",), "Go to the next field or page; at the end of a page it is checked", "next", "next"
     ),

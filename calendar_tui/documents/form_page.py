@@ -150,7 +150,7 @@ def hint(each: SetupField) -> str:
     """Return what an empty field shows: what holds without an answer."""
     if each.secret is not None:
         return STORED if each.secret.is_known else ""
-    return f"({each.placeholder})" if each.placeholder else ""
+    return each.placeholder
 
 
 def _mark(each: SetupField, state: FormState) -> str:

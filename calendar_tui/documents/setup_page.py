@@ -81,7 +81,7 @@ def _options(each: SetupField, state: FormState) -> Iterator[Line]:
         remark = Span(option.remark, Role.MUTED)
         yield line(f"  {radio(option.value == chosen)} ", label, remark, key=f"{each.key}={option.value}")
         for below in option.lines:
-            yield line(Span(cut("      " + below, state.width), Role.MUTED))
+            yield line(Span(cut("        " + below, state.width), Role.MUTED))
 
 
 def chosen_option(each: SetupField, state: FormState) -> str:

@@ -26,6 +26,7 @@ from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests
 from engine.api.schema import HeldChange, Operation
+from engine.api.schema.setup import FlowName
 from engine.documents.columns import columns
 from engine.documents.lines import Document, Role, Span
 from engine.documents.status import confirmed_in_words, held_in_words, progress
@@ -439,6 +440,13 @@ class Frame(Screen[None]):
     def action_open(self, name: str) -> None:
         """Open a main view."""
         self.app.open_view(name)  # type: ignore[attr-defined]
+
+    def action_set_up(self, flow: FlowName) -> None:
+        """Open the set-up, or one later change of it."""
+        from calendar_tui.screens.setup import SetupView
+
+        if not isinstance(self.view, SetupView):
+            self.push(SetupView(self, flow))
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -221,6 +221,8 @@ class SetupView(View):
         elif not check.passed and self.here.goes_on:
             self.here.goes_on = False
             self.here.cursor = check.wrong or self.here.cursor
+            if check.page and self.is_mine:
+                await self.go(check.page)
 
     # What is done
 

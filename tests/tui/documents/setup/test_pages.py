@@ -149,7 +149,7 @@ def test_log_ins_are_counted_and_a_pause_has_a_way_out(paused: timedelta | None,
 
 def test_a_choice_says_what_each_option_means() -> None:
     dial = SetupOption(
-        value="dial", label="The engine connects to the PBX", lines=("  here ──▶ PBX",), remark="recommended"
+        value="dial", label="The engine connects to the PBX", lines=("here ──▶ PBX",), remark="recommended"
     )
     listen = SetupOption(value="listen", label="The PBX connects to the engine", lines=("For hidden networks.",))
     page = a_page(
@@ -161,7 +161,7 @@ def test_a_choice_says_what_each_option_means() -> None:
   (•) The engine connects to the PBX            recommended
         here ──▶ PBX
   ( ) The PBX connects to the engine
-      For hidden networks.
+        For hidden networks.
 """
     )
     assert body.stops == ("pbx.link=dial", "pbx.link=listen")
