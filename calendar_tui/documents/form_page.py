@@ -156,7 +156,12 @@ def hint(each: SetupField) -> str:
 def _mark(each: SetupField, state: FormState) -> str:
     if state.text(each) != each.text:
         return " "
-    return "✗" if each.problem else "✓" if each.is_well else " "
+    return "✗" if is_wrong(each) else "✓" if each.is_well else " "
+
+
+def is_wrong(each: SetupField) -> bool:
+    """Return whether something is wrong with the answer to a field; without one it is only missing."""
+    return each.problem is not None and not each.is_needed
 
 
 def _choice(each: SetupField, chosen: str, room: int) -> list[Span]:
@@ -179,7 +184,7 @@ def radio(is_chosen: bool) -> str:
 def _below(each: SetupField, grid: _Grid, state: FormState) -> Iterator[Line]:
     """Yield what is below a field: what is wrong, the options offered, and its help if there is room."""
     indent = " " * grid.label
-    if each.problem is not None and state.text(each) == each.text:
+    if is_wrong(each) and state.text(each) == each.text:
         yield from marked("✗", _sentence(each), state.width, indent)
     if each.kind == "search" and each.key == state.cursor:
         width = max((columns(option.label) for option in state.offered), default=0)

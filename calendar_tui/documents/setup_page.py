@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from calendar_tui.documents.form_page import FormState, Page, fields, paragraphs, radio, text
+from calendar_tui.documents.form_page import FormState, Page, fields, is_wrong, paragraphs, radio, text
 from calendar_tui.documents.setup_check import cheap_findings, ended_check, failed, running, running_check, went_well
 from calendar_tui.documents.setup_task import task_lines, watching, ways_to_take
 from engine.api.schema.setup import SetupCheck, SetupField, SetupPage
@@ -30,7 +30,7 @@ def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
 
 
 def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page:
-    wrong = [each for each in page.fields if each.problem or each.key == check.wrong]
+    wrong = [each for each in page.fields if is_wrong(each) or each.key == check.wrong]
     shown = wrong or [each for each in page.fields if not each.is_advanced]
     ended = ended_check(check, page.log_ins, state.now, state.width)
     return ended + fields(shown, state) + text(*_fix_keys(check, state.width))
@@ -55,7 +55,7 @@ def fields_body(page: SetupPage, state: FormState) -> Page:
 
 def shown_fields(page: SetupPage, state: FormState) -> list[SetupField]:
     """Return the fields of a page that are shown now."""
-    return [each for each in page.fields if state.with_advanced or not each.is_advanced or each.problem]
+    return [each for each in page.fields if state.with_advanced or not each.is_advanced or is_wrong(each)]
 
 
 def _remarks(page: SetupPage, state: FormState) -> Page:

@@ -290,7 +290,9 @@ class SetupView(View):
 
     async def action_fix(self) -> None:
         """Let the engine mend what it found."""
-        fixes = [fix for each in (self.page.check, self.page.reach) if each is not None for fix in each.fixes]
+        page = self.page
+        fixes = [fix for field in page.fields for fix in field.fixes]
+        fixes += [fix for each in (page.check, page.reach) if each is not None for fix in each.fixes]
         if not fixes:
             self.tell("There is nothing that can be mended from here.")
         elif await self.client.fix(fixes[0].id):

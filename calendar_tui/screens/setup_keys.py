@@ -155,9 +155,10 @@ class SetupKeys:
         check = view.page.check
         if not await view.client.send(secrets=True):
             return
-        wrong = next((each for each in view.page.fields if each.problem is not None), None)
-        if wrong is not None and not (check is not None and check.wrong == wrong.key):
-            view.here.cursor = wrong.key
+        missing = next((each for each in view.page.fields if each.is_needed), None)
+        if missing is not None:
+            view.here.cursor = missing.key
+            view.tell(f"{missing.label} is missing.")
         elif not view.page.can_check or view.page.can_watch or (check is not None and check.holds and check.passed):
             await view.go("next")
         else:
