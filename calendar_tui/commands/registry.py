@@ -371,4 +371,5 @@ def view_bindings(view: str) -> list[BindingType]:
     return [
         Binding(",".join(command.keys), f"command({command.name!r})", command.title)
         for command in (*of_place(view), *of_place(EVERYWHERE))
+        if command.keys
     ]

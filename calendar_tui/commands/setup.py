@@ -15,7 +15,7 @@ _FLOWS = (
 
 SETUP_COMMANDS = (
     *(
-        Command(name, EVERYWHERE, (), title, f"set_up({flow!r})", changes=True, capability="setup")
+        Command(name, EVERYWHERE, (), title, f"set_up({flow!r})", changes=True, capability="setup-pages")
         for name, title, flow in _FLOWS
     ),
     Command(

@@ -89,6 +89,9 @@ def chosen_option(each: SetupField, state: FormState) -> str:
     return state.text(each) or each.suggestion or each.placeholder
 
 
+MADE_HERE, MAKES_ONE = "pbx.password", ". Enter makes one."
+"""The secret that is made where it is needed if nobody types one, and how that is said."""
+
 TASK = "task"
 """The key of the line with which a task begins."""
 
@@ -114,7 +117,8 @@ def _help(page: SetupPage, state: FormState) -> list[Line]:
     lines: list[Line] = []
     focused = next((each for each in page.fields if each.key == state.cursor), None)
     if focused is not None and not state.is_wide:
-        lines += wrapped(focused.help, state.width, "", Role.MUTED, most=2)
+        made = MAKES_ONE if focused.key == MADE_HERE and focused.secret and not focused.secret.is_known else ""
+        lines += wrapped(focused.help + made, state.width, "", Role.MUTED, most=2)
     hidden = [each.label for each in page.fields if each.is_advanced]
     if hidden and not state.with_advanced:
         named = f" more fields: {', '.join(hidden)}"

@@ -14,7 +14,7 @@ from calendar_tui.commands.setup import SETUP
 from calendar_tui.documents.form_page import FormState, Page, hint, text
 from calendar_tui.documents.setup_header import header, other_person, second_row
 from calendar_tui.documents.setup_page import chosen_option, setup_page
-from calendar_tui.documents.setup_rail import WIDTH, rail
+from calendar_tui.documents.setup_rail import rail
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.screens.setup_client import SetupClient
 from calendar_tui.screens.setup_keys import OnScreen, SetupKeys
@@ -50,7 +50,6 @@ class SetupView(View):
         self._keys = SetupKeys(self)
         self._place = ("", "")
         self._page = Page()
-        self._size = (61, 21)
 
     # What the frame asks for
 
@@ -76,8 +75,6 @@ class SetupView(View):
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Draw the form, which is in place of a sheet."""
-        around = 2 * self.shell.is_wide
-        self._size = (width + around - WIDTH - 1, height + around)
         self._draw()
         return Sheet(Document())
 
@@ -130,11 +127,11 @@ class SetupView(View):
     @property
     def state(self) -> FormState:
         """What the page on the screen depends on besides the engine."""
-        width, height = self._size
+        width, height = self._form.lines.size
         return FormState(
             now=self.model.now,
             zone=self.model.zone,
-            width=width,
+            width=width - 1,
             height=height,
             texts={**self.client.texts, **self.client.secrets},
             cursor=self.here.cursor,
@@ -198,8 +195,8 @@ class SetupView(View):
             self.here.cursor = self._first_stop(page)
             if self.is_mine:
                 await self.kind.opened()
-                if page.can_reach and page.reach is None:
-                    await self.client.check(log_in=False)
+                if page.reach is None:
+                    await self._reach()
         elif check is not None and check.holds and check.operation.state != "running":
             await self._ended(check)
         self.show()
@@ -254,11 +251,14 @@ class SetupView(View):
         if field is not None and field.kind == "search":
             self.here.offered = await self.client.options(field.key, self.state.text(field))
             self.here.offered_at = 0
+        if await self.client.send():
+            await self._reach()
+        await self._arrived()
+
+    async def _reach(self) -> None:
+        """Try what costs no log-in, if there is such a thing."""
         if self.page.can_reach:
             await self.client.check(log_in=False)
-        else:
-            await self.client.send()
-        await self._arrived()
 
     async def go(self, where: str) -> None:
         """Send what was typed and go to a page."""

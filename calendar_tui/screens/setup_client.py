@@ -13,7 +13,6 @@ from engine.api.schema.setup import (
     SetupAnswers,
     SetupBeginning,
     SetupCheckQuestion,
-    SetupFixQuestion,
     SetupOption,
     SetupOptionsQuestion,
 )
@@ -28,6 +27,7 @@ class SetupClient:
     """Sends answers and keeps the newest state in `setup`; `failed` is told what went wrong.
 
     `texts` are what was typed and is not known to the engine yet, `secrets` likewise; a secret is sent on Enter alone.
+    `own_password` is the one that was made here for the App object: the engine does not tell it again.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class SetupClient:
         self.setup: Setup | None = None
         self.texts: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
+        self.own_password = ""
 
     async def open(self, flow: FlowName, *, over: bool = False) -> bool:
         """Go on with the set-up under way, or begin one; return whether there is one now."""
@@ -65,12 +66,13 @@ class SetupClient:
         """Go on in place of the person who is at it."""
         await self._do(lambda requests: requests.take_over(SetupBeginning(where=self._where)))
 
-    async def send(self, *, go: str | None = None, secrets: bool = False) -> bool:
-        """Send what was typed, and go to a page; return whether the engine has it."""
-        if not self.texts and not (secrets and self.secrets) and go is None:
+    async def send(self, *, go: str | None = None, fix: str | None = None, secrets: bool = False) -> bool:
+        """Send what was typed, make a fix, and go to a page; return whether the engine has it."""
+        if not self.texts and not (secrets and self.secrets) and go is None and fix is None:
             return True
-        texts, hidden = dict(self.texts), dict(self.secrets) if secrets else {}
-        answers = SetupAnswers(texts=texts, secrets=hidden, go=go, where=self._where)
+        texts = dict(self.texts)
+        hidden = {name: typed for name, typed in self.secrets.items() if typed} if secrets else {}
+        answers = SetupAnswers(texts=texts, secrets=hidden, fix=fix, go=go, where=self._where)
         if not await self._do(lambda requests: requests.answer(answers)):
             return False
         for sent, kept in ((texts, self.texts), (hidden, self.secrets)):
@@ -85,7 +87,7 @@ class SetupClient:
             return False
         question = SetupCheckQuestion(log_in=log_in, watch=watch)
         requests = self._requests()
-        begun = await self._tried(requests.check(question)) if requests is not None else None
+        begun = await self._tried(requests.check(question), tells=log_in) if requests is not None else None
         return begun is not None and await self.refresh()
 
     async def stop(self) -> None:
@@ -94,9 +96,7 @@ class SetupClient:
 
     async def fix(self, id: str) -> bool:  # noqa: A002 - as in the API
         """Let the engine mend something, and check again."""
-        if not await self.send():
-            return False
-        return await self._do(lambda requests: requests.fix(SetupFixQuestion(id=id)))
+        return await self.send(fix=id) and await self.check(log_in=True)
 
     async def options(self, key: str, search: str) -> tuple[SetupOption, ...]:
         """Return the possible answers to a field that fit what was typed."""
@@ -107,20 +107,16 @@ class SetupClient:
         found = await self._tried(requests.options(question))
         return found.options if found is not None else ()
 
-    async def app_password(self) -> str:
-        """Let the engine make a password for the App object; return it."""
-        requests = self._requests()
-        raise NotImplementedError
-
     async def _do(self, ask: Callable[[SetupRequests], Awaitable[Setup]]) -> bool:
         requests = self._requests()
         return requests is not None and self._take(await self._tried(ask(requests)))
 
-    async def _tried(self, asked: Awaitable[T]) -> T | None:
+    async def _tried(self, asked: Awaitable[T], *, tells: bool = True) -> T | None:
         try:
             return await asked
         except ClientFailure as failure:
-            self._failed(f"{failure}. {failure.remedy}")
+            if tells:
+                self._failed(f"{failure}. {failure.remedy}")
             return None
 
     def _take(self, found: Setup | None) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from calendar_tui.documents.setup_page import MADE_HERE
+from engine.api.app_password import app_password
 from engine.api.schema.setup import SetupField, SetupOption
 
 if TYPE_CHECKING:
@@ -135,13 +137,23 @@ class SetupKeys:
         elif here.offered:
             view.answer(stop, here.offered[here.offered_at].value)
             here.offered = ()
-        if view.field is not None and view.field.secret is not None and not await view.client.send(secrets=True):
+        if not await self._secret_is_sent():
             return
         following = self._following(stop)
         if following:
             here.cursor = following
         else:
             await self._finish()
+
+    async def _secret_is_sent(self) -> bool:
+        """Send the secret in the field with the cursor, if it is one; an empty one for the App object is made."""
+        view = self._view
+        field, client = view.field, view.client
+        if field is None or field.secret is None:
+            return True
+        if field.key == MADE_HERE and not field.secret.is_known and not client.secrets.get(field.key):
+            client.own_password = client.secrets[field.key] = app_password()
+        return await client.send(secrets=True)
 
     def _following(self, stop: str) -> str:
         """Return what comes after a field, or after all options of a choice."""

@@ -118,7 +118,6 @@ class TaskPage(PageKind):
 
     def __init__(self, form: SetupForm) -> None:
         super().__init__(form)
-        self._password = ""
         self._is_shown = False
 
     def body(self, page: SetupPage, state: FormState) -> Page:
@@ -128,7 +127,7 @@ class TaskPage(PageKind):
     @property
     def own_password(self) -> str:
         """The password made here, while it is to be seen."""
-        return self._password if self._is_shown else ""
+        return self.form.client.own_password if self._is_shown else ""
 
     async def opened(self) -> None:
         """Watch from now on."""
@@ -140,17 +139,22 @@ class TaskPage(PageKind):
         task = self.form.page.task
         if task is None:
             return
-        with_secret = any(each.secret for each in task.lines)
-        if name == "password" or (name == "copy" and with_secret):
-            self._password = self._password or await self.form.client.app_password()
-        if name == "password":
-            self._is_shown = not self._is_shown
-            self.form.show()
-        elif name == "copy" and with_secret:
-            self.form.copy(self._password)
-            self.form.tell("Copied: the password. Paste it into the App object.")
+        if name == "password" or (name == "copy" and any(each.secret for each in task.lines)):
+            self._password(copied=name == "copy")
         else:
             await self._pass_on(name, task.texts)
+
+    def _password(self, *, copied: bool) -> None:
+        """Copy the password that was made here, or show or hide it."""
+        password = self.form.client.own_password
+        if not password:
+            self.form.tell("Only a password that was made here can be shown; type or make another one.")
+        elif copied:
+            self.form.copy(password)
+            self.form.tell("Copied: the password, for the App object.")
+        else:
+            self._is_shown = not self._is_shown
+            self.form.show()
 
     async def _pass_on(self, name: str, texts: tuple[SetupText, ...]) -> None:
         """Copy or save a text: the one in words for a colleague, else the first other one."""

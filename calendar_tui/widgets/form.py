@@ -9,6 +9,7 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from calendar_tui.documents.form_page import InputPlace, Page
+from calendar_tui.documents.sheet import Sheet
 from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.line_view import LineView
 from engine.display import visible
@@ -118,6 +119,10 @@ class Form(Container):
         """Show the form as soon as there is one."""
         self.call_after_refresh(self._owner.show)
 
+    def on_resize(self) -> None:
+        """Draw everything for the new size, after a message in the footer has come or gone too."""
+        self.call_after_refresh(self._owner.show)
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass on what is typed."""
         event.stop()
@@ -128,7 +133,7 @@ class Form(Container):
         if not self.input.has_focus:
             self.screen.set_focus(self.input, scroll_visible=False)
         lines = self.lines
-        lines.show(Document(page.lines))
+        lines.show(Sheet(Document(page.lines), tells_more=False))
         place = next((each for each in page.places if each.name == cursor), None)
         lines.keeps_cursor = place is None and bool(cursor)
         self.input.is_over_field = place is not None
