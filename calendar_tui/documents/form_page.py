@@ -185,7 +185,7 @@ def _below(each: SetupField, grid: _Grid, state: FormState) -> Iterator[Line]:
     """Yield what is below a field: what is wrong, the options offered, and its help if there is room."""
     indent = " " * grid.label
     if is_wrong(each) and state.text(each) == each.text:
-        yield from marked("✗", _sentence(each), state.width, indent)
+        yield from marked("✗", _sentence(each), state.width, indent, most=3)
     if each.kind == "search" and each.key == state.cursor:
         width = max((columns(option.label) for option in state.offered), default=0)
         for place, option in enumerate(state.offered):
@@ -204,11 +204,8 @@ def _sentence(each: SetupField) -> str:
     return reason[:1].upper() + reason[1:] + ("" if reason.endswith(".") else ".")
 
 
-def marked(mark: str, sentence: str, width: int, indent: str = "", role: Role | None = None) -> Iterator[Line]:
-    """Yield a sentence behind a mark; further lines are indented below the first."""
-    role = MARKS.get(mark, Role.PLAIN) if role is None else role
-    for number, each in enumerate(wrapped(sentence, width - 1, indent + "  ", role)):
-        if number:
-            yield each
-        else:
-            yield line(indent, Span(f"{mark} ", MARKS.get(mark, Role.PLAIN)), Span(each.text[len(indent) + 2 :], role))
+def marked(mark: str, sentence: str, width: int, indent: str = "", most: int | None = None) -> Iterator[Line]:
+    """Yield a sentence behind a mark, in at most `most` lines; further ones are indented below the first."""
+    role = MARKS.get(mark, Role.PLAIN)
+    for number, each in enumerate(wrapped(sentence, width - 1, indent + "  ", role, most=most)):
+        yield each if number else line(indent, Span(f"{mark} {each.text[len(indent) + 2 :]}", role))

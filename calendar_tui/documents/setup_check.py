@@ -90,7 +90,7 @@ def went_well(rungs: Sequence[RungAccount], width: int) -> Iterator[Line]:
 
 def failure(rung: RungAccount, width: int) -> Iterator[Line]:
     """Yield a step that failed; its remedy, unless it is mended in a field on the page."""
-    first, *others = wrapped(finding(rung), width, " " * (2 + NAMES), Role.PLAIN) or [line()]
+    first, *others = wrapped(finding(rung), width, " " * (2 + NAMES), most=2 if rung.field else None) or [line()]
     yield line(Span(f"✗ {fitted(_title(rung.name), NAMES)}", Role.PROBLEM), first.text[2 + NAMES :])
     yield from others
     if not rung.field and rung.remedy:

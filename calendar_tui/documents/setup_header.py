@@ -24,14 +24,14 @@ def header(setup: Setup, width: int, now: datetime, zone: tzinfo, *, is_kept: bo
     return line(Span(where, Role.TITLE), gap, Span(right, Role.MUTED))
 
 
-def second_row(setup: Setup, now: datetime) -> Row:
+def second_row(setup: Setup, now: datetime, *, with_advanced: bool) -> Row:
     """Return the second row: the title of the page, beside the rail, and how its check stands."""
     page = setup.page
     beside = Span(" " * (WIDTH - 1))
     if page.watch is None and (check := running(page)) is not None:
         seconds = max(0, round((now - check.operation.begun).total_seconds()))
         return Row((beside, Span(f"Checking {_side(page)}", Role.TITLE)), f"{seconds} s")
-    if page.kind == "fields" and (ended := failed(page)) is not None:
+    if page.kind == "fields" and not with_advanced and (ended := failed(page)) is not None:
         count = sum(rung.outcome == "failed" for rung in ended.rungs)
         return Row((beside, Span(f"Checking {_side(page)}", Role.TITLE)), f"✗ {count} of {len(ended.names)}")
     return Row((beside, Span(page.title, Role.TITLE)))

@@ -39,7 +39,7 @@ def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page
 def _fix_keys(check: SetupCheck, width: int) -> Iterator[Line]:
     if check.fixes:
         label = cut(check.fixes[0].label, width - 20)
-        yield line(Span("^F ", Role.KEY), fitted(label, 27, whole=True), Span("^R", Role.KEY), " check again")
+        yield line(Span("^F ", Role.KEY), fitted(f"{label}  ", 27, whole=True), Span("^R", Role.KEY), " check again")
     else:
         yield line(Span("^R", Role.KEY), " check again")
 

@@ -71,7 +71,8 @@ class SetupView(View):
 
     def row(self) -> Row:
         """Return the second row: the title of the page."""
-        return second_row(self.client.setup, self.model.now) if self.client.setup is not None else Row()
+        setup, advanced = self.client.setup, self.here.with_advanced
+        return second_row(setup, self.model.now, with_advanced=advanced) if setup is not None else Row()
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Draw the form, which is in place of a sheet."""
