@@ -36,12 +36,14 @@ MACHINE_ANEW = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """What to check with log-ins: a step with these settings and secrets."""
+    """What to check with log-ins: a step with these settings and secrets; `only_failed`: of the users of the last
+    check, those without success."""
 
     step: Step
     check: Check
     settings: SiteSettings
     secrets: Mapping[str, Secret]
+    only_failed: bool = False
 
 
 class SetupCheckRunner:
@@ -182,7 +184,9 @@ class SetupCheckRunner:
     async def _once(self, request: CheckRequest, result: StepCheck, progress: Progress) -> None:
         audience = self._audience(result, progress, of_users=request.check in OF_USERS)
         user = str(self._session.values.get(USER) or "")
-        result.passed = await self.checks.run(request.check, request.settings, request.secrets, user, audience)
+        result.passed = await self.checks.run(
+            request.check, request.settings, request.secrets, user, audience, only_failed=request.only_failed
+        )
         self._note_found(request.step, result)
         await self._session.note_check(request.step, result.made_with, well=result.passed)
         self.changed()

@@ -18,6 +18,9 @@ from engine.settings.problems import InvalidSetting
 from engine.setup.guesses import guessed_language
 from engine.setup.pages import GROUP, KEEP_WITHIN, LEARN_USER, SECRETS, START, USER, Page, Values
 
+INSTEAD = "instead/"
+"""Begins the id of a fix that uses what is clearly meant by what was typed."""
+
 SEARCHED = ("presence.language", "presence.timezone")
 
 _OWN_HELP: Mapping[str, tuple[str, str, str]] = MappingProxyType(
@@ -178,8 +181,12 @@ def _field(key: str, sources: FieldSources, *, is_advanced: bool) -> SetupField:
         field = _own_field(key, sources.values)
     else:
         field = _setting_field(sources.forms[key], sources.written, problem)
+    fixes = finding.fixes
+    if problem is not None and problem.instead:
+        words = ", ".join(f"{label_of(name)} {text_of(value)}" for name, value in problem.instead.items())
+        fixes = (SetupFix(id=f"{INSTEAD}{key}", label=f"use {words}", keys=tuple(problem.instead)), *fixes)
     said = finding.problem or (converted(problem, SettingProblem) if problem is not None else None)
-    return replace(field, is_advanced=is_advanced, problem=said, fixes=finding.fixes, is_well=finding.is_well)
+    return replace(field, is_advanced=is_advanced, problem=said, fixes=fixes, is_well=finding.is_well)
 
 
 def _own_field(key: str, values: Values) -> SetupField:

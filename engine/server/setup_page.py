@@ -8,6 +8,9 @@ from engine.api.schema import Operation
 from engine.api.schema.common import Actor
 from engine.api.schema.settings import SettingProblem
 from engine.api.schema.setup import (
+    SetupAccess,
+    SetupAccessCause,
+    SetupAccessUser,
     SetupCertificate,
     SetupCheck,
     SetupFix,
@@ -23,14 +26,18 @@ from engine.api.schema.setup import (
     SetupWatch,
 )
 from engine.checks.check import CheckStep, StepOutcome
+from engine.checks.commands import commands
+from engine.checks.everybody import Cause, EverybodyCheck
 from engine.checks.fixes import Fix
+from engine.checks.mailboxes import USERS_NAMED
 from engine.server.convert import check_step, converted
 from engine.server.setup_fields import FieldSources, Finding, cursor_in, fields_of
+from engine.settings.model import ExchangeSettings
 from engine.settings.problems import InvalidSetting
 from engine.setup.flow import Flow, problems_of, state_of
 from engine.setup.pages import STEPS, WITH_REACH, Page, Step, Values, places
 from engine.setup.people import Person
-from engine.setup.selection import Choice
+from engine.setup.selection import SAMPLE, Choice
 from engine.setup.tasks import Task
 
 MENDED_AT: Mapping[str, str] = {
@@ -192,6 +199,7 @@ def page(
     *,
     task: Task | None,
     users: Choice | None,
+    everybody: SetupAccess | None,
     check: SetupCheck | None,
     reach: SetupCheck | None,
     watch: SetupWatch | None,
@@ -210,6 +218,7 @@ def page(
         cursor=cursor_in(fields),
         task=None if task is None else converted(task, SetupTask),
         users=None if users is None else _users(users),
+        access=everybody,
         can_check=shown.can_check,
         can_reach=step.name in WITH_REACH,
         can_watch=shown.can_watch,
@@ -222,17 +231,50 @@ def page(
     )
 
 
+def access(check: EverybodyCheck, settings: ExchangeSettings) -> SetupAccess:
+    """Return whose calendars can be read, as far as the check has come."""
+    return SetupAccess(
+        total=len(check.users),
+        tried=len(check.results),
+        readable=sum(each.failure is None for each in check.results.values()),
+        causes=tuple(_cause(each, settings) for each in check.causes),
+    )
+
+
+def _cause(cause: Cause, settings: ExchangeSettings) -> SetupAccessCause:
+    failure, those = cause.failure, cause.those
+    return SetupAccessCause(
+        type=failure.slug,
+        title=failure.meaning,
+        stage=cause.stage.value,
+        remedy=failure.remedy,
+        commands=commands(failure, [each.address for each in those], settings),
+        count=len(those),
+        users=tuple(
+            SetupAccessUser(
+                guid=each.user.guid,
+                label=each.user.label,
+                address=each.address,
+                looked_for=each.looked_for,
+                detail=each.failure.detail if each.failure is not None else "",
+            )
+            for each in those[:USERS_NAMED]
+        ),
+    )
+
+
 def _users(choice: Choice) -> SetupUsers:
+    taken, left_out = choice.selected.taken, choice.selected.left_out
     rows = {
         names: tuple(converted(row, SetupUsersGroup) for row in choice.rows[names])
         for names in ("groups", "nodes", "locations", "templates")
     }
     return SetupUsers(
         selection=converted(choice.ticked, SetupSelection),
-        total=len(choice.taken) + len(choice.left_out),
-        taken=len(choice.taken),
-        sample_taken=tuple(user.label for user in choice.taken[:20]),
-        sample_left_out=tuple(user.label for user in choice.left_out[:20]),
+        total=len(taken) + len(left_out),
+        taken=len(taken),
+        sample_taken=tuple(user.label for user in taken[:SAMPLE]),
+        sample_left_out=tuple(user.label for user in left_out[:SAMPLE]),
         refusal=choice.refusal,
         doubt=choice.doubt,
         **rows,

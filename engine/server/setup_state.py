@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from engine.api.schema import Actor
 from engine.api.schema.settings import SettingChange, SettingProblem
-from engine.api.schema.setup import Setup, SetupCertificate, SetupLogIns, SetupPage, SetupSecret
+from engine.api.schema.setup import Setup, SetupAccess, SetupCertificate, SetupLogIns, SetupPage, SetupSecret
 from engine.checks.check import CheckStep
 from engine.core.secret import Secret
 from engine.logins.breaker import LogIns
@@ -12,7 +12,7 @@ from engine.pbx.server import app_object_url
 from engine.server.convert import check_step, converted
 from engine.server.setup_checks import SetupCheckRunner
 from engine.server.setup_fields import FieldSources
-from engine.server.setup_page import certificate, page, person, summaries
+from engine.server.setup_page import access, certificate, page, person, summaries
 from engine.server.state import ApiState
 from engine.settings.forms import differences, setting_forms
 from engine.settings.model import PbxLinkKind
@@ -110,6 +110,7 @@ class SetupAccount:
             sources,
             task=task_of(step.name, shown.name, sources.values, url=self._listen_url(), certificate=pem),
             users=self.choice() if shown.kind == "users" else None,
+            everybody=self._access() if shown.kind == "access" else None,
             check=self._runner.account(step, shown.name, log_in=True, in_full=in_full),
             reach=self._runner.account(step, shown.name, log_in=False, in_full=in_full),
             watch=self._runner.watch(step.name),
@@ -118,6 +119,10 @@ class SetupAccount:
             is_last=self._session.flow is not None
             and is_last(self._session.flow, self._session.values, self._session.found),
         )
+
+    def _access(self) -> SetupAccess | None:
+        check = self._runner.checks.access
+        return None if check is None else access(check, self._session.as_far_as_valid().exchange)
 
     def _certificate(self, step: Step) -> SetupCertificate | None:
         rungs = [each.shown for each in reversed(self._runner.found(step))]

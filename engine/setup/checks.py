@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checks.check import AnyCheck, CheckRun, CheckStep, StepLog, StepOutcome
+from engine.checks.everybody import EverybodyCheck
 from engine.checks.factory import CheckFactory, Progressed
 from engine.core.secret import Secret
 from engine.core.users import User, address_candidates
@@ -44,15 +45,24 @@ class SetupChecks:
         self.users: tuple[User, ...] = ()
         self._domain = ""
         self._mailboxes: Mapping[str, Mailbox] = {}
+        self.access: EverybodyCheck | None = None
 
     def forget(self) -> None:
         """Forget the findings made with other answers."""
-        self.users, self._domain, self._mailboxes = (), "", {}
+        self.users, self._domain, self._mailboxes, self.access = (), "", {}, None
 
     async def run(
-        self, check: Check, settings: SiteSettings, secrets: Mapping[str, Secret], user: str, audience: Audience
+        self,
+        check: Check,
+        settings: SiteSettings,
+        secrets: Mapping[str, Secret],
+        user: str,
+        audience: Audience,
+        *,
+        only_failed: bool = False,
     ) -> bool:
-        """Run a check, and first those it depends on; return whether all passed.
+        """Run a check, and first those it depends on; return whether all passed. `only_failed`: of the users of the
+        last check, only those who could not be read.
 
         `demand` must have passed. `user` is the address of the user whose calendar is read, "" for any user of the PBX.
         """
@@ -72,7 +82,7 @@ class SetupChecks:
                 audience.announce(probe.names)
                 return _well(await probe.run(audience.report))
             case Check.ACCESS:
-                return await self._resolve(settings, secrets, audience)
+                return await self._try_everybody(settings, secrets, audience, only_failed=only_failed)
             case Check.CALENDARS:
                 if not self._mailboxes and not await self._resolve(settings, secrets, audience):
                     return False
@@ -126,6 +136,17 @@ class SetupChecks:
         check_run = CheckRun(("users",), audience.report, self._check_factory.network_clock)
         await check_run.run("users", count)
         return check_run.holds
+
+    async def _try_everybody(
+        self, settings: SiteSettings, secrets: Mapping[str, Secret], audience: Audience, *, only_failed: bool
+    ) -> bool:
+        chosen = chosen_secrets(secrets, settings.exchange)
+        before = self.access.results if only_failed and self.access is not None else None
+        self.access = self._check_factory.everybody(
+            settings, chosen, self.users, self._domain, audience.progressed, before
+        )
+        audience.announce(self.access.names)
+        return _well(await self.access.run(audience.report))
 
     async def _resolve(self, settings: SiteSettings, secrets: Mapping[str, Secret], audience: Audience) -> bool:
         chosen = chosen_secrets(secrets, settings.exchange)

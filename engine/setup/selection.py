@@ -1,10 +1,13 @@
 """Who takes part, as tick lists: their translation to settings and back, and what a choice means for the users."""
 
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from typing import Literal
 
+from engine.core import selecting
+from engine.core.selecting import Selected, choices, selected
 from engine.core.users import User, UserSelection
 from engine.settings.editor import SettingValue
 from engine.setup.pages import Values
@@ -41,20 +44,19 @@ class Choice:
     """What a choice means: the users taken and left out, and the rows of each tick list."""
 
     ticked: TickLists
-    taken: tuple[User, ...]
-    left_out: tuple[User, ...]
+    selected: Selected
     rows: Mapping[str, tuple[Row, ...]]
 
     @property
     def refusal(self) -> str:
         """Why this choice cannot be, "" if it can."""
-        return "Nobody takes part." if self.left_out and not self.taken else ""
+        return "Nobody takes part." if self.selected.leaves_nobody else ""
 
     @property
     def doubt(self) -> str:
         """What to ask before going on, "" for nothing."""
-        total = len(self.taken) + len(self.left_out)
-        return f"This leaves out {len(self.left_out)} of {total}." if 2 * len(self.left_out) > total else ""
+        left_out, taken = len(self.selected.left_out), len(self.selected.taken)
+        return f"This leaves out {left_out} of {left_out + taken}." if self.selected.leaves_out_most else ""
 
 
 def ticked(values: Values) -> TickLists:
@@ -68,13 +70,13 @@ def ticked(values: Values) -> TickLists:
         "mixed" if only and but else "only" if only else "except" if but else "everybody"
     )
     chosen = sides["exclude" if mode == "except" else "include"]
-    lists = {names: chosen[names] for names in LISTS}
+    lists = {names: tuple(map(_unescaped, chosen[names])) for names in LISTS}
     return TickLists(mode=mode, patterns=chosen["names"], hidden=values.get("pbx.users.hidden") is not False, **lists)
 
 
 def settings_of(choice: TickLists) -> dict[str, SettingValue | None]:
-    """Return the settings that make a choice, which is not `mixed`."""
-    lists = {"names": choice.patterns} | {names: getattr(choice, names) for names in LISTS}
+    """Return the settings that make a choice, which is not `mixed`; signs of patterns in ticked names are escaped."""
+    lists = {"names": choice.patterns} | {names: tuple(map(escape, getattr(choice, names))) for names in LISTS}
     changes: dict[str, SettingValue | None] = {"pbx.users.hidden": None if choice.hidden else False}
     for side, mode in (("include", "only"), ("exclude", "except")):
         for names, chosen in lists.items():
@@ -84,33 +86,25 @@ def settings_of(choice: TickLists) -> dict[str, SettingValue | None]:
 
 def choice(values: Values, users: Sequence[User], selection: UserSelection) -> Choice:
     """Return what the settings mean for the users of the PBX; `selection` is the same choice as the engine uses it."""
-    taken = tuple(user for user in users if selection.takes_part(user))
-    guids = {user.guid for user in taken}
-    chosen = ticked(values)
+    chosen, possible = ticked(values), choices(users)
     return Choice(
         ticked=chosen,
-        taken=taken,
-        left_out=tuple(user for user in users if user.guid not in guids),
-        rows={names: _rows(users, names, getattr(chosen, names)) for names in LISTS},
+        selected=selected(users, selection),
+        rows={names: _rows(getattr(possible, names), getattr(chosen, names)) for names in LISTS},
     )
 
 
-def _rows(users: Sequence[User], names: str, chosen: Sequence[str]) -> tuple[Row, ...]:
-    counted = Counter(each for user in users for each in _of(user, names) if each)
-    known = dict.fromkeys((*sorted(counted, key=lambda each: (-counted[each], each)), *chosen))
-    return tuple(Row(name=each, count=counted[each], ticked=each in chosen) for each in known)
+def _rows(possible: Sequence[selecting.Choice], chosen: Sequence[str]) -> tuple[Row, ...]:
+    """Return the rows of a tick list; what is chosen stays, also if no user has it."""
+    counts = {each.name: each.count for each in possible}
+    names = dict.fromkeys((*counts, *chosen))
+    return tuple(Row(name=each, count=counts.get(each, 0), ticked=each in chosen) for each in names)
 
 
-def _of(user: User, names: str) -> tuple[str, ...]:
-    match names:
-        case "groups":
-            return user.groups
-        case "nodes":
-            return (user.node,)
-        case "locations":
-            return (user.home,)
-        case _:
-            return (user.template,)
+def _unescaped(pattern: str) -> str:
+    """Return the name that a pattern stands for, if it stands for one alone, else the pattern."""
+    name = re.sub(r"\[([*?\[])\]", r"\1", pattern)
+    return name if escape(name) == pattern else pattern
 
 
 def _names(value: SettingValue | None) -> tuple[str, ...]:

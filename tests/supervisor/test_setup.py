@@ -86,9 +86,11 @@ async def test_step_by_step_from_nothing_to_presences(company: Company, clock: M
         own = {"setup.user": "anna.mueller@corp.example", "setup.start": "everybody"}
         await answer(served, settings=answers, secrets=SECRETS, texts=own)
         assert works(await check(served, "exchange/account"))
-        access = await check(served, "access")
-        assert access["operation"]["done"] == 25
-        assert any("Empfang" in line for line in access["rungs"][-1]["evidence"])
+        tried = await check(served, "access")
+        assert tried["operation"]["done"] == 25
+        access = (await served.get("/v1/setup"))["page"]["access"]
+        assert (access["total"], access["tried"], access["readable"]) == (25, 25, 24)
+        assert [(each["stage"], each["users"][0]["label"]) for each in access["causes"]] == [("mailbox", "Empfang")]
         assert "busy" in (await check(served, "presence"))["rungs"][-1]["evidence"][0]
         setup = await answer(served, go="start")
         assert setup["ready"], setup["problems"]

@@ -359,6 +359,43 @@ class SetupUsersPage(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[SetupUser, ...]
 
 
+class SetupAccessUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user whose calendar cannot be read: the `address` of the mailbox, "" if none was found at those `looked_for`,
+    and what Exchange said (`detail`)."""
+
+    guid: str
+    label: str
+    address: str
+    looked_for: tuple[str, ...]
+    detail: str
+
+
+class SetupAccessCause(msgspec.Struct, frozen=True, kw_only=True):
+    """Users whose calendars cannot be read for the same reason, the first hundred of them by name.
+
+    `stage` is how far it went: the mailbox was not found, there is no right to open it, or the calendar cannot be read.
+    `commands` mend it for these users.
+    """
+
+    type: str
+    title: str
+    stage: Literal["mailbox", "right", "calendar"]
+    remedy: str
+    commands: tuple[str, ...]
+    count: int
+    users: tuple[SetupAccessUser, ...]
+
+
+class SetupAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose calendars can be read: of `total` users, `tried` so far, `readable` of them; `causes` of the others, the
+    most frequent first."""
+
+    total: int
+    tried: int
+    readable: int
+    causes: tuple[SetupAccessCause, ...]
+
+
 class SetupPageName(msgspec.Struct, frozen=True, kw_only=True):
     """A page in the list of those of its step."""
 
@@ -382,7 +419,8 @@ class SetupSummary(msgspec.Struct, frozen=True, kw_only=True):
 class SetupPage(msgspec.Struct, frozen=True, kw_only=True):
     """The page to show: at most six of its `fields` are not advanced.
 
-    What it has besides depends on its `kind`: a `task` to do, a `certificate` to trust, the choice of `users`. `check`
+    What it has besides depends on its `kind`: a `task` to do, a `certificate` to trust, the choice of `users`, the
+    `access` of all. `check`
     is the one with log-ins, `reach` the one without; `can_check` and `can_reach` whether there are such. `cursor` is
     the key of the field to stand in: the wrong one, else the first without an answer. `is_last`: the next thing is to
     apply.
@@ -399,6 +437,7 @@ class SetupPage(msgspec.Struct, frozen=True, kw_only=True):
     task: SetupTask | None = None
     certificate: SetupCertificate | None = None
     users: SetupUsers | None = None
+    access: SetupAccess | None = None
     can_check: bool = False
     can_reach: bool = False
     can_watch: bool = False

@@ -29,6 +29,7 @@ from engine.server.acceptor import actor_of
 from engine.server.convert import converted
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, query_of
 from engine.server.setup_checks import CheckRequest, SetupCheckRunner
+from engine.server.setup_fields import INSTEAD
 from engine.server.setup_state import SetupAccount, machine_zone
 from engine.server.state import ApiState, author_of
 from engine.settings.editor import SettingValue
@@ -202,6 +203,10 @@ class SetupRoutes:
 
     async def _fix(self, wanted: str) -> dict[str, SettingValue | None]:
         """Return the settings of a change that a check offers, with its certificates saved."""
+        if wanted.startswith(INSTEAD):
+            key = wanted.removeprefix(INSTEAD)
+            meant = [each.instead for each in await self._session.problems() if each.key == key]
+            return {} if not meant else dict(meant[0])
         step, _ = self._session.place
         fix = self._runner.fixes(step).get(wanted)
         if fix is None:
@@ -248,7 +253,8 @@ class SetupRoutes:
         settings, secrets = self._session.tried(step), await self._session.secrets()
         demand(step.check, settings, secrets)
         await self._api_state.audit_change(actor, "check_setup", step.name)
-        return self._runner.start(CheckRequest(step, step.check, settings, secrets), actor, watch=question.watch)
+        request = CheckRequest(step, step.check, settings, secrets, question.only_failed)
+        return self._runner.start(request, actor, watch=question.watch)
 
     async def _stop(self, request: web.Request) -> web.Response:
         self._demand_one()
@@ -305,7 +311,7 @@ class SetupRoutes:
         question = query_of(request, SetupUsersQuestion)
         self._demand_one()
         chosen = self._account.choice()
-        users = () if chosen is None else chosen.taken if question.taken else chosen.left_out
+        users = () if chosen is None else chosen.selected.taken if question.taken else chosen.selected.left_out
         first = (question.page - 1) * question.per_page
         return answer(
             SetupUsersPage(
