@@ -1,7 +1,6 @@
 """Check of everybody's access: whose mailbox is found, who may be impersonated, whose calendar can be read."""
 
 import asyncio
-import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,8 @@ from enum import StrEnum
 
 from engine.checks.access import ExchangeAccess, MakeAccess
 from engine.checks.check import CheckRun, CheckStep, StepLog
-from engine.checks.fixes import Fix, use
+from engine.checks.finding import other_domain
+from engine.checks.fixes import Fix
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Scope
 from engine.core.selecting import selected
@@ -28,8 +28,6 @@ from engine.sync.hold import NobodyTakesPart
 
 AT_ONCE = 8
 LOOK = timedelta(days=1)
-TRIED_ELSEWHERE = 5
-"""Number of users without a mailbox for whom another mail domain is tried."""
 
 
 class Stage(StrEnum):
@@ -183,17 +181,16 @@ class EverybodyCheck:
 
     async def _other_domain(self, access: ExchangeAccess) -> tuple[Fix, ...]:
         """Return the fix that sets another domain for names, if users without a mailbox have one there."""
-        missing = [each for each in self.results.values() if isinstance(each.failure, MailboxNotFound)]
+        missing = [
+            f"{each.user.name.partition('@')[0]}@{self._domain}"
+            for each in self.results.values()
+            if isinstance(each.failure, MailboxNotFound) and each.user.name
+        ]
         known = Counter(domain_of(each.address) for each in self.results.values() if each.address)
         domains = dict.fromkeys((domain_of(self._settings.exchange.user), *(name for name, _ in known.most_common(1))))
         for domain in domains:
-            if not domain or domain.casefold() == self._domain.casefold():
-                continue
-            for each in missing[:TRIED_ELSEWHERE]:
-                with contextlib.suppress(Failure):
-                    name = each.user.name.partition("@")[0]
-                    await access.source.resolve((f"{name}@{domain}",))
-                    return (use("pbx.domain", domain),)
+            if (fix := await other_domain(access.source, missing, domain)) is not None:
+                return (fix,)
         return ()
 
 

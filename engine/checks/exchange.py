@@ -2,18 +2,22 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 
 from engine.checks.access import AccessCheck, MakeAccess
-from engine.checks.check import CheckRun, StepLog, StepSkipped
+from engine.checks.check import CheckRun, StepFunction, StepLog, StepSkipped
 from engine.checks.clock import MachineTime, machine_time
 from engine.checks.connection import ConnectionSteps
 from engine.checks.errors import NobodyToTry
+from engine.checks.finding import by_autodiscover_elsewhere, by_usual_names, in_domain, other_domain, parent_of
+from engine.checks.fixes import Fix, use
 from engine.checks.graph import GraphCheck
 from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
+from engine.core.errors import Failure
 from engine.exchange import impersonation
 from engine.exchange.addresses import domain_of, is_smtp_address, smtp_address
 from engine.exchange.errors import (
@@ -25,9 +29,11 @@ from engine.exchange.errors import (
     MailboxMoved,
     MailboxNotFound,
     NotPrimaryAddress,
+    NotUnderstood,
     ServiceMailboxMissing,
     SubscriptionLost,
 )
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed, EwsHostNotTrusted
 from engine.exchange.ews.autodiscover.search import Search, discover
 from engine.exchange.ews.client import Affinity, EwsClient
 from engine.exchange.ews.resolve_names import resolve_name
@@ -136,24 +142,52 @@ class ExchangeCheck(AccessCheck):
 
     async def _reach(self, check_run: CheckRun) -> None:
         """Run the steps that need no log-in."""
-        own, access = self._settings.type is ExchangeType.ON_PREMISES, self._access
-        steps = ConnectionSteps(
-            self._url,
+        own = self._settings.type is ExchangeType.ON_PREMISES
+        steps = self._steps_to(self._url)
+
+        async def find_web_services(step_log: StepLog) -> None:
+            await steps.find_web_services(step_log, self._settings.auth if own else None)
+
+        for name, step in (
+            ("name lookup", steps.look_up),
+            ("connection", steps.connect),
+            ("TLS", steps.shake_hands),
+            ("web services", find_web_services),
+        ):
+            await check_run.run(name, functools.partial(self._or_another_url, step))
+        await check_run.run("clock", steps.compare_clocks, ends_it=False)
+
+    def _steps_to(self, url: str) -> ConnectionSteps:
+        access = self._access
+        return ConnectionSteps(
+            url,
             "the Exchange server",
             "exchange.ews_url",
             access.network,
             self._lookup,
             access.http.get_anonymously,
-            own=own,
+            own=self._settings.type is ExchangeType.ON_PREMISES,
             now=self._machine_time,
         )
 
-        async def find_web_services(step_log: StepLog) -> None:
-            await steps.find_web_services(step_log, self._settings.auth if own else None)
+    async def _or_another_url(self, step: StepFunction, step_log: StepLog) -> None:
+        """Run a step to the URL of the settings; if it is the wrong one, look for the right one."""
+        try:
+            await step(step_log)
+        except Failure:
+            if step_log.field == "exchange.ews_url" and not step_log.fixes:
+                step_log.fixes += await self._other_urls()
+            raise
 
-        await steps.run(check_run)
-        await check_run.run("web services", find_web_services)
-        await check_run.run("clock", steps.compare_clocks, ends_it=False)
+    async def _other_urls(self) -> tuple[Fix, ...]:
+        """Return the fixes that use the EWS URL which autodiscover tells, else one at a usual name."""
+        if self._settings.ews_url is None or self._settings.type is not ExchangeType.ON_PREMISES:
+            return ()
+        with contextlib.suppress(ExchangeFailure):
+            found = await discover(self._search(self._candidates), self._access.http, self._clock)
+            return (use("exchange.ews_url", found.url),) if found.url != self._url else ()
+        domain = domain_of(self._own_address) or parent_of(self._url)
+        return await by_usual_names(self._access.http.get_anonymously, domain)
 
     async def _get_token(self, step_log: StepLog) -> None:
         token = self._access.token
@@ -168,28 +202,65 @@ class ExchangeCheck(AccessCheck):
             raise StepSkipped(f"not possible yet: {failed.failure}. {failed.remedy}")
         step_log.evidence.append('this application may read by Microsoft Graph: set exchange.type to "cloud-graph"')
 
-    async def _discover(self, step_log: StepLog) -> None:
-        search = Search(
+    def _search(self, candidates: Sequence[str]) -> Search:
+        return Search(
             domain=domain_of(self._own_address),
             configured_url=self._settings.autodiscover_url,
-            addresses=(self._own_address, *self._candidates),
+            addresses=(self._own_address, *candidates),
             server=self._settings.server,
             own=self._own_address,
             trusted=self._settings.trusted_hosts,
         )
+
+    async def _discover(self, step_log: StepLog) -> None:
+        search = self._search(self._candidates)
         try:
             found = await discover(search, self._access.http, self._clock)
+        except EwsHostNotTrusted as failure:
+            hosts = (*self._settings.trusted_hosts, failure.host)
+            step_log.fixes.append(Fix(f"send the log-in to {failure.host}, too", {"exchange.trusted_hosts": hosts}))
+            raise
+        except AutodiscoverFailed as failure:
+            await self._look_elsewhere(failure, step_log)
+            raise
+        except MailboxNotFound:
+            domain = domain_of(self._own_address)
+            with contextlib.suppress(ExchangeFailure):
+                await discover(self._search(in_domain(self._candidates, domain)), self._access.http, self._clock)
+                step_log.field = "pbx.domain"
+                step_log.fixes.append(use("pbx.domain", domain))
+            raise
         finally:
             step_log.evidence += search.said
         self._url = found.url
         step_log.evidence.append(f"{found.told_by}: the {found.server} EWS URL is {found.url}")
 
+    async def _look_elsewhere(self, failure: AutodiscoverFailed, step_log: StepLog) -> None:
+        """Note what can be done about a certificate that stopped autodiscover, else look for Exchange elsewhere."""
+        if failure.untrusted:
+            steps = self._steps_to(failure.untrusted)
+            with contextlib.suppress(Failure):
+                for step in (steps.look_up, steps.connect, steps.shake_hands):
+                    await step(step_log)
+            if step_log.field != "exchange.ews_url":
+                return
+        step_log.field = "exchange.ews_url"
+        ask, own = self._access.http.get_anonymously, domain_of(self._own_address)
+        domains = dict.fromkeys(domain_of(each) for each in self._candidates)
+        step_log.fixes += await by_usual_names(ask, own)
+        step_log.fixes += await by_autodiscover_elsewhere(ask, [each for each in domains if each != own])
+
     async def _log_in(self, step_log: StepLog) -> None:
         """Log in; an error about the content of a request also proves the log-in, which Exchange checks first."""
         address = self._whom_to_try()
         acting_for = Impersonation(address, primary=False) if self._access.token is not None else None
-        with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
-            await self._client().call(self._url, resolve_name(address), acting_for)
+        try:
+            with contextlib.suppress(*_SAID_AFTER_THE_LOG_IN):
+                await self._client().call(self._url, resolve_name(address), acting_for)
+        except NotUnderstood:
+            step_log.field = "exchange.ews_url"
+            step_log.fixes += await self._other_urls()
+            raise
         step_log.evidence.append(f"{self._settings.user or 'the application'} is logged in")
 
     async def _find_mailbox(self, step_log: StepLog) -> None:
@@ -198,7 +269,15 @@ class ExchangeCheck(AccessCheck):
                 f"{self._named[0][:100]} is no e-mail address, and nobody who takes part has that name"
             )
         self._whom_to_try()
-        self._mailbox = await self._access.source.resolve(self._candidates)
+        try:
+            self._mailbox = await self._access.source.resolve(self._candidates)
+        except MailboxNotFound:
+            if (
+                fix := await other_domain(self._access.source, self._candidates, domain_of(self._own_address))
+            ) is not None:
+                step_log.field = "pbx.domain"
+                step_log.fixes.append(fix)
+            raise
         step_log.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
     async def _impersonate(self, step_log: StepLog) -> None:

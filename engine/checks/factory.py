@@ -134,6 +134,7 @@ class CheckFactory:
             known=known,
             facts=nothing_learned if self.tenants is None else functools.partial(self.tenants.facts, *key),
             now=self.now,
+            secret=secrets.exchange_client_secret,
             keep=None if self.tenants is None else functools.partial(self.tenants.keep, *key),
         )
 

@@ -1,14 +1,20 @@
-"""Looks for Exchange under the names that it usually has in a mail domain, without a log-in."""
+"""Looks for what the settings miss: Exchange under its usual names, the mail domain of names without one."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 from engine.checks.connection import Ask, is_exchange
 from engine.checks.fixes import Fix, use
-from engine.exchange.ews.autodiscover.protocol import urls_of_domain
+from engine.core.errors import Failure
+from engine.exchange.addresses import domain_of
+from engine.exchange.ews.autodiscover.protocol import host_of, parent_domain, urls_of_domain
+from engine.exchange.source import CalendarSource
 
 _HOSTS = ("mail", "exchange", "owa", "webmail", "outlook", "remote", "ex")
 _PATH = "/EWS/Exchange.asmx"
+_TRIED = 5
+"""Number of names that are looked for in another domain."""
 
 
 def usual_urls(domain: str) -> tuple[str, ...]:
@@ -35,3 +41,25 @@ async def by_autodiscover_elsewhere(ask: Ask, domains: Iterable[str]) -> tuple[F
     urls = [url for domain in domains if domain for url in urls_of_domain(domain)[0]]
     found = await answering(ask, urls)
     return tuple(use("exchange.autodiscover_url", url) for url in found[:1])
+
+
+def parent_of(url: str) -> str:
+    """Return the domain above the host of a URL, "" if there is none."""
+    return next(iter(parent_domain(host_of(url))), "")
+
+
+def in_domain(candidates: Iterable[str], domain: str) -> tuple[str, ...]:
+    """Return the first of those addresses that are of other domains, as they would be in `domain`."""
+    elsewhere = (each for each in candidates if domain_of(each).casefold() != domain.casefold())
+    names = dict.fromkeys(each.partition("@")[0] for each in elsewhere)
+    return tuple(f"{name}@{domain}" for name in names)[:_TRIED] if domain else ()
+
+
+async def other_domain(source: CalendarSource, candidates: Iterable[str], domain: str) -> Fix | None:
+    """Return the fix that sets `domain` for names without one, if any of `candidates` has a mailbox there; None if
+    none has, or that is their domain already."""
+    for address in in_domain(candidates, domain):
+        with contextlib.suppress(Failure):
+            await source.resolve((address,))
+            return use("pbx.domain", domain)
+    return None

@@ -1,6 +1,7 @@
 """Check of Microsoft Graph: from a token to one calendar that is read, and what is special about this tenant."""
 
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from random import Random
@@ -13,6 +14,7 @@ from engine.checks.errors import NobodyToTry
 from engine.checks.network import Lookup, look_up
 from engine.checks.tenant import DENIED, READ, TenantSurvey
 from engine.core.clock import Clock
+from engine.core.secret import Secret
 from engine.core.tenant import TenantFacts, in_words, nothing_learned
 from engine.display import visible
 from engine.exchange import impersonation
@@ -21,6 +23,7 @@ from engine.exchange.errors import ExchangeFailure, MailboxNotFound
 from engine.exchange.graph import consent
 from engine.exchange.graph.client import GraphClient
 from engine.exchange.graph.throttle import MOST, Throttle
+from engine.exchange.oauth.errors import ClientSecretRefused
 from engine.exchange.oauth.roles import roles_in
 from engine.exchange.source import Mailbox, Window
 from engine.settings.clouds import graph_root
@@ -31,6 +34,13 @@ LOOK = timedelta(days=1)
 READS_CALENDARS = "calendars.read"
 """Begins every permission that lets an application read calendars, in lower case."""
 
+NO_SECRET = Secret("")
+THAT_IS_ITS_ID = (
+    'What was entered is the "Secret ID" of a client secret: copy its "Value" instead. Entra shows it only right after '
+    "the secret was made, so make another one if it was not kept."
+)
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 Keep = Callable[[TenantFacts], Awaitable[None]]
 
 
@@ -39,7 +49,7 @@ class GraphCheck(AccessCheck):
 
     `candidates` are the addresses of the user whose calendar is read, `known` those of other mailboxes. `clock` is the
     network clock, `calendar_clock` gives the current day. `facts` returns what is known of the tenant, `keep` takes
-    what was found out.
+    what was found out. `secret` is the client secret, if there is one.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class GraphCheck(AccessCheck):
         facts: Callable[[], TenantFacts] = nothing_learned,
         keep: Keep | None = None,
         now: MachineTime = machine_time,
+        secret: Secret = NO_SECRET,
     ) -> None:
         super().__init__(NAMES, make_access, clock)
         self._settings = settings
@@ -66,6 +77,7 @@ class GraphCheck(AccessCheck):
         self._facts = facts
         self._keep = keep
         self._machine_time = now
+        self._secret = secret
         self._mailbox: Mailbox | None = None
         self._roles: tuple[str, ...] | None = None
 
@@ -95,7 +107,12 @@ class GraphCheck(AccessCheck):
         token = self._access.token
         if token is None:
             return
-        self._roles = roles_in(await token.authorization())
+        try:
+            self._roles = roles_in(await token.authorization())
+        except ClientSecretRefused:
+            if _GUID.fullmatch(self._secret.reveal()):
+                step_log.remedy = THAT_IS_ITS_ID
+            raise
         step_log.evidence.append(f"{token.user} obtained a token")
         if self._roles:
             step_log.evidence.append(f"its permissions are {visible(', '.join(sorted(self._roles)))}")

@@ -68,13 +68,24 @@ class CertificateAuthority:
         path.write_bytes(self.pem)
         return path
 
-    def issue(self, *names: str, flaw: Flaw | None = None, ends: datetime | None = None) -> IssuedCertificate:
-        """Return a server certificate for `names`, each a host name or an IP address; valid until `ends`, if given."""
+    def issue(
+        self, *names: str, flaw: Flaw | None = None, ends: datetime | None = None, with_issuer: bool = False
+    ) -> IssuedCertificate:
+        """Return a server certificate for `names`, each a host name or an IP address; valid until `ends`, if given.
+
+        `with_issuer`: the server sends the certificate of this CA along.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        return IssuedCertificate(context, self.issue_into(context, *names, flaw=flaw, ends=ends))
+        der = self.issue_into(context, *names, flaw=flaw, ends=ends, with_issuer=with_issuer)
+        return IssuedCertificate(context, der)
 
     def issue_into(
-        self, context: ssl.SSLContext, *names: str, flaw: Flaw | None = None, ends: datetime | None = None
+        self,
+        context: ssl.SSLContext,
+        *names: str,
+        flaw: Flaw | None = None,
+        ends: datetime | None = None,
+        with_issuer: bool = False,
     ) -> bytes:
         """Make `context` present a certificate for `names`, and return that certificate (DER)."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -90,7 +101,7 @@ class CertificateAuthority:
             alternative_names = x509.SubjectAlternativeName([_alternative_name(name) for name in names])
             builder = builder.add_extension(alternative_names, critical=False)
         certificate = builder.sign(signer, hashes.SHA256())
-        _load(context, key, certificate)
+        _load(context, key, certificate, self.pem if with_issuer else b"")
         return certificate.public_bytes(Encoding.DER)
 
 
@@ -142,7 +153,9 @@ def _key_usage(*, sign_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _load(context: ssl.SSLContext, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+def _load(
+    context: ssl.SSLContext, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, issuer: bytes
+) -> None:
     """Load the certificate through a temporary private file, because `ssl` reads keys only from files."""
     with tempfile.TemporaryDirectory() as directory:
         key_file = Path(directory) / "key.pem"
@@ -150,5 +163,5 @@ def _load(context: ssl.SSLContext, key: ec.EllipticCurvePrivateKey, certificate:
         key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key_pem)
-        certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+        certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM) + issuer)
         context.load_cert_chain(certificate_file, key_file)

@@ -1,7 +1,9 @@
 """What all HTTP simulators do: number connections, let an answer wait, and break it off."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import count
 from weakref import WeakKeyDictionary
 
@@ -24,6 +26,15 @@ class ConnectionNumbers:
         if transport not in self._known:
             self._known[transport] = next(self._numbers)
         return self._known[transport]
+
+
+def dated(ahead: Callable[[], timedelta]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Return a signal handler that dates every answer by a clock which is that far `ahead` of the machine's."""
+
+    async def date(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = format_datetime(datetime.now(UTC) + ahead(), usegmt=True)
+
+    return date
 
 
 async def wait(effects: Sequence[Effect]) -> None:

@@ -119,13 +119,12 @@ async def test_names_in_another_domain_than_that_of_mail_are_put_right(company: 
 
 
 async def test_a_cancelled_check_keeps_what_it_found(company: Company) -> None:
-    held = Hold()
-    check = everybody(company, [])
+    held, check = Hold(), everybody(company, [])
+    company.exchange.faults.add(held, operation="FindItem", mailbox="anna.mueller@corp.example")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(check.run(lambda _: None))
-        await eventually(lambda: len(check.results) > 3)
-        company.exchange.faults.add(held, operation="FindItem")
         await held.reached.wait()
+        await eventually(lambda: len(check.results) > 3)
         task.cancel()
     held.release.set()
     assert 3 < len(check.results) < len(check.users)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from engine.simulator.exchange.topology import AS_DOCUMENTED, Behaviour, Home, H
 from engine.simulator.faults import Faults
 from engine.simulator.ledger import Ledger
 from engine.simulator.ports import port_of, reserve
+from engine.simulator.serving import dated
 from engine.simulator.world import Person, World
 
 HOSTS = (
@@ -40,7 +41,7 @@ class ExchangeSimulator:
     `routes`. With `token_holder` it is Exchange Online and takes bearer tokens; the function returns the client id of
     a valid token, else None. `external_host` and `internal_host` are the hosts that autodiscover returns. `schema`
     validates every EWS request. `service_account` is found by autodiscover, too. `keep_bodies` keeps the
-    request bodies in the ledger.
+    request bodies in the ledger. `clock_ahead` is how far the time it tells is ahead of the machine's.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class ExchangeSimulator:
         self.faults = Faults()
         self.ledger = Ledger()
         self.log_ins: Counter[Seen] = Counter()
+        self.clock_ahead = timedelta()
         self._hosts = hosts
         self._token_holder = token_holder
         self._binding, self._schemes = binding, schemes
@@ -146,6 +148,7 @@ class ExchangeSimulator:
         """Accept connections (again), on the same ports as before."""
         application = web.Application(client_max_size=LARGEST_REQUEST)
         application.router.add_route("*", "/{path:.*}", self._endpoint.handle)
+        application.on_response_prepare.append(dated(lambda: self.clock_ahead))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=PATIENCE)
         await self._runner.setup()
         await web.SockSite(self._runner, self._secure, ssl_context=self._certificate.context).start()

@@ -27,6 +27,7 @@ from engine.simulator.pbx.state import (
     clear_form,
 )
 from engine.simulator.ports import LOOPBACK, port_of, reserve
+from engine.simulator.serving import dated
 
 PATH = "/PBX0/APPS/websocket"
 CALENDAR = "calendar:"
@@ -127,6 +128,7 @@ class PbxSimulator:
         """Listen."""
         application = web.Application()
         application.router.add_get(PATH, self._serve)
+        application.on_response_prepare.append(dated(lambda: self.behaviour.clock_ahead))
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         self._reserved = self._reserved or reserve(0)

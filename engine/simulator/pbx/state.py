@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -151,7 +151,8 @@ class Behaviour:
     `notes_refused_from` the one from which they are refused, and `notes_end_connection_from` the one from which the
     connection ends; with `notes_in_bytes` these are bytes (UTF-8) instead of characters. `sends_pings` puts a ping
     before every message; whether pings are answered applies from the next connection on. `names_api` and `echoes_src`
-    off leave `api` and `src` out of results, `guids_in_capitals` writes guids in capitals.
+    off leave `api` and `src` out of results, `guids_in_capitals` writes guids in capitals. `clock_ahead` is how far the
+    time that it tells by HTTP is ahead of the machine's.
     """
 
     clears: ClearSemantics = ClearSemantics.REMOVES_ENTRY
@@ -176,6 +177,7 @@ class Behaviour:
     names_api: bool = True
     echoes_src: bool = True
     guids_in_capitals: bool = False
+    clock_ahead: timedelta = timedelta()
     accepts_logins: bool = True
     answers_challenges: bool = True
     answers_logins: bool = True

@@ -130,6 +130,7 @@ class Search:
         self.untrusted_redirect = ""
         self._outside = ""
         self._flaw: CertificateNotTrusted | TlsImpossible | ProxyFailure | None = None
+        self._untrusted = ""
         self._endpoint: Endpoint | None = None
         if not self._addresses:
             raise AutodiscoverFailed("there is no e-mail address to ask about")
@@ -176,6 +177,8 @@ class Search:
             self._configured or "//autodiscover." in step.url
         ):
             self._flaw = self._flaw or failure
+            if isinstance(failure, CertificateNotTrusted):
+                self._untrusted = self._untrusted or step.url
         if isinstance(failure, ExchangeUnreachable | CertificateNotTrusted):
             self._gone.add(origin_of(step.url))
 
@@ -199,7 +202,7 @@ class Search:
         certain = all_unknown and self._answering.isdisjoint(self._failing)
         if certain:
             raise MailboxNotFound("; ".join(self._said))
-        failure = AutodiscoverFailed("; ".join(self._said))
+        failure = AutodiscoverFailed("; ".join(self._said), self._untrusted)
         # Certificate or TLS of the host meant for autodiscover have to be fixed; a web site of the domain may have any.
         raise failure.in_words(failure.meaning, self._flaw.remedy) if self._flaw else failure
 
@@ -313,7 +316,7 @@ def _not_trusted(url: str, said: str) -> EwsHostNotTrusted:
         f'If {host_of(url)} is one of your Exchange servers, set exchange.trusted_hosts = ["{host_of(url)}"] (the '
         "set-up asks for it): log-ins are then sent there. If it is not, find out which server answers autodiscover."
     )
-    return EwsHostNotTrusted(said).in_words(EwsHostNotTrusted.meaning, remedy)
+    return EwsHostNotTrusted(said, host_of(url)).in_words(EwsHostNotTrusted.meaning, remedy)
 
 
 def _configured(url: str) -> str:
