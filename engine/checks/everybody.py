@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from engine.checks.access import ExchangeAccess, MakeAccess
+from engine.checks.access import MakeAccess
 from engine.checks.check import CheckRun, CheckStep, StepLog
 from engine.checks.finding import other_domain
 from engine.checks.fixes import Fix
@@ -26,7 +26,9 @@ from engine.exchange.source import CalendarSource, Window
 from engine.settings.model import SiteSettings
 from engine.sync.hold import NobodyTakesPart
 
-AT_ONCE = 8
+AT_ONCE = 4
+NOBODY_FOUND = 4
+"""Number of users without a mailbox, all those tried, after whom another mail domain is tried."""
 LOOK = timedelta(days=1)
 
 
@@ -138,13 +140,14 @@ class EverybodyCheck:
                 for _ in range(AT_ONCE):
                     group.create_task(self._try_some(access.source, waiting))
             if self._stopped_by is None:
-                self.fixes = await self._other_domain(access)
+                self.fixes = await self._other_domain(access.source)
         finally:
             await access.source.close()
         readable = sum(each.failure is None for each in self.results.values())
         step_log.evidence.append(f"{readable} of {len(self.users)} calendars can be read")
         step_log.evidence += [f"{len(cause.those)}: {cause.failure.meaning}" for cause in self.causes]
         step_log.fixes += self.fixes
+        step_log.field = "pbx.domain" if self.fixes else None
         if self._stopped_by is not None:
             raise self._stopped_by
         if not readable:
@@ -155,10 +158,14 @@ class EverybodyCheck:
         while waiting and self._stopped_by is None:
             user = waiting.popleft()
             access = await self._tried(source, user)
-            if access.failure is not None and access.failure.scope is not Scope.USER:
-                self._stopped_by = access.failure
             self.results[user.guid] = access
             self._tell()
+            if access.failure is not None and access.failure.scope is not Scope.USER:
+                self._stopped_by = access.failure
+            elif len(self.results) == NOBODY_FOUND and not any(each.address for each in self.results.values()):
+                # Each of the others would cost a whole search for Exchange, and be in vain.
+                self.fixes = await self._other_domain(source)
+                self._stopped_by = access.failure if self.fixes else None
 
     async def _tried(self, source: CalendarSource, user: User) -> UserAccess:
         candidates = address_candidates(user, self._domain, self._settings.exchange.candidate_order)
@@ -179,7 +186,7 @@ class EverybodyCheck:
     def _tell(self) -> None:
         self._progressed(len(self.results), sum(each.failure is not None for each in self.results.values()))
 
-    async def _other_domain(self, access: ExchangeAccess) -> tuple[Fix, ...]:
+    async def _other_domain(self, source: CalendarSource) -> tuple[Fix, ...]:
         """Return the fix that sets another domain for names, if users without a mailbox have one there."""
         missing = [
             f"{each.user.name.partition('@')[0]}@{self._domain}"
@@ -189,7 +196,7 @@ class EverybodyCheck:
         known = Counter(domain_of(each.address) for each in self.results.values() if each.address)
         domains = dict.fromkeys((domain_of(self._settings.exchange.user), *(name for name, _ in known.most_common(1))))
         for domain in domains:
-            if (fix := await other_domain(access.source, missing, domain)) is not None:
+            if (fix := await other_domain(source, missing, domain)) is not None:
                 return (fix,)
         return ()
 

@@ -113,6 +113,7 @@ async def test_names_in_another_domain_than_that_of_mail_are_put_right(company: 
     assert isinstance(step.failure, MailboxNotFound)
     [fix] = step.fixes
     assert fix.settings == {"pbx.domain": DOMAIN}
+    assert step.field == "pbx.domain"
     mended = everybody(company, [], users=users, domain=str(fix.settings["pbx.domain"]))
     await mended.run(lambda _: None)
     assert sum(access.failure is None for access in mended.results.values()) > 1
