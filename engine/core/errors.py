@@ -74,9 +74,9 @@ class Failure(Exception):
         return slug_of(type(self))
 
 
-def slug_of(failure: type[Failure]) -> str:
-    """Return the machine-readable name of a failure."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", failure.__name__).lower()
+def slug_of(kind: type[object]) -> str:
+    """Return the machine-readable name of a kind of failure, or of anything else that is named for what happened."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
 class EngineMistake(Failure):

@@ -1,4 +1,4 @@
-"""Log handler: cleans and limits this program's lines, and reduces those of libraries to what happened and where.
+"""Log handler: cleans and limits this program's entries, and reduces those of libraries to what happened and where.
 
 Messages and tracebacks of libraries quote received data, including passwords in headers. So neither the text of
 their exceptions nor the arguments of their messages are logged.
@@ -14,9 +14,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
 
 from engine.core.errors import Failure
+from engine.daemon.log_formats import FIELDS, LogEntry, Write, text_on
 from engine.display import visible
 
 OURS = "engine"
@@ -37,22 +37,23 @@ _QUOTED = re.compile(r"[(<'\"\[{\n]")
 _PACKAGES = ("site-packages", "dist-packages", "engine", "calendar_tui", "lib")
 
 
-def start_logging(level: int, stream: TextIO | None = None) -> None:
-    """Direct all logging of this process, including Python's warnings, to one handler."""
+def start_logging(level: int, write: Write | None = None) -> None:
+    """Direct all logging of this process, including Python's warnings, to one handler; as text, unless to `write`."""
     root = logging.getLogger()
     for handler in [*root.handlers]:
         root.removeHandler(handler)
-    root.addHandler(LogHandler(stream or sys.stderr))
+    root.addHandler(LogHandler(write or text_on(sys.stderr)))
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger(OURS).setLevel(level)
     logging.captureWarnings(True)
 
 
-class LogHandler(logging.StreamHandler[TextIO]):
-    """Writes log records; `now` is a monotonic clock in seconds."""
+class LogHandler(logging.Handler):
+    """Makes clean entries of log records and passes them to `write`; `now` is a monotonic clock in seconds."""
 
-    def __init__(self, stream: TextIO, now: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(stream)
+    def __init__(self, write: Write, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._write = write
         self._now = now
         self._said: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._said_lock = threading.Lock()
@@ -64,31 +65,21 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it if a library repeats the same one."""
-        if not _is_ours(record):
-            with self._said_lock:
-                counted = self._count(of_library(record))
-            if counted is None:
-                return
-            record = _with_count(record, counted)
-        super().emit(record)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Format a record; lines after the first are indented."""
-        if not _is_ours(record):
-            again = getattr(record, "again", 0)
-            more = f" ({again} more of these since the last such line)" if again else ""
-            return f"{record.levelname} {of_library(record)}{more}"
         try:
-            message = record.getMessage()
-        except (TypeError, ValueError):
-            message = str(record.msg)
-        lines = [f"{record.levelname} {visible(message[:LONGEST])}"]
-        if record.exc_info and record.exc_info[1] is not None:
-            lines += [f"  {line}" for line in where(record.exc_info[1])]
-        return "\n".join(lines)
+            entry = _entry(record) if _is_ours(record) else self._entry_of_library(record)
+            if entry is not None:
+                self._write(entry)
+        except OSError:
+            pass  # there is nowhere to report that the log cannot be written
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging calls it so)
-        """Ignore failures to write the log: there is nowhere to report them."""
+    def _entry_of_library(self, record: logging.LogRecord) -> LogEntry | None:
+        message = of_library(record)
+        with self._said_lock:
+            again = self._count(message)
+        if again is None:
+            return None
+        more = f" ({again} more of these since the last such line)" if again else ""
+        return LogEntry(record.levelno, f"{message}{more}")
 
     def _count(self, line: str) -> int | None:
         """Return the number of suppressed repetitions of a line, None if this one is to be suppressed as well."""
@@ -133,10 +124,15 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.name == OURS or record.name.startswith(f"{OURS}.")
 
 
-def _with_count(record: logging.LogRecord, again: int) -> logging.LogRecord:
-    copy = logging.makeLogRecord(record.__dict__)
-    copy.__dict__["again"] = again
-    return copy
+def _entry(record: logging.LogRecord) -> LogEntry:
+    """Return a record of this program as an entry; where an error happened follows the message."""
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError):
+        message = str(record.msg)
+    error = record.exc_info[1] if record.exc_info else None
+    fields = {name: visible(text[:LONGEST]) for name, text in record.__dict__.get(FIELDS, {}).items()}
+    return LogEntry(record.levelno, visible(message[:LONGEST]), tuple(where(error)) if error else (), fields)
 
 
 def _happened(record: logging.LogRecord) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from engine.cli.main import main
 from engine.core.presence.model import Presence
+from engine.daemon.log_formats import text_on
 from engine.daemon.log_handler import LogHandler
 from engine.daemon.log_messages import log
 from engine.exchange.errors import MailboxNotFound
@@ -107,7 +108,7 @@ async def test_programs_get_it_as_it_is(served: ServedEngine, capsys: pytest.Cap
 )
 def test_nothing_forges_a_line_of_the_log(event: UserTrouble) -> None:
     stream = io.StringIO()
-    handler, logger = LogHandler(stream), logging.getLogger("engine")
+    handler, logger = LogHandler(text_on(stream)), logging.getLogger("engine")
     level = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

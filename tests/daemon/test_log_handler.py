@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import EngineMistake
+from engine.daemon.log_formats import text_on
 from engine.daemon.log_handler import LONGEST, LogHandler, start_logging
 from tests.support.hostile import HOSTILE, NAME, harm_in
 
@@ -22,7 +23,7 @@ class Log:
     def __init__(self) -> None:
         self.stream = io.StringIO()
         self.seconds = 0.0
-        self.handler = LogHandler(self.stream, now=lambda: self.seconds)
+        self.handler = LogHandler(text_on(self.stream), now=lambda: self.seconds)
 
     def write(self, name: str, message: object, *arguments: object, error: BaseException | None = None) -> None:
         exc_info = (type(error), error, error.__traceback__) if error else None
@@ -117,7 +118,7 @@ def test_what_libraries_say_takes_bounded_memory(log: Log) -> None:
 def root() -> io.StringIO:
     """The log of a whole process, until the test ends."""
     stream = io.StringIO()
-    start_logging(logging.INFO, stream)
+    start_logging(logging.INFO, text_on(stream))
     return stream
 
 
@@ -140,6 +141,6 @@ class Full(io.StringIO):
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = LogHandler(Full())
+    handler = LogHandler(text_on(Full()))
     handler.handle(logging.LogRecord("engine", logging.ERROR, "x.py", 1, "m", (), None))
     assert capsys.readouterr() == ("", "")
