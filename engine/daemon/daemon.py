@@ -17,7 +17,9 @@ from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
 from engine.daemon.put_back_later import PutBackLater
+from engine.daemon.service_manager import ServiceManager
 from engine.daemon.signals import on_hangup, until_signalled
+from engine.documents.status import status_line
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
 from engine.server.handlers.checks import CheckRoutes
@@ -262,8 +264,11 @@ async def open_daemon(
         )
 
 
-async def serve(daemon: Daemon) -> None:
-    """Run the supervisor and its API until cancelled. Raises the failures that end them, in an exception group."""
+async def serve(daemon: Daemon, service_manager: ServiceManager | None = None) -> None:
+    """Run the supervisor and its API until cancelled; `service_manager` is told how they are.
+
+    Raises the failures that end them, in an exception group.
+    """
     given, debug_log = daemon.installation.given, daemon.installation.debug_log
     async with debug_log.opened():
         with open_sockets(socket_path(given.socket), given.socket_group, os.environ) as sockets:
@@ -276,6 +281,8 @@ async def serve(daemon: Daemon) -> None:
                 group.create_task(ApiServer(daemon.api_state, sockets, keep, more=daemon.parts).serve())
                 if given.metrics_port is not None:
                     group.create_task(MetricsServer(daemon.api_state, given.metrics_port, keep).serve())
+                if service_manager is not None:
+                    group.create_task(service_manager.keep_informed(lambda: status_line(daemon.api_state.status())))
 
 
 async def run(settings_file: Path, secrets_file: Path | None) -> None:
@@ -285,5 +292,6 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     """
     dependencies = Dependencies(environment=taken_environment())
     async with open_daemon(settings_file, secrets_file, dependencies) as daemon:
+        service_manager = ServiceManager(dependencies.environment, dependencies.network_clock)
         with on_hangup(daemon.service.look_soon):
-            await until_signalled(serve(daemon))
+            await until_signalled(serve(daemon, service_manager))

@@ -207,6 +207,17 @@ def status_document(status: Status, zone: tzinfo, width: int) -> Document:
     )
 
 
+def status_line(status: Status) -> str:
+    """Return how the engine is in one line: links that do not work, numbers of users, and the worst problem."""
+    state = (status.state,) if status.state != "running" else ()
+    mode = ("dry run",) if status.dry_run else ()
+    failing = tuple(f"{link.name}: {link.trouble.title}" for link in status.links if link.trouble is not None)
+    users = (f"{counted(status.users, 'user')}, {status.resolved:,} with a calendar",) if not state else ()
+    others = [concern.trouble.title for concern in status.concerns if concern.link is None]
+    worst = (f"{others[0]}{f' and {len(others) - 1} more' if others[1:] else ''}",) if others else ()
+    return "; ".join((*state, *mode, *failing, *users, *worst))
+
+
 def _proof(status: Status, width: int) -> Iterator[Line]:
     if status.application_proof is not None:
         yield from wrapped(f"logs in with {PROOFS[status.application_proof]}", width - 1, " " * 11, Role.MUTED)
