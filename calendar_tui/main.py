@@ -107,16 +107,28 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
+    source.add_argument(
+        "--instance", type=_instance, dest="socket", metavar="NAME", help="that of the service calendar-engine@NAME"
+    )
     source.add_argument("--demo", action="store_true", help="start an engine on simulators, and stop it afterwards")
     parser.add_argument("--read-only", action="store_true", help="change nothing, even where the socket allows it")
     parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi uses those of the terminal")
     parser.add_argument("--ascii", action="store_true", help="write nothing but ASCII")
     parser.add_argument("--mouse", action="store_true", help="handle mouse clicks and the wheel")
-    shells = ["bash", "zsh"]
+    shells = ["bash", "zsh", "fish"]
     parser.add_argument(
         "--completion", action=_Completion, choices=shells, help="print a completion script for that shell"
     )
     return parser
+
+
+def _instance(name: str) -> Path:
+    from engine.api.paths import instance_socket
+
+    try:
+        return instance_socket(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,6 +1,7 @@
 """Paths of the sockets of the local API, for the engine and its clients."""
 
 import os
+import re
 import stat
 import tempfile
 import warnings
@@ -13,6 +14,16 @@ SOCKET = "engine.sock"
 READ_ONLY_SUFFIX = "-ro"
 SERVICE_SOCKET = Path("/run/calendar-engine") / SOCKET
 """The socket of the system service."""
+
+
+INSTANCE = re.compile(r"[A-Za-z0-9:_.-]{1,64}")
+
+
+def instance_socket(name: str) -> Path:
+    """Return the socket of the service calendar-engine@`name`. Raises `ValueError` if none can have that name."""
+    if not INSTANCE.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of an instance")
+    return SERVICE_SOCKET.parent.with_name(f"{SERVICE_SOCKET.parent.name}@{name}") / SOCKET
 
 
 def socket_path(setting: Path | None, environment: Mapping[str, str] = os.environ) -> Path:

@@ -64,7 +64,7 @@ def _words(versions: Versions) -> list[str]:
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Return the completion script for "bash" or "zsh"; arguments that are paths complete to file names."""
+    """Return the completion script for "bash", "zsh" or "fish"; arguments that are paths complete to file names."""
     for action in _actions(parser):
         if action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]

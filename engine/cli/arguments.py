@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.api.paths import instance_socket
+
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
@@ -63,8 +65,20 @@ def attached() -> argparse.ArgumentParser:
 def at_socket() -> argparse.ArgumentParser:
     """Return a parent for the parsers of all commands that need a running engine."""
     parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
+    engine = parent.add_mutually_exclusive_group()
+    engine.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
+    engine.add_argument(
+        "--instance", type=instance, dest="socket", metavar="NAME", help="that of the service calendar-engine@NAME"
+    )
     return parent
+
+
+def instance(name: str) -> Path:
+    """Parse the name of an instance of the service into the path of its socket."""
+    try:
+        return instance_socket(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def attached_or_beside() -> argparse.ArgumentParser:

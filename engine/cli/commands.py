@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import re
 import sys
 from datetime import date
@@ -44,7 +45,7 @@ def _add_about(commands: SubParsers) -> None:
         help="print a shell completion script",
         description="Prints a script that completes the commands and options of calendar-engine in a shell.",
     )
-    completion.add_argument("shell", choices=["bash", "zsh"], help="the shell")
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell")
     completion.set_defaults(run=_completion)
 
 
@@ -302,17 +303,24 @@ def _add_service(commands: SubParsers) -> None:
         help="passwords as TOML, readable by the owner only; the environment variables "
         "CALENDAR_ENGINE_EXCHANGE_PASSWORD and CALENDAR_ENGINE_PBX_PASSWORD come first",
     )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json", "journal"),
+        help="lines of text or of JSON on standard error, or entries of the journal (the latter where that reads them)",
+    )
     parser.set_defaults(run=_run_service)
 
 
 def _run_service(options: argparse.Namespace) -> int:
     from engine.daemon.daemon import run
+    from engine.daemon.log_formats import LogFormat, usual_format, writer
     from engine.daemon.log_handler import start_logging
     from engine.daemon.loop import run_loop
     from engine.daemon.paths import settings_path
     from engine.daemon.process import allow_many_files, keep_for_good, protect_memory, take_turns_quickly
 
-    start_logging(logging.INFO)
+    form = LogFormat(options.log_format or usual_format(os.environ, sys.stderr))
+    start_logging(logging.INFO, writer(form, sys.stderr))
     protect_memory()
     allow_many_files()
     take_turns_quickly()
@@ -369,10 +377,10 @@ def _add_setup(commands: SubParsers) -> None:
     """Declare `setup`."""
     parser = commands.add_parser(
         "setup",
+        parents=[at_socket()],
         help="set everything up, step by step",
         description="Asks for everything the engine needs, checks it on the PBX and Exchange, and applies it.",
     )
-    parser.add_argument("--socket", type=Path, metavar="PATH", help="the socket of the engine (found automatically)")
     parser.add_argument("--json", action="store_true", help="with --answers: print the outcome as one JSON object")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="take all answers from this file (TOML)")
     parser.add_argument("--secrets", type=Path, metavar="FILE", help="with --answers: passwords, as for run")

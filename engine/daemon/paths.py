@@ -17,6 +17,14 @@ def settings_path(environment: Mapping[str, str] = os.environ) -> Path:
     given = environment.get("CONFIGURATION_DIRECTORY", "").partition(":")[0]
     if given:
         return Path(given) / NAME
-    if SERVICE_SETTINGS.exists() or os.geteuid() == 0:
+    if os.geteuid() == 0 or _may_exist(SERVICE_SETTINGS):
         return SERVICE_SETTINGS
     return platformdirs.user_config_path("calendar-engine", appauthor=False) / NAME
+
+
+def _may_exist(path: Path) -> bool:
+    """Return whether a file exists; one in a directory that this account may not enter counts as there."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True

@@ -27,7 +27,7 @@ async def in_shell(shell: str, code: str, directory: Path) -> str:
     [
         ("calendar-engine ex", {"explain"}),
         ("calendar-engine resync --re", {"--resolve"}),
-        ("calendar-engine completion ", {"bash", "zsh"}),
+        ("calendar-engine completion ", {"bash", "zsh", "fish"}),
         ("calendar-engine run --settings si", {"site.toml"}),
     ],
 )
@@ -66,3 +66,11 @@ async def test_zsh_loads_it(tmp_path: Path) -> None:
         print ${_comps[calendar-engine]}
     """
     assert await in_shell("zsh", code, tmp_path) == "_calendar-engine\n"
+
+
+@pytest.mark.process
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+async def test_fish_completes(tmp_path: Path) -> None:
+    (tmp_path / "completion").write_text(script(make_parser(), "fish"))
+    code = "source ./completion; complete --do-complete 'calendar-engine ex'"
+    assert (await in_shell("fish", code, tmp_path)).startswith("explain")

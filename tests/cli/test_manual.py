@@ -63,6 +63,7 @@ def test_the_exit_statuses_are_listed() -> None:
     assert listed == {value for name, value in vars(exit_codes).items() if name.isupper()}
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
 @pytest.mark.parametrize("page", sorted(path.name for path in PAGES.iterdir()))
 async def test_the_pages_are_well_formed(page: str) -> None:
