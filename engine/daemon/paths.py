@@ -25,6 +25,7 @@ def settings_path(environment: Mapping[str, str] = os.environ) -> Path:
 def _may_exist(path: Path) -> bool:
     """Return whether a file exists; one in a directory that this account may not enter counts as there."""
     try:
-        return path.exists()
-    except PermissionError:
-        return True
+        path.stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return True

@@ -11,7 +11,8 @@ import platformdirs
 import pytest
 
 from engine.api.client import reachable_socket
-from engine.api.paths import SERVICE_SOCKET, read_only_twin, socket_path, usual_sockets
+from engine.api.paths import SERVICE_SOCKET, instance_socket, read_only_twin, socket_path, usual_sockets
+from engine.cli.commands import make_parser
 from engine.server import sockets
 from engine.server.errors import (
     SocketDirectoryExposed,
@@ -222,3 +223,13 @@ def test_sockets_from_systemd_that_cannot_be_served(tmp_path: Path) -> None:
 def test_sockets_meant_for_another_process_are_not_taken(tmp_path: Path) -> None:
     with open_sockets(tmp_path / "engine.sock", None, {"LISTEN_PID": "1", "LISTEN_FDS": "2"}) as sockets:
         assert sockets.main == tmp_path / "engine.sock"
+
+
+def test_an_instance_of_the_service_has_a_socket_of_its_own() -> None:
+    assert instance_socket("branch") == Path("/run/calendar-engine@branch/engine.sock")
+    for name in ("", "../etc", "a/b", "a b", "x" * 65):
+        with pytest.raises(ValueError, match="not the name of an instance"):
+            instance_socket(name)
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["status", "--instance", "a/b"])
+    assert make_parser().parse_args(["setup", "--instance", "b"]).socket == instance_socket("b")
