@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DIST_READY := $(VENV)/.ready-dist
 DEMO_READY := $(VENV)/.ready-demo
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage test-lowest bench screenshots reference faults fuzz soak lock clean
+.PHONY: demo test unit coverage test-lowest bench screenshots reference faults fuzz soak lock dist reproducible clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -70,6 +71,19 @@ lock: $(READY)
 		--no-emit-index-url --no-emit-find-links \
 		--output-file packaging/requirements.lock pyproject.toml
 
+# Wheel, sdist and Debian packages in dist/, with bills of materials and checksums; needs debhelper, binutils for arm64
+# and, for the dependencies, a package index. ONLY=amd64 or arm64 makes one Debian package.
+dist: $(DIST_READY)
+	rm -rf dist
+	$(BIN)/python packaging/builder --output dist $(if $(ONLY),--only $(ONLY))
+
+# Everything built once more, elsewhere, under another umask and time zone: the same bytes.
+reproducible: dist
+	rm -rf build/again
+	umask 027; TZ=Asia/Tokyo $(BIN)/python packaging/builder --output build/again $(if $(ONLY),--only $(ONLY))
+	cd dist && sha256sum --check --quiet ../build/again/SHA256SUMS
+	@echo 'Both builds are the same:'; cat dist/SHA256SUMS
+
 clean:
 	rm -rf .coverage* $(VENV) .venv-lowest .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 
@@ -77,6 +91,10 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --editable '.[dev]'
 	@touch $@ $(DEMO_READY)
+
+$(DIST_READY): $(READY)
+	$(PIP) install --quiet --editable '.[dist]'
+	@touch $@
 
 # Only the modules that the demo loads are compiled, when they are loaded.
 $(DEMO_READY): pyproject.toml

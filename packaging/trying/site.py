@@ -1,0 +1,48 @@
+"""A simulated PBX and Exchange for packaging/try, until it is ended: `site.py DIRECTORY`.
+
+In the directory are then `site.toml` (answers for the set-up), `secrets.toml`, and `presences`: one line for each that
+the PBX accepted, with the user, the activity and the note.
+"""
+
+import asyncio
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from engine.core.appointments import ShowAs
+from engine.simulator.company import Company
+from engine.simulator.pbx.state import PresenceWrite
+from engine.simulator.world import World, corp_world
+from engine.simulator.world.scenarios import BERLIN
+from engine.sync.clocks import SystemClock
+
+
+async def main(directory: Path) -> None:
+    """Run both servers until cancelled."""
+    now = datetime.now(BERLIN)
+    world = corp_world(now.date())
+    mailbox = world.people[0].mailbox or ""  # somebody has a presence at any time of the day
+    world.put(mailbox, world.whole_days("holiday", days=2, subject="Holiday", show_as=ShowAs.OOF))
+    async with Company(world, directory, SystemClock()) as company:
+        with (directory / "presences").open("w", buffering=1) as presences:
+            company.pbx.on_write = lambda write: print(_line(world, write), file=presences)
+            secrets = directory / "secrets.toml"
+            secrets.touch(0o600)
+            secrets.write_text("".join(_table(name, secret.reveal()) for name, secret in company.secrets.items()))
+            answers = company.settings(exchange={"ews_url": company.exchange.ews_url})
+            (directory / "site.toml").write_text(answers)
+            await asyncio.Event().wait()
+
+
+def _table(name: str, password: str) -> str:
+    table, _, key = name.partition(".")
+    return f"[{table}]\n{key} = '{password}'\n"
+
+
+def _line(world: World, write: PresenceWrite) -> str:
+    name = next(person.name for person in world.people if person.guid == write.guid)
+    return f"{name}\t{write.activity or ''}\t{write.note or ''}"
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
