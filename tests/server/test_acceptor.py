@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from engine.daemon.log_formats import text_on
 from engine.daemon.log_handler import LogHandler
 from engine.server import acceptor, process_health
 from engine.server.acceptor import limits_here
@@ -59,7 +60,7 @@ def is_cut(made: socket.socket) -> bool:
 def log() -> Iterator[io.StringIO]:
     """All that this process would write to its log."""
     stream = io.StringIO()
-    handler = LogHandler(stream)
+    handler = LogHandler(text_on(stream))
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon
+from engine.daemon.log_formats import text_on
 from engine.daemon.log_handler import LogHandler
 from engine.debuglog.entry import EntryRow
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company, RoutedResolver
@@ -157,7 +158,7 @@ def logging_to(stream: io.StringIO) -> Iterator[list[logging.LogRecord]]:
             super().emit(record)
 
     root, ours = logging.getLogger(), logging.getLogger("engine")
-    level, handler = ours.level, Handler(stream)
+    level, handler = ours.level, Handler(text_on(stream))
     ours.setLevel(logging.INFO)
     root.addHandler(handler)
     try:
