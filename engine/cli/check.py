@@ -36,13 +36,13 @@ CALLED_OFF_WITHIN = 2.0
 def run_probe(options: argparse.Namespace) -> int:
     """Run a connection check in the engine, and show each step as it is done. Raises a `Failure`."""
     question = ProbeQuestion(settings=changes_typed(options.changes), user=options.user, log_in=options.log_in)
-    return _attached(options, lambda client: _probe(client, options.side, question, as_json=options.json))
+    return attached_to_engine(options, lambda client: _probe(client, options.side, question, as_json=options.json))
 
 
 def run_preview(options: argparse.Namespace) -> int:
     """Run a preview in the engine, and show the affected users. Raises a `Failure`."""
     question = PreviewQuestion(settings=changes_typed(options.changes))
-    return _attached(options, lambda client: _preview(client, question, as_json=options.json))
+    return attached_to_engine(options, lambda client: _preview(client, question, as_json=options.json))
 
 
 def changes_typed(pairs: Iterable[str]) -> dict[str, Value]:
@@ -69,7 +69,8 @@ def _value(text: str) -> Value:
     return value if isinstance(value, bool | int | float | str) else text
 
 
-def _attached(options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]]) -> int:
+def attached_to_engine(options: argparse.Namespace, work: Callable[[CommandClient], Awaitable[int]]) -> int:
+    """Do `work` with the engine that the options name, on the socket that allows changes. Raises a `Failure`."""
     paths = (options.socket,) if options.socket else usual_sockets()
     path = reachable_socket(paths, "change")
 

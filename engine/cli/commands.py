@@ -413,6 +413,16 @@ def _add_trying(commands: SubParsers) -> None:
     probe.add_argument("--user", default="", metavar="USER", help="the user whose presence or calendar is read")
     _add_changes(probe, "use another value for a setting; may be repeated")
     probe.set_defaults(run=_probe)
+    access = commands.add_parser(
+        "access",
+        parents=[common],
+        help="try to read the calendar of everybody who takes part",
+        description="Shows whose calendars can be read and, by cause, whose cannot, with the remedy.",
+    )
+    access.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each user to a file")
+    access.add_argument("--again", default="", metavar="ID", help="try only those in vain of an earlier one")
+    _add_changes(access, "use another value for a setting; may be repeated")
+    access.set_defaults(run=_access)
     preview = commands.add_parser(
         "preview",
         parents=[common],
@@ -426,6 +436,12 @@ def _add_trying(commands: SubParsers) -> None:
 
 def _add_changes(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE", help=text)
+
+
+def _access(options: argparse.Namespace) -> int:
+    from engine.cli.access import run_access
+
+    return run_access(options)
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from engine.daemon.signals import on_hangup, until_signalled
 from engine.documents.status import status_line
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
+from engine.server.handlers.access import AccessRoutes
 from engine.server.handlers.checks import CheckRoutes
 from engine.server.handlers.cloud import CloudRoutes
 from engine.server.handlers.live import LiveRoutes
@@ -204,6 +205,7 @@ def _service_parts(
         SecretRoutes(sources, service, api_state),
         CloudRoutes(sources, installation.tenants, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory, directories),
+        AccessRoutes(api_state, trial_settings, check_factory),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, runner, account, service, installation.state),
         LiveRoutes(service, api_state, (installation.state,)),

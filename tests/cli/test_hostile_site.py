@@ -66,6 +66,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "log on": ((), ("--mailbox", NAME)),
     "log off": ((),),
     "probe": (("exchange", "--user", WELL), ("exchange", "--user", HOSTILE), ("pbx", "--user", f"{WELL}{NAME}")),
+    "access": ((), ("--csv", f"/no/such{HOSTILE}/file"), ("--again", HOSTILE)),
     "preview": (("--set", f"presence.contact={NAME}"), ("--set", "presence.mapping.busy=dnd")),
     "version": ((),),
 }

@@ -1,5 +1,6 @@
 """Checks and previews of a running service, over its API and as commands."""
 
+import csv
 import json
 from datetime import datetime
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.api.schema.access import Access
 from engine.api.schema.checks import Probe
 from engine.api.schema.preview import Preview
-from engine.simulator.company import EXCHANGE_PASSWORD, Company
+from engine.simulator.company import EXCHANGE_PASSWORD, MASTER, Company
 from engine.sync.views import UserDetails
 from tests.support.clock import ManualClock
 from tests.support.command import command
@@ -48,7 +50,11 @@ async def test_a_probe_tries_other_settings_and_changes_nothing(
         await served.settled()
         probe = msgspec.convert(await served.get(await over(served, "/v1/probes/pbx", {})), Probe)
         assert [result.outcome for result in probe.rungs] == ["ok"] * len(probe.names)
-        assert (probe.operation.total, probe.operation.done, probe.operation.failed) == (9, 9, 0)
+        assert (probe.operation.total, probe.operation.done, probe.operation.failed) == (10, 10, 0)
+        master = {"settings": {"pbx.master": "elsewhere"}}
+        probe = msgspec.convert(await served.get(await over(served, "/v1/probes/pbx", master)), Probe)
+        [broken] = [result for result in probe.rungs if result.outcome == "failed"]
+        assert (broken.field, broken.fixes[0].settings) == ("pbx.master", {"pbx.master": MASTER})
         wrong = {"settings": {"pbx.app": "missing"}, "secrets": {"pbx.password": "x"}}
         probe = msgspec.convert(await served.get(await over(served, "/v1/probes/pbx", wrong)), Probe)
         [broken] = [result for result in probe.rungs if result.outcome == "failed"]
@@ -148,3 +154,44 @@ async def test_a_preview_is_paged_and_says_what_it_cannot_know(
         assert status == 0
         assert "Users whose presence would change today" in output
         assert "as dnd" in output
+
+
+async def test_what_costs_no_log_in_is_checked_with_half_of_the_settings(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        tried = len(company.pbx.ledger.logins)
+        for side in ("pbx", "exchange", "machine"):
+            question = {"log_in": False, "settings": {"exchange.user": "nobody", "pbx.master": None}}
+            probe = msgspec.convert(await served.get(await over(served, f"/v1/probes/{side}", question)), Probe)
+            assert probe.rungs
+            assert [result.name for result in probe.rungs] == list(probe.names)
+        assert {result.outcome for result in probe.rungs} == {"ok"}
+        assert len(company.pbx.ledger.logins) == tried
+
+
+@pytest.mark.process
+async def test_everybody_is_tried_by_command_and_those_in_vain_once_more(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    table = tmp_path / "access.csv"
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        await served.settled()
+        status, told = await run(served, "access", "--csv", str(table))
+        without = company.without_calendar()
+        number = len(company.world.people)
+        assert status == 1
+        assert f"{number - len(without)} of {number} calendars can be read" in told
+        assert "Add-DistributionGroupMember -Identity 'GROUP' -Member 'gerd.vorstand@corp.example'" in told
+        assert "calendar-engine access --again" in told
+        rows = list(csv.DictReader(table.read_text().splitlines()))
+        assert len(rows) == number
+        assert {row["guid"] for row in rows if row["problem"]} == without
+        found = msgspec.convert(await served.get(await over(served, "/v1/access", {})), Access)
+        company.world.put_into_scope(*company.world.people)
+        again = {"again": found.operation.id}
+        found = msgspec.convert(await served.get(await over(served, "/v1/access", again)), Access)
+        assert found.access is not None
+        assert [cause.stage for cause in found.access.causes] == ["mailbox"]
+        assert (await served.ask("POST", "/v1/access", {"again": "999"}))[0] == 404

@@ -2,6 +2,7 @@
 
 from engine.api.client import ApiClient, quoted_segment
 from engine.api.resources import VERSION_1
+from engine.api.schema.access import Access, AccessPageQuestion, AccessQuestion
 from engine.api.schema.checks import CheckSide, Probe, ProbeQuestion
 from engine.api.schema.operations import Operation
 from engine.api.schema.preview import Preview, PreviewPageQuestion, PreviewQuestion
@@ -20,6 +21,14 @@ class CheckRequests:
     async def probe(self, id: str) -> Probe:  # noqa: A002 - as in the API
         """Return the present state of a check."""
         return await self._api.get(f"{VERSION_1}/probes/{quoted_segment(id)}", Probe)
+
+    async def begin_access(self, question: AccessQuestion) -> Operation:
+        """Start a check of everybody's access."""
+        return await self._api.post(f"{VERSION_1}/access", Operation, question)
+
+    async def access(self, id: str, question: AccessPageQuestion | None = None) -> Access:  # noqa: A002
+        """Return the present state of a check of everybody's access."""
+        return await self._api.get(f"{VERSION_1}/access/{quoted_segment(id)}", Access, question)
 
     async def begin_preview(self, question: PreviewQuestion) -> Operation:
         """Start a preview."""

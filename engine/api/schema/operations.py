@@ -8,7 +8,7 @@ import msgspec
 from engine.api.schema.common import Actor, Trouble
 
 OperationKind = Literal[
-    "resync", "reresolve", "probe", "preview", "setup check", "live preview", "presence test", "clearing"
+    "resync", "reresolve", "probe", "access", "preview", "setup check", "live preview", "presence test", "clearing"
 ]
 
 

@@ -1,0 +1,52 @@
+"""Messages of the local API about who takes part, and whose calendar can be read."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from engine.api.schema.checks import MOST, RungAccount
+from engine.api.schema.operations import Operation
+from engine.api.schema.settings import Value
+from engine.api.schema.setup import SetupAccess
+
+
+class AccessQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose access to try, with `settings` by dotted key and `secrets` by name instead of those in force: that of all
+    users who take part or, with the id of an earlier one as `again`, of those whose calendars could not be read."""
+
+    settings: Annotated[dict[str, Value], MOST] = {}
+    secrets: Annotated[dict[str, str], Meta(max_length=10)] = {}
+    again: Annotated[str, MOST] = ""
+
+
+class AccessPageQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Selects a page of the users."""
+
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    per_page: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class AccessUser(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of trying to read one user's calendar: the `address` of the mailbox, "" if none was found, and at which
+    `stage` it failed, why (`problem`, `detail`), null and "" if it can be read."""
+
+    guid: str
+    name: str
+    label: str
+    address: str
+    stage: Literal["mailbox", "right", "calendar"] | None
+    problem: str
+    detail: str
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """A check of everybody's access as far as it has come: the steps done, the result by cause, and one page of the
+    users tried so far, by name. `access` is null until the users of the PBX are known."""
+
+    operation: Operation
+    rungs: tuple[RungAccount, ...]
+    access: SetupAccess | None
+    users: tuple[AccessUser, ...]
+    page: int
+    per_page: int

@@ -1,0 +1,34 @@
+"""Whose calendars can be read, as lines."""
+
+from collections.abc import Iterator
+
+from engine.api.schema.setup import SetupAccess, SetupAccessCause
+from engine.documents.lines import Line, Role, Span, line, wrapped
+
+INDENT = " " * 4
+MOST_NAMED = 20
+
+
+def access_document(access: SetupAccess, width: int) -> Iterator[Line]:
+    """Yield how many calendars can be read, and why the others cannot, with the remedy."""
+    role = Role.GOOD if access.readable == access.total else Role.PLAIN
+    yield line(Span(f"{access.readable} of {access.total} calendars can be read", role))
+    if access.tried < access.total:
+        yield line(f"{access.total - access.tried} were not tried")
+    for cause in access.causes:
+        yield from _cause(cause, width)
+
+
+def _cause(cause: SetupAccessCause, width: int) -> Iterator[Line]:
+    yield line("")
+    yield line(Span("✗", Role.PROBLEM), f" {cause.title}: {cause.count}")
+    for user in cause.users[:MOST_NAMED]:
+        place = user.address or f"looked for {', '.join(user.looked_for) or 'nothing: it has no address'}"
+        yield from wrapped(f"{user.label}  {place}", width, INDENT)
+    if cause.count > MOST_NAMED:
+        yield line(f"{INDENT}and {cause.count - MOST_NAMED} more")
+    yield from wrapped(cause.remedy, width, INDENT, Role.NOTICE)
+    for command in cause.commands[:MOST_NAMED]:
+        yield line(f"{INDENT}{command}")
+    if len(cause.commands) > MOST_NAMED:
+        yield line(f"{INDENT}and {len(cause.commands) - MOST_NAMED} more such lines: --json has them all")
