@@ -1,16 +1,18 @@
 """Check of everybody's access: whose mailbox is found, who may be impersonated, whose calendar can be read."""
 
 import asyncio
+import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from zoneinfo import available_timezones
 
 from engine.checks.access import MakeAccess
 from engine.checks.check import CheckRun, CheckStep, StepLog
 from engine.checks.finding import other_domain
-from engine.checks.fixes import Fix
+from engine.checks.fixes import Fix, use
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Scope
 from engine.core.selecting import selected
@@ -22,11 +24,15 @@ from engine.exchange.graph.errors import (
     GraphAccessDenied,
     GraphPermissionMissing,
 )
-from engine.exchange.source import CalendarSource, Window
+from engine.exchange.mailbox_zones import MailboxZone, ZoneSource, zone_named
+from engine.exchange.source import CalendarSource, Mailbox, Window
 from engine.settings.model import SiteSettings
 from engine.sync.hold import NobodyTakesPart
 
 AT_ONCE = 4
+A_MINUTE = timedelta(minutes=1)
+MOST_ZONES = 1000
+"""Number of mailboxes whose time zones are asked for."""
 NOBODY_FOUND = 4
 """Number of users without a mailbox, all those tried, after whom another mail domain is tried."""
 LOOK = timedelta(days=1)
@@ -72,7 +78,8 @@ class EverybodyCheck:
 
     `domain` is the system name of the PBX. Those who can be read by the results `before` are not tried again.
     `progressed` is called with the number of users done and the number of those in vain. After `run`, also a cancelled
-    one, `results` are by guid, and `fixes` are changes of settings that help those without a mailbox.
+    one, `results` are by guid, `fixes` are changes of settings that help those without a mailbox, and `zones` the time
+    zones of mailboxes, each with their number, as far as Exchange tells them.
     """
 
     names = ("users", "access")
@@ -99,6 +106,8 @@ class EverybodyCheck:
         known = {user.guid: before[user.guid] for user in self.users if before and user.guid in before}
         self.results = {guid: access for guid, access in known.items() if access.failure is None}
         self.fixes: tuple[Fix, ...] = ()
+        self.zones: tuple[tuple[str, int], ...] = ()
+        self._mailboxes: dict[str, Mailbox] = {}
         self._stopped_by: Failure | None = None
 
     @property
@@ -141,6 +150,8 @@ class EverybodyCheck:
                     group.create_task(self._try_some(access.source, waiting))
             if self._stopped_by is None:
                 self.fixes = await self._other_domain(access.source)
+            if self._stopped_by is None:
+                await self._compare_zones(access.source, step_log)
         finally:
             await access.source.close()
         readable = sum(each.failure is None for each in self.results.values())
@@ -180,11 +191,30 @@ class EverybodyCheck:
         except Failure as caught:
             failure = caught
         if failure is None:
+            self._mailboxes[user.guid] = mailbox
             return access
         return replace(access, failure=failure, stage=_stage_of(failure, access.address))
 
     def _tell(self) -> None:
         self._progressed(len(self.results), sum(each.failure is not None for each in self.results.values()))
+
+    async def _compare_zones(self, source: CalendarSource, step_log: StepLog) -> None:
+        """Compare the zones of the mailboxes with that of the notes; that they are not told is no failure."""
+        if not isinstance(source, ZoneSource) or not self._mailboxes:
+            return
+        now = self._calendar_clock.now()
+        found: Mapping[str, MailboxZone] = {}
+        with contextlib.suppress(Failure):
+            found = await source.zones(list(self._mailboxes.values())[:MOST_ZONES], Window(now, now + A_MINUTE))
+        site = zone_named(self._settings.presence.timezone.key, now.year)
+        counted = Counter(str(site) if zone.is_like(site) else str(zone) for zone in found.values())
+        self.zones = tuple(counted.most_common())
+        if self.zones:
+            told = ", ".join(f"{count} {name}" for name, count in self.zones)
+            step_log.evidence.append(f"time zones of the mailboxes: {told}; notes are in {site}")
+            usual = self.zones[0][0]
+            if usual in available_timezones() and usual != str(site):
+                step_log.fixes.append(use("presence.timezone", usual))
 
     async def _other_domain(self, source: CalendarSource) -> tuple[Fix, ...]:
         """Return the fix that sets another domain for names, if users without a mailbox have one there."""

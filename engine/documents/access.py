@@ -15,6 +15,9 @@ def access_document(access: SetupAccess, width: int) -> Iterator[Line]:
     yield line(Span(f"{access.readable} of {access.total} calendars can be read", role))
     if access.tried < access.total:
         yield line(f"{access.total - access.tried} were not tried")
+    if access.zones:
+        zones = ", ".join(f"{number} {name}" for name, number in access.zones.items())
+        yield from wrapped(f"Time zones of the mailboxes: {zones}", width, "")
     for cause in access.causes:
         yield from _cause(cause, width)
 

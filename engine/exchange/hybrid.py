@@ -10,11 +10,12 @@ its own, so that a half that fails or is slow delays nobody of the other: `engin
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.core.appointments import Appointment
 from engine.exchange.errors import ExchangeFailure, MailboxMoved, MailboxNotFound
 from engine.exchange.graph.errors import MailboxNotOnline
+from engine.exchange.mailbox_zones import MailboxZone, ZoneSource
 from engine.exchange.retry import policy_of
 from engine.exchange.source import CalendarSource, ChangeCallback, Mailbox, SubscriptionStatus, Window
 
@@ -60,6 +61,15 @@ class HybridSource:
     async def read_window(self, mailbox: Mailbox, window: Window) -> tuple[Appointment, ...]:
         """Return every appointment that overlaps `window`, recurrences expanded, in no particular order."""
         return await self.of(mailbox).read_window(mailbox, window)
+
+    async def zones(self, mailboxes: Sequence[Mailbox], window: Window) -> Mapping[str, MailboxZone]:
+        """Implements `ZoneSource` by those halves that do."""
+        found: dict[str, MailboxZone] = {}
+        for source in self.halves:
+            its_own = [each for each in mailboxes if self.of(each) is source]
+            if its_own and isinstance(source, ZoneSource):
+                found |= await source.zones(its_own, window)
+        return found
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
         """Begin to watch a mailbox, if it is not watched yet, and return its present location."""

@@ -238,6 +238,7 @@ def access(check: EverybodyCheck, settings: ExchangeSettings) -> SetupAccess:
         tried=len(check.results),
         readable=sum(each.failure is None for each in check.results.values()),
         causes=tuple(_cause(each, settings) for each in check.causes),
+        zones=dict(check.zones),
     )
 
 

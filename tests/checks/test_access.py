@@ -3,17 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
+import pytest
 
 from engine.checks.commands import commands
 from engine.checks.everybody import EverybodyCheck, Stage
 from engine.core.secret import Secret
 from engine.core.users import User
 from engine.exchange.errors import ImpersonationDenied, LoginRefused, MailboxNotFound
-from engine.simulator.company import DOMAIN, EXCHANGE_PASSWORD, PBX_PASSWORD, Company, PbxSite
+from engine.simulator.company import (
+    CLIENT_SECRET,
+    DOMAIN,
+    EXCHANGE_PASSWORD,
+    PBX_PASSWORD,
+    CloudCompany,
+    Company,
+    PbxSite,
+)
 from engine.simulator.faults import Hold
+from engine.simulator.world import Person, World
+from engine.simulator.world.scenarios import BERLIN
 from engine.store.secrets import Secrets
 from engine.sync.hold import NobodyTakesPart
 from tests.checks.support import NOON, check_factory_of, settings_of
@@ -134,3 +147,31 @@ async def test_a_cancelled_check_keeps_what_it_found(company: Company) -> None:
 
 def replace_addresses(user: User) -> User:
     return msgspec.structs.replace(user, addresses=())
+
+
+class Case(NamedTuple):
+    kind: type[Company] | type[CloudCompany]
+    elsewhere: str
+    told: str
+
+
+@pytest.mark.parametrize(
+    "case",
+    [Case(Company, "Europe/Lisbon", "UTC+0, UTC+1 in July"), Case(CloudCompany, "Europe/London", "Europe/London")],
+)
+async def test_the_time_zones_of_mailboxes_are_compared_with_that_of_the_notes(tmp_path: Path, case: Case) -> None:
+    people = [
+        Person(name=name, display_name=name, mailbox=f"{name}@{DOMAIN}", zone=zone)
+        for name, zone in (("anna", ""), ("bert", ""), ("caro", case.elsewhere))
+    ]
+    async with case.kind(World(date(2026, 3, 2), BERLIN, people), tmp_path, ManualClock()) as company:
+        secrets = replace(SECRETS, exchange_client_secret=CLIENT_SECRET)
+        check = everybody(company, [], secrets=secrets)
+        _, step = await check.run(lambda _: None)
+        assert check.zones == (("Europe/Berlin", 2), (case.told, 1))
+        assert step.fixes == ()
+        elsewhere = everybody(company, [], secrets=secrets, presence={"timezone": "America/New_York"})
+        _, step = await elsewhere.run(lambda _: None)
+        assert [fix.settings for fix in step.fixes] == (
+            [{"presence.timezone": "Europe/Berlin"}] if case.kind is CloudCompany else []
+        )

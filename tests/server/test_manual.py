@@ -58,7 +58,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             assert output.startswith(expected), (example, output)
         assert {entry.action for entry in served.api_state.audit.entries()} == {
             *("resync", "reresolve", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
-            *("retry_log_ins", "probe", "begin_setup", "check_setup", "apply_setup"),
+            *("retry_log_ins", "probe", "access", "begin_setup", "check_setup", "apply_setup"),
             "take_over_setup",
             *("make_cloud_certificate", "renew_cloud_certificate", "delete_cloud_certificates"),
             *("set_secret", "rotate_secrets_key", "delete_secret", "log"),

@@ -388,12 +388,14 @@ class SetupAccessCause(msgspec.Struct, frozen=True, kw_only=True):
 
 class SetupAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Whose calendars can be read: of `total` users, `tried` so far, `readable` of them; `causes` of the others, the
-    most frequent first."""
+    most frequent first. `zones` are the time zones of the mailboxes with their number, as far as Exchange tells them.
+    """
 
     total: int
     tried: int
     readable: int
     causes: tuple[SetupAccessCause, ...]
+    zones: dict[str, int] = {}
 
 
 class SetupPageName(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,15 +1,17 @@
 """Free/busy times of many mailboxes in one request, without impersonation: GetUserAvailability (MS-OXWAVLS)."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from engine.core.appointments import Appointment, Oddity, ShowAs
 from engine.exchange.errors import CalendarNotReadable
 from engine.exchange.ews.safe_xml import Element, markup, text_of
 from engine.exchange.ews.soap import MESSAGES, TYPES, parse_instant
+from engine.exchange.mailbox_zones import MailboxZone
 from engine.exchange.source import Window
 
+_A_DAY = 24 * 60
 MOST_MAILBOXES = 100
 """The limit of Exchange, which answers more with ErrorMailboxDataArrayTooBig."""
 
@@ -59,6 +61,38 @@ def free_busy(response: Element, window: Window) -> tuple[Appointment, ...]:
         raise CalendarNotReadable(f"Exchange returns no free/busy times (view {level or 'missing'})")
     events = view.iterfind(f"{TYPES}CalendarEventArray/{TYPES}CalendarEvent")
     return tuple(_appointments(events, window))
+
+
+def zone_of_working_hours(response: Element) -> MailboxZone | None:
+    """Return the time zone of the working hours in a FreeBusyResponse, None if it is not told.
+
+    A bias is what has to be added to local time to get UTC, in minutes; those of the two changes are added to it.
+    https://learn.microsoft.com/exchange/client-developer/web-service-reference/workinghours-ex15websvcsotherref
+    """
+    zone = response.find(f"{MESSAGES}FreeBusyView/{TYPES}WorkingHours/{TYPES}TimeZone")
+    if zone is None:
+        return None
+    try:
+        bias = int(text_of(zone, f"{TYPES}Bias"))
+        standard, daylight = (_change(zone, bias, name) for name in ("StandardTime", "DaylightTime"))
+    except ValueError:
+        return None
+    begins, ends = daylight[1], standard[1]
+    if not begins or not ends:
+        return MailboxZone(standard[0], standard[0])
+    is_northern = begins < ends
+    return MailboxZone(*(standard[0], daylight[0]) if is_northern else (daylight[0], standard[0]))
+
+
+def _change(zone: Element, bias: int, name: str) -> tuple[timedelta, int]:
+    """Return the offset from a change on, and its month, 0 for none. Raises ValueError."""
+    change = zone.find(f"{TYPES}{name}")
+    if change is None:
+        return -timedelta(minutes=bias), 0
+    own, month = int(text_of(change, f"{TYPES}Bias")), int(text_of(change, f"{TYPES}Month"))
+    if abs(bias + own) >= _A_DAY:
+        raise ValueError(bias)
+    return -timedelta(minutes=bias + own), month
 
 
 def _appointments(events: Iterator[Element], window: Window) -> Iterator[Appointment]:

@@ -23,6 +23,7 @@ from engine.exchange.errors import (
     NotificationsRefused,
     NotPrimaryAddress,
 )
+from engine.exchange.ews.availability import MOST_MAILBOXES, get_user_availability, zone_of_working_hours
 from engine.exchange.ews.client import EwsClient, Http, HttpAnswer, HttpStream
 from engine.exchange.ews.locator import MailboxLocator
 from engine.exchange.ews.ownership import Ownership
@@ -30,6 +31,7 @@ from engine.exchange.ews.readers import CalendarReader, FallbackReader, FreeBusy
 from engine.exchange.ews.soap import Impersonation
 from engine.exchange.ews.streaming.subscriptions import Watcher
 from engine.exchange.ews.throttle import Throttle
+from engine.exchange.mailbox_zones import MailboxZone, portions
 from engine.exchange.retry import Forgets, WithLess, policy_of
 from engine.exchange.source import ChangeCallback, Mailbox, SubscriptionStatus, Window
 from engine.settings.model import ExchangeSettings, ExchangeType, Mode, ResolveWith
@@ -163,6 +165,17 @@ class EwsSource:
             except MailboxMoved:
                 self._watcher.drop(mailbox.address)
                 raise
+
+    async def zones(self, mailboxes: Sequence[Mailbox], window: Window) -> Mapping[str, MailboxZone]:
+        """Implements `ZoneSource`; those of other servers are told by the first one, too."""
+        found: dict[str, MailboxZone] = {}
+        for some in portions(mailboxes, MOST_MAILBOXES):
+            request = get_user_availability([each.address for each in some], window)
+            answer = await self._client.call(some[0].url, request)
+            for mailbox, message in zip(some, answer.messages, strict=False):
+                if not message.failed and (zone := zone_of_working_hours(message.element)) is not None:
+                    found[mailbox.address] = zone
+        return found
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:
         """Subscribe to the calendar of a mailbox unless that is done, and return the mailbox with its present location.

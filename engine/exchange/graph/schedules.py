@@ -3,6 +3,7 @@
 https://learn.microsoft.com/graph/api/calendar-getschedule
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from engine.exchange.errors import (
 )
 from engine.exchange.graph.times import SHOW_AS, DateTimeTimeZone
 from engine.exchange.source import Window
+from engine.exchange.zone_names import iana_zone
 
 Schedule: TypeAlias = tuple[Appointment, ...] | ExchangeFailure
 """The times of one address, or why there are none."""
@@ -56,6 +58,19 @@ class _Schedule(msgspec.Struct, frozen=True, rename="camel"):
     error: _Error | None = None
 
 
+class _Zone(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class _WorkingHours(msgspec.Struct, frozen=True, rename="camel"):
+    time_zone: _Zone | None = None
+
+
+class _WithHours(msgspec.Struct, frozen=True, rename="camel"):
+    schedule_id: str = ""
+    working_hours: _WorkingHours | None = None
+
+
 class _Answer(msgspec.Struct):
     value: list[msgspec.Raw]
 
@@ -82,6 +97,24 @@ def schedules(body: bytes, addresses: Sequence[str], window: Window) -> dict[str
             found.setdefault(address, _meaning(schedule, address, window))
     missing = {address for address in addresses if address not in found}
     return found | {address: MailboxTrouble(f"getSchedule says nothing of {address}") for address in missing}
+
+
+def zones_of(body: bytes, addresses: Sequence[str]) -> dict[str, str]:
+    """Return the IANA names of the time zones of working hours that the answer to getSchedule tells, by address."""
+    try:
+        answers = bounded.json(body, _Answer).value
+    except bounded.NotReadable as error:
+        raise NotUnderstood(f"the answer to getSchedule: {error}") from None
+    asked = {address.casefold(): address for address in addresses}
+    found: dict[str, str] = {}
+    for raw in answers:
+        with contextlib.suppress(bounded.NotReadable):
+            hours = bounded.json(bytes(raw), _WithHours)
+            zone = hours.working_hours.time_zone if hours.working_hours is not None else None
+            name = iana_zone(zone.name) if zone is not None and zone.name else None
+            if name is not None and (address := asked.get(hours.schedule_id.casefold())) is not None:
+                found[address] = name
+    return found
 
 
 def meaning_of_schedule(code: str) -> type[ExchangeFailure]:

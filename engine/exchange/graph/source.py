@@ -1,7 +1,7 @@
 """The calendar source for Microsoft Graph, which is polled: it notifies only servers that it can reach."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 from time import perf_counter
@@ -17,13 +17,16 @@ from engine.exchange.graph.client import GraphClient, Http
 from engine.exchange.graph.errors import UserNameUnknown
 from engine.exchange.graph.locator import MailboxLocator
 from engine.exchange.graph.readers import A_MINUTE, CalendarReader, ScheduleReader
-from engine.exchange.graph.requests import SCHEDULES_OF_A_REQUEST, path_of, user_in
+from engine.exchange.graph.requests import SCHEDULES_OF_A_REQUEST, get_schedule, path_of, user_in
+from engine.exchange.graph.schedules import zones_of
 from engine.exchange.graph.throttle import AT_FIRST, Throttle
+from engine.exchange.mailbox_zones import MailboxZone, portions, zone_named
 from engine.exchange.retry import WITH_LESS
 from engine.exchange.source import ChangeCallback, Mailbox, SubscriptionStatus, Window
 from engine.settings.clouds import WORLDWIDE, graph_root
 from engine.settings.model import ExchangeSettings, Mode
 
+_OK = 200
 NO_NOTIFICATIONS = "Microsoft Graph is asked for changes every exchange.poll_seconds"
 
 
@@ -89,6 +92,17 @@ class GraphSource:
         user = user_in(mailbox.url)
         found = await self._calendars.read(user, window)
         self._schedules.was_read(user)
+        return found
+
+    async def zones(self, mailboxes: Sequence[Mailbox], window: Window) -> Mapping[str, MailboxZone]:
+        """Implements `ZoneSource`."""
+        found: dict[str, MailboxZone] = {}
+        for some in portions(mailboxes, SCHEDULES_OF_A_REQUEST):
+            addresses = [each.address for each in some]
+            answer = (await self._client.send(get_schedule(user_in(some[0].url), addresses, window))).answer
+            if answer.status == _OK:
+                names = zones_of(answer.body, addresses)
+                found |= {address: zone_named(name, window.start.year) for address, name in names.items()}
         return found
 
     async def watch(self, mailbox: Mailbox) -> Mailbox:

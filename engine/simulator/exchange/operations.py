@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 from engine.simulator.exchange.call import CALENDAR, Call, read_folder
 from engine.simulator.exchange.items import FREE_BUSY, ITEM, NOT_IN_FIND_ITEM, Shape, read_id
@@ -20,6 +21,7 @@ from engine.simulator.exchange.soap import (
 )
 from engine.simulator.exchange.streaming import Stream
 from engine.simulator.exchange.topology import Behaviour
+from engine.simulator.exchange.working_hours import working_hours
 from engine.simulator.world import CalendarItem, Person, Response, World
 from engine.simulator.world.world import Entry, Series
 
@@ -174,6 +176,7 @@ def _told(call: Call, address: str, start: datetime, end: datetime) -> Element:
         for item in call.world.occurrences(owner.mailbox, start, end)
     ]
     view = [T("FreeBusyViewType", "FreeBusy"), *([T("CalendarEventArray", *events)] if events else [])]
+    view.append(working_hours(ZoneInfo(owner.zone) if owner.zone else call.world.zone, start.year))
     message = M("ResponseMessage", M("ResponseCode", "NoError"), ResponseClass="Success")
     return M("FreeBusyResponse", message, M("FreeBusyView", *view))
 

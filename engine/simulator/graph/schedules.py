@@ -75,7 +75,7 @@ def _schedule(tenant: Tenant, caller: Caller, address: str, asked: _Asked, zone_
             "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
             "startTime": "08:00:00.0000000",
             "endTime": "17:00:00.0000000",
-            "timeZone": {"name": windows_zone(tenant.world.zone.key)},
+            "timeZone": {"name": windows_zone((owner.person and owner.person.zone) or tenant.world.zone.key)},
         },
     }
 

@@ -194,7 +194,8 @@ class Person:
     address, None without a mailbox; `proxy_addresses` are its secondary addresses, and others with a prefix ("sip:…",
     "X500:…"). `mailbox_type` is its type in the directory. `free_busy_refusal` is the response code of free/busy
     requests for the mailbox, "" for none. `may_impersonate` is whether the mailbox is in the scope of the service
-    account's role, `shares_free_busy` whether everybody may see its free/busy times, as is usual.
+    account's role, `shares_free_busy` whether everybody may see its free/busy times, as is usual. `zone` is the time
+    zone of the mailbox, "" for that of the world.
     """
 
     name: str
@@ -206,6 +207,7 @@ class Person:
     shares_free_busy: bool = True
     mailbox_type: str = "Mailbox"
     free_busy_refusal: str = ""
+    zone: str = ""
 
     @property
     def guid(self) -> str:
