@@ -18,14 +18,14 @@ from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
 from engine.cli.status import FOLLOWED, PER_PAGE
 from engine.cli.terminal import palette_of, room
-from engine.documents.access import access_document
+from engine.documents.access import access_document, selection_document
 
 COLUMNS = ("guid", "name", "label", "address", "stage", "problem", "detail")
 
 
 def run_access(options: argparse.Namespace) -> int:
     """Try everybody's access in the engine, and show the result by cause. Raises a `Failure`."""
-    question = AccessQuestion(settings=changes_typed(options.changes), again=options.again)
+    question = AccessQuestion(settings=changes_typed(options.changes), again=options.again, who_only=options.who)
     return attached_to_engine(options, lambda client: _access(client, question, options.csv, as_json=options.json))
 
 
@@ -54,6 +54,8 @@ async def _access(client: CommandClient, question: AccessQuestion, file: Path | 
     else:
         _show(found)
     tell_end(found.operation)
+    if question.who_only:
+        return WELL if found.selection is not None and found.selection.taken else FAILED
     state = found.access
     return WELL if state is not None and state.readable == state.total else FAILED
 
@@ -70,6 +72,10 @@ async def _whole(checks: CheckRequests, found: Access) -> Access:
 
 
 def _show(found: Access) -> None:
+    if found.access is None and found.selection is not None:
+        for line in palette_of(sys.stdout).printed(selection_document(found.selection, room())):
+            say(line, sys.stdout)
+        return
     if found.access is None:
         show_steps(found.rungs, sys.stdout)
         return

@@ -420,6 +420,7 @@ def _add_trying(commands: SubParsers) -> None:
         description="Shows whose calendars can be read and, by cause, whose cannot, with the remedy.",
     )
     access.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each user to a file")
+    access.add_argument("--who", action="store_true", help="only show who takes part, without trying calendars")
     access.add_argument("--again", default="", metavar="ID", help="try only those in vain of an earlier one")
     _add_changes(access, "use another value for a setting; may be repeated")
     access.set_defaults(run=_access)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from engine.api.schema.access import AccessSelection
 from engine.api.schema.setup import SetupAccess, SetupAccessCause
 from engine.documents.lines import Line, Role, Span, line, wrapped
 
@@ -20,6 +21,23 @@ def access_document(access: SetupAccess, width: int) -> Iterator[Line]:
         yield from wrapped(f"Time zones of the mailboxes: {zones}", width, "")
     for cause in access.causes:
         yield from _cause(cause, width)
+
+
+def selection_document(selection: AccessSelection, width: int) -> Iterator[Line]:
+    """Yield who takes part and who is left out, and what a selection can be made of."""
+    total = len(selection.taken) + len(selection.left_out)
+    yield line(f"{len(selection.taken)} of {total} users take part")
+    for title, names in (("Taken", selection.taken), ("Left out", selection.left_out)):
+        if names:
+            yield from wrapped(f"{title}: {', '.join(names)}", width, "")
+    for title, choices in (
+        ("Groups", selection.groups),
+        ("Nodes", selection.nodes),
+        ("Locations", selection.locations),
+        ("Templates", selection.templates),
+    ):
+        if choices:
+            yield from wrapped(f"{title}: {', '.join(f'{each.name} {each.count}' for each in choices)}", width, "")
 
 
 def _cause(cause: SetupAccessCause, width: int) -> Iterator[Line]:

@@ -178,6 +178,10 @@ async def test_everybody_is_tried_by_command_and_those_in_vain_once_more(
     table = tmp_path / "access.csv"
     async with running_service(company, clock, tmp_path, company.settings()) as served:
         await served.settled()
+        status, told = await run(served, "access", "--who", "--set", "pbx.users.exclude.names=['anna*']")
+        assert status == 0
+        assert f"{len(company.world.people) - 1} of {len(company.world.people)} users take part" in told
+        assert "Left out: Anna Müller" in told
         status, told = await run(served, "access", "--csv", str(table))
         without = company.without_calendar()
         number = len(company.world.people)

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from engine.api.schema import Operation
-from engine.api.schema.access import Access, AccessPageQuestion, AccessQuestion, AccessUser
+from engine.api.schema.access import Access, AccessPageQuestion, AccessQuestion, AccessSelection, AccessUser
 from engine.checks.check import CheckStep, StepOutcome
 from engine.checks.everybody import EverybodyCheck, UserAccess
 from engine.checks.factory import CheckFactory
 from engine.core.errors import Failure
+from engine.core.selecting import choices, selected
+from engine.core.users import User
 from engine.server.acceptor import actor_of
-from engine.server.convert import check_step
+from engine.server.convert import check_step, converted
 from engine.server.http import MAY_CHANGE, Route, answer, body_of, named, not_found, query_of
 from engine.server.operations import Progress, Results
 from engine.server.setup_page import access
@@ -27,6 +29,7 @@ class _RunningCheck:
     settings: SiteSettings
     rungs: list[CheckStep] = field(default_factory=list)
     check: EverybodyCheck | None = None
+    users: tuple[User, ...] | None = None
 
 
 class AccessRoutes:
@@ -81,6 +84,9 @@ class AccessRoutes:
             steps = await pbx.run(running.rungs.append)
             if any(step.outcome is StepOutcome.FAILED for step in steps):
                 return
+            running.users = pbx.users
+            if question.who_only:
+                return
             before = earlier.results if earlier is not None else None
             running.check = self._check_factory.everybody(settings, secrets, pbx.users, pbx.domain, progress, before)
             await running.check.run(running.rungs.append)
@@ -103,6 +109,7 @@ class AccessRoutes:
                 operation=operation,
                 rungs=tuple(check_step(step, in_full=request.app[MAY_CHANGE]) for step in running.rungs),
                 access=access(check, running.settings.exchange) if check is not None else None,
+                selection=_selection(running.users, running.settings) if running.users is not None else None,
                 users=tuple(map(_user, tried[first : first + question.per_page])),
                 page=question.page,
                 per_page=question.per_page,
@@ -114,6 +121,16 @@ class AccessRoutes:
         if running is None:
             raise not_found("check of access", f"Only the latest ones are kept. POST {PATH} starts another.")
         return running
+
+
+def _selection(users: tuple[User, ...], settings: SiteSettings) -> AccessSelection:
+    found = selected(users, settings.pbx.users)
+    return converted(
+        choices(users),
+        AccessSelection,
+        taken=tuple(user.label for user in found.taken),
+        left_out=tuple(user.label for user in found.left_out),
+    )
 
 
 def _user(tried: UserAccess) -> AccessUser:
