@@ -26,6 +26,7 @@ from engine.server.handlers.access import AccessRoutes
 from engine.server.handlers.checks import CheckRoutes
 from engine.server.handlers.cloud import CloudRoutes
 from engine.server.handlers.live import LiveRoutes
+from engine.server.handlers.live_preview import LivePreviewRoutes
 from engine.server.handlers.logins import LogInRoutes
 from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.handlers.preview import PreviewRoutes
@@ -209,6 +210,7 @@ def _service_parts(
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, runner, account, service, installation.state),
         LiveRoutes(service, api_state, (installation.state,)),
+        LivePreviewRoutes(service, api_state, trial_settings, check_factory),
         PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished),
     )
 

@@ -136,6 +136,11 @@ class Membership:
         """Number of PBX users who do not take part."""
         return len(self._others)
 
+    @property
+    def domain(self) -> str:
+        """The system domain of the PBX, "" if it is not known yet."""
+        return self._domain
+
     def everybody(self) -> Iterator[User]:
         """Yield all users of the PBX that are known, taking part or not."""
         yield from (participant.user for participant in self._participants.values())

@@ -1,26 +1,36 @@
 """Access to the PBX beside the reconciler: for presence tests, comparisons, and clearing what is left."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from engine.core.users import User
 from engine.pbx.entries import EntryLink, PresenceEntry
 from engine.pbx.errors import PbxUnreachable
+from engine.sync.participants import Membership
 from engine.sync.writer import Writer
 
 
 class PbxAccess:
-    """Uses the `link` of a running engine; `users` are all known users of the PBX, taking part or not."""
+    """Uses the `link` of a running engine, whose `directory` knows the users of the PBX."""
 
-    def __init__(self, link: EntryLink, writer: Writer, users: Callable[[], Iterable[User]]) -> None:
+    def __init__(self, link: EntryLink, writer: Writer, directory: Membership) -> None:
         self._link = link
         self._writer = writer
-        self._users = users
+        self._directory = directory
+
+    @property
+    def domain(self) -> str:
+        """The system name of the PBX."""
+        return self._directory.domain
+
+    def users(self) -> tuple[User, ...]:
+        """Return all known users of the PBX, taking part or not."""
+        return tuple(self._directory.everybody())
 
     def user(self, typed: str) -> User | None:
         """Return the user with this guid or name, None if there is none."""
         wanted = typed.casefold()
-        return next((user for user in self._users() if wanted in (user.guid.casefold(), user.name.casefold())), None)
+        return next((user for user in self.users() if wanted in (user.guid.casefold(), user.name.casefold())), None)
 
     def hold_back(self, guid: str) -> None:
         """Write nothing for a user, from now until the link was lent for that user."""

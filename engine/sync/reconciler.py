@@ -328,7 +328,7 @@ class Engine:
     @property
     def pbx_access(self) -> PbxAccess:
         """The access to the PBX beside the reconciler."""
-        return PbxAccess(self._link, self._writer, self._directory.everybody)
+        return PbxAccess(self._link, self._writer, self._directory)
 
     def observe(self, observer: Observer) -> None:
         """Call `observer` with every event from now on; it must neither take long nor fail."""

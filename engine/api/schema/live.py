@@ -110,7 +110,8 @@ class LivePreviewRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LivePreview(msgspec.Struct, frozen=True, kw_only=True):
-    """The comparison as far as it has come: of `looked_at` users, `differ`, `left` as they are, `unknown`.
+    """The comparison as far as it has come: of `users`, `looked_at` ones are compared. Of these, `differ` would show
+    something else, `left` ones stay as they are, and `unknown` ones could not be compared.
 
     `by_hand` are those with a presence chosen by hand. `total` rows match the filter. `stopped_by` is why it could not
     go on. `timezone` is that of the notes.
@@ -119,6 +120,7 @@ class LivePreview(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
     begun: datetime
     timezone: str
+    users: int
     looked_at: int
     differ: int
     left: int
