@@ -13,6 +13,7 @@ from engine.core.presence.local_days import ONE_DAY, local_day, start_of_day
 from engine.core.users import CandidateOrder, User, UserSelection, address_candidates
 from engine.exchange.source import CalendarSource, Mailbox, Window
 from engine.sync.hold import NobodyTakesPart
+from engine.sync.preview import UserCalendar
 
 AT_ONCE = 8
 USERS_NAMED = 100
@@ -100,8 +101,8 @@ CALENDARS_NAMED = 20
 class CalendarsCheck:
     """Reads today's calendars of the `users` in `mailboxes` (by guid) and decides their presence under `settings`.
 
-    `clock` is the network clock, `calendar_clock` gives the instant decided for. `progressed` is called with the
-    numbers of calendars done and of those that could not be read.
+    After `run`, `calendars` are those that were read. `clock` is the network clock, `calendar_clock` gives the instant
+    decided for. `progressed` is called with the numbers of calendars done and of those that could not be read.
     """
 
     names = ("calendars", "presence")
@@ -123,6 +124,7 @@ class CalendarsCheck:
         self._clock = clock
         self._calendar_clock = calendar_clock
         self._progressed = progressed
+        self.calendars: list[UserCalendar] = []
         self._shown: dict[str, Presence] = {}
         self._unread: list[tuple[User, Failure]] = []
 
@@ -157,6 +159,7 @@ class CalendarsCheck:
             user = waiting.popleft()
             try:
                 appointments = await source.read_window(self._mailboxes[user.guid], window)
+                self.calendars.append(UserCalendar(user, (), tuple(appointments)))
                 self._shown[user.guid] = decide(appointments, self._settings, now).presence
             except Failure as failure:
                 self._unread.append((user, failure))

@@ -28,6 +28,7 @@ from engine.server.handlers.cloud import CloudRoutes
 from engine.server.handlers.live import LiveRoutes
 from engine.server.handlers.live_preview import LivePreviewRoutes
 from engine.server.handlers.logins import LogInRoutes
+from engine.server.handlers.notes import NotesRoutes
 from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.handlers.preview import PreviewRoutes
 from engine.server.handlers.secrets import SecretRoutes
@@ -210,6 +211,7 @@ def _service_parts(
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, runner, account, service, installation.state),
         LiveRoutes(service, api_state, (installation.state,)),
+        NotesRoutes(service, api_state, trial_settings, check_factory.network_clock),
         LivePreviewRoutes(service, api_state, trial_settings, check_factory),
         PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished),
     )
