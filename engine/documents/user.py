@@ -1,9 +1,11 @@
-"""One user: presence and reason, a chart of the day, appointments, PBX, mailbox and history."""
+"""One user: what is shown and why, what comes next, the day as a chart, appointments, and all facts."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
 
-from engine.api.schema import Activity, AppointmentAccount, PastChange, Subscription, UserDetail
+from engine.api.schema import AppointmentAccount, PlannedPresence, Shown, UserDetail
+from engine.api.schema.days import Kind
+from engine.documents.bars import ACTIVITY_CELLS, KINDS, Bar, Scale, fitting, hours_line, now_line, painted
 from engine.documents.columns import columns
 from engine.documents.lines import (
     UNLIMITED,
@@ -19,187 +21,36 @@ from engine.documents.lines import (
     line,
     wrapped,
 )
-from engine.documents.problems import problem_box
 from engine.documents.quantities import clock
+from engine.documents.user_facts import fact_lines
 
-LABEL_WIDTH = 10
-CHART = 100
-"""Width of a chart that is not shown on a screen."""
+APPOINTMENT = "appointment:"
+"""Prefix of line keys."""
 
-MOST_LANES = 5
-"""Maximum number of rows for appointments at the same time."""
+CHART = 11
+"""The column where charts begin."""
 
-KINDS = {
-    "busy": ("█", Role.BUSY, "busy"),
-    "tentative": ("▒", Role.NOTICE, "tentative"),
-    "tentative_exception": ("▒", Role.AWAY, "tentative, counts"),
-    "oof": ("▓", Role.AWAY, "out of office"),
-    "working_elsewhere": ("░", Role.AVAILABLE, "elsewhere"),
-    "no_data": ("?", Role.MUTED, "no data"),
-    "free": ("─", Role.MUTED, "free"),
+CHART_WIDTH, HOURS, MOST_CELLS = 100, (8, 18), 5
+"""Width of a chart that is not on a screen, the hours that it always has, and cells of an hour at most."""
+
+SUBJECT_WIDTH = 24
+NOT_DRAWN = ("left out", "cancelled", "without duration")
+"""Outcomes of appointments that are at no time at all."""
+
+NOT_WRITTEN = {"dry run": "dry run: nothing is written", "no pilot": "no pilot: nothing is written"}
+"""Why the PBX does not show what would be shown."""
+
+NEVER_SHOWN = {
+    "private": "; private subjects are never shown",
+    "confidential": "; confidential subjects are never shown",
+    "unknown sensitivity": "; it may be private",
 }
-"""Glyph, role and legend of each kind of bar."""
-
-BORDER = "▐"
-"""Marks the start of an appointment that directly follows another one."""
-
-GLYPHS: dict[Activity, tuple[str, Role]] = {
-    "available": ("○", Role.AVAILABLE),
-    "busy": ("●", Role.BUSY),
-    "away": ("◐", Role.AWAY),
-    "dnd": ("⊘", Role.DND),
-}
-FIRST_HOUR, LAST_HOUR = 7, 19
-"""The hours of the day that are always shown."""
 
 
-class Scale:
-    """Maps instants to columns: whole hours around the appointments of the day that starts at `midnight`."""
-
-    def __init__(
-        self, midnight: datetime, zone: tzinfo, appointments: Iterable[AppointmentAccount], width: int
-    ) -> None:
-        local = midnight.astimezone(zone)
-        next_midnight = (local.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
-        first, last = local + timedelta(hours=FIRST_HOUR), local + timedelta(hours=LAST_HOUR)
-        for each in appointments:
-            if not each.all_day and local <= each.start < next_midnight:
-                first = min(first, each.start.astimezone(zone).replace(minute=0))
-            if not each.all_day and local < each.end <= next_midnight:
-                last = max(last, each.end.astimezone(zone))
-        self.first, self.last, self.zone, self.columns = first, last, zone, width
-        self._seconds = (last - first).total_seconds() / width
-
-    def column(self, instant: datetime) -> int:
-        """Return the column of an instant, possibly outside the chart."""
-        return int((instant - self.first).total_seconds() // self._seconds)
-
-    def instant(self, column: int) -> datetime:
-        """Return the instant in the middle of a column."""
-        return self.first + timedelta(seconds=self._seconds * (column + 0.5))
-
-    def hours(self) -> Line:
-        """Return the line with the hours, as many as there is room for."""
-        step = next(step for step in (1, 2, 3, 6) if self.column(self.first + timedelta(hours=step)) >= 4 or step == 6)
-        marks = [" "] * (self.columns + 2)
-        hour = self.first
-        while hour < self.last:
-            start = self.column(hour)
-            marks[start : start + 2] = f"{hour.astimezone(self.zone):%H}"
-            hour += timedelta(hours=step)
-        return line(" " * LABEL_WIDTH, Span("".join(marks), Role.MUTED))
-
-
-def timeline(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> list[Line]:
-    """Return the chart of a user's day in `width` columns."""
-    appointments = user.decision.appointments if user.decision else ()
-    scale = Scale(user.day_begins, zone, appointments, width - LABEL_WIDTH - 2)
-    shown = [each for each in appointments if each.end > scale.first and each.start < scale.last]
-    here = scale.column(now)
-    rows = [_now_line(here, scale), scale.hours()]
-    for index, lane in enumerate(_lanes(shown)):
-        rows.append(_row("calendar" if index == 0 else "", _appointment_at(lane), scale, here))
-    if not shown:
-        rows.append(line(f" {'calendar':<9}", Span("nothing", Role.MUTED)))
-    rows.append(_row("presence", _presence_at(user), scale, here))
-    rows.append(_legend(shown))
-    return rows
-
-
-Cell = tuple[str, Role]
-
-
-def _row(label: str, cell_at: Callable[[datetime], Cell], scale: Scale, here: int) -> Line:
-    spans: list[Span] = [Span(f" {label:<9}", Role.MUTED)]
-    for column in range(scale.columns):
-        text, role = cell_at(scale.instant(column))
-        if column == here and text == " ":
-            text, role = "┊", Role.NOTICE
-        if spans[-1].role == role and len(spans) > 1:
-            spans[-1] = Span(spans[-1].text + text, role)
-        else:
-            spans.append(Span(text, role))
-    return Line(tuple(spans))
-
-
-def _now_line(here: int, scale: Scale) -> Line:
-    if not 0 <= here < scale.columns:
-        return line()
-    return line(" " * (LABEL_WIDTH + here), Span("▼", Role.NOTICE))
-
-
-def _appointment_at(lane: Sequence[AppointmentAccount]) -> Callable[[datetime], Cell]:
-    """Return a function that returns the appointment in a column; columns must be queried from left to right."""
-    before: AppointmentAccount | None = None
-
-    def cell(instant: datetime) -> Cell:
-        nonlocal before
-        here = next((each for each in lane if each.start <= instant < each.end), None)
-        touches, before = before not in (None, here), here
-        if here is None:
-            return " ", Role.PLAIN
-        glyph, role, _ = KINDS[here.kind or "free"]
-        return BORDER if touches else glyph, role
-
-    return cell
-
-
-def _presence_at(user: UserDetail) -> Callable[[datetime], Cell]:
-    def cell(instant: datetime) -> Cell:
-        current = None
-        for each in user.day:
-            if each.begins > instant:
-                break
-            current = each.presence.activity
-        return GLYPHS[current] if current else (" ", Role.PLAIN)
-
-    return cell
-
-
-def _lanes(appointments: Iterable[AppointmentAccount]) -> list[list[AppointmentAccount]]:
-    """Distribute appointments over rows without overlaps; those that do not fit into the rows are left out."""
-    lanes: list[list[AppointmentAccount]] = []
-    for each in sorted(appointments, key=lambda appointment: (appointment.start, appointment.end)):
-        for lane in lanes:
-            if lane[-1].end <= each.start:
-                lane.append(each)
-                break
-        else:
-            if len(lanes) < MOST_LANES:
-                lanes.append([each])
-    return lanes
-
-
-def _legend(appointments: Iterable[AppointmentAccount]) -> Line:
-    kinds = {each.kind or "free" for each in appointments}
-    parts: list[str | Span] = [" " * LABEL_WIDTH]
-    for kind, (glyph, role, word) in KINDS.items():
-        if kind in kinds:
-            parts += [Span(glyph, role), Span(f" {word}   ", Role.MUTED)]
-    return line(*parts)
-
-
-STATES = {
-    "current": "The PBX shows the intended presence.",
-    "pending": "The presence is about to be sent to the PBX.",
-    "unread": "The calendar has not been read yet.",
-    "problem": "There is a problem.",
-}
-NOT_WRITTEN = {
-    "dry run": "▷ DRY RUN: nothing is written to the PBX.",
-    "no pilot": "▷ No pilot: nothing is written to the PBX for this user.",
-}
-SUBJECT_WIDTH = 30
-OUTCOME_ROLES = {"active": Role.GOOD, "next": Role.NOTICE}
-
-
-def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Document:
-    """Return everything about a user."""
-    lines = [*_shown(user, now, zone, width), *_problems(user, width), line(), heading(" Today")]
-    lines += timeline(user, now, zone, CHART if width >= UNLIMITED else width)
-    lines += [line(), *_appointments(user, now, zone, width)]
-    lines += [line(), *_mailbox(user, now, zone, width), line(), *_pbx(user, width)]
-    lines += [line(), *_history(user.history, now, zone, width)]
+def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int, opened: str | None = None) -> Document:
+    """Return everything about a user; all rules are explained, or only that for the appointment `opened`."""
+    lines = [*_summary(user, now, zone, width), line(), *timeline(user, now, zone, width), line()]
+    lines += [*_appointments(user, now, zone, width, opened), line(), *fact_lines(user, now, zone, width)]
     return Document(lines)
 
 
@@ -215,116 +66,178 @@ def title(user: UserDetail, now: datetime, zone: tzinfo) -> Line:
     return heading(f"{name} ({user.name}), {now.astimezone(zone):%Y-%m-%d %H:%M} {zone}")
 
 
-def _shown(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    presence = user.acknowledged.presence
-    note = presence.note if presence else ""
-    yield line(" shows     ", activity(presence.activity if presence else None), "  ", cut(note, width - 26))
-    ought = user.decision.presence if user.decision else None
-    if user.withheld is not None:
-        would = cut(user.withheld.note, width - 26)
-        yield line(Span(" ▷ would   ", Role.NOTICE), activity(user.withheld.activity), "  ", would)
-    elif ought is not None and ought != presence:
-        yield line(" intended  ", activity(ought.activity), "  ", cut(ought.note, width - 26))
-    certain = ""
-    if user.decision is not None and user.decision.valid_until is not None:
-        certain = f"  Next change at {clock(user.decision.valid_until, zone, now)}."
-    doubt = "  Unconfirmed; the PBX will be asked." if user.acknowledged.in_doubt else ""
-    role = Role.NOTICE if user.state == "withheld" else Role.MUTED
-    state = STATES.get(user.state) or NOT_WRITTEN[user.not_written or "dry run"]
-    yield line(" " * 11, Span(state, role), Span(f"{certain}{doubt}", Role.MUTED))
-
-
-def _problems(user: UserDetail, width: int) -> Iterator[Line]:
+def _summary(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield what is shown, why, and what comes next; in a dry run, what would be shown beside what is."""
+    shown = user.acknowledged.presence
+    is_dry = user.not_written is not None or user.withheld is not None
+    label = 12 if is_dry else 9
+    yield _presence("In the PBX" if is_dry else "Shows", label, shown, _certainty(user, now, zone), width)
+    intended = user.withheld if user.withheld is not None else user.decision.presence if user.decision else None
+    if is_dry:
+        yield _presence("Would show", label, intended, NOT_WRITTEN[user.not_written or "dry run"], width)
+    elif intended is not None and intended != shown:
+        yield _presence("Will show", label + 1, intended, "about to be written", width)
     for trouble in user.problems:
-        yield line()
-        yield from problem_box(trouble, width)
+        detail = f": {trouble.detail}" if trouble.detail else ""
+        yield from labelled(f" {'Because':<{label}}", f"✗ {trouble.title}{detail}", width - 1, Role.PROBLEM)
+        yield from wrapped(trouble.remedy, width - 1, " " * (label + 1), Role.NOTICE)
+    if user.decision is not None or not user.problems:
+        yield from labelled(f" {'Because':<{label}}", _because(user, now, zone), width - 1)
+    yield _next(user, label, now, zone, width)
 
 
-def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    yield heading(" Appointments and their outcome")
-    appointments = user.decision.appointments if user.decision else ()
-    if not appointments:
-        yield line(Span("   none" if user.last_read else "   not read yet", Role.MUTED))
-    for each in sorted(appointments, key=lambda appointment: appointment.start):
-        yield from _appointment(each, now, zone, width)
-
-
-def _appointment(each: AppointmentAccount, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Yield an appointment with its outcome, on the same line if there is room, else below."""
-    kind = (each.kind or "free").replace("_", " ")
-    subject = f"({each.hidden})" if each.hidden else each.subject
-    role = OUTCOME_ROLES.get(each.outcome, Role.MUTED)
-    whole = width >= UNLIMITED
-    start = f" {_when(each, now, zone):<15} {fitted(kind, 11, whole=whole)} "
-    room = width - columns(start) - SUBJECT_WIDTH - 2
-    if columns(each.words) <= room:
-        yield line(start, fitted(subject, SUBJECT_WIDTH, whole=whole), "  ", Span(each.words, role))
+def _presence(name: str, label: int, shown: Shown | None, remark: str, width: int) -> Line:
+    """Return the line of a presence, with a remark at the right edge if there is room for all of it."""
+    start = f" {name:<{label}}"
+    room = width - columns(start) - 14 if width < UNLIMITED else UNLIMITED
+    note = shown.note if shown else ""
+    if remark and columns(note) + columns(remark) + 2 <= room < UNLIMITED:
+        note = f"{note:<{len(note) + room - columns(note) - columns(remark) - 1}}"
+    elif room < UNLIMITED:
+        note, remark = cut(note, room), ""
     else:
-        yield line(start, cut(subject, width - columns(start)))
-        yield from wrapped(each.words, width - 2, " " * 17, role)
+        note += "  " if remark else ""
+    role = Role.NOTICE if name != "Shows" else Role.MUTED
+    return line(Span(start, role), activity(shown.activity if shown else None), "  ", note, Span(remark, Role.MUTED))
+
+
+def _certainty(user: UserDetail, now: datetime, zone: tzinfo) -> str:
+    if user.acknowledged.in_doubt:
+        return "unconfirmed, the PBX is asked"
+    last = user.history[0] if user.history else None
+    if last is None or last.presence != user.acknowledged.presence:
+        return ""
+    return f"confirmed {clock(last.at, zone, now)}"
+
+
+def _because(user: UserDetail, now: datetime, zone: tzinfo) -> str:
+    """Return in words which appointment decides now."""
+    if user.decision is None:
+        return "The calendar has not been read yet."
+    found = {each.outcome: each for each in user.decision.appointments}
+    active, following = found.get("active"), found.get("next")
+    if active is not None:
+        kind = kind_in_words(active)
+        return f"{_when(active, now, zone)} {_subject(active)} is {kind} now{NEVER_SHOWN.get(active.hidden or '', '')}."
+    if following is not None:
+        return f"Nothing counts now; {_when(following, now, zone)} {_subject(following)} comes next."
+    return "No appointment counts now, and none is announced."
+
+
+def _next(user: UserDetail, label: int, now: datetime, zone: tzinfo, width: int) -> Line:
+    """Return the line of the next change of the presence."""
+    start = Span(f" {'Next':<{label}}", Role.MUTED)
+    coming = _coming(user, now)
+    if coming is not None:
+        at = f"{clock(coming.begins, zone, now)}  "
+        note = cut(coming.presence.note, width - label - len(at) - 15)
+        return line(start, at, activity(coming.presence.activity), "  ", note)
+    until = user.decision.valid_until if user.decision else None
+    return line(start, f"{clock(until, zone, now)}" if until else "no change that is known")
+
+
+def _coming(user: UserDetail, now: datetime) -> PlannedPresence | None:
+    return next((each for each in user.day if each.begins > now), None)
+
+
+def timeline(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> list[Line]:
+    """Return the chart of a user's day in `width` columns."""
+    appointments = user.decision.appointments if user.decision else ()
+    there = [each for each in appointments if each.outcome not in NOT_DRAWN]
+    bars = [Bar(each.start, each.end, KINDS[_kind(each)][:2]) for each in there]
+    room = min(width, CHART_WIDTH) - CHART - 1
+    scale = fitting(user.day_begins, zone, bars, room, hours=HOURS, most=MOST_CELLS)
+    known = None
+    if user.read_from is not None and user.read_until is not None:
+        known = (user.read_from, user.read_until)
+    order = [(glyph, role) for glyph, role, _ in KINDS.values()]
+    calendar = painted(bars, scale, now, order, known)
+    presence = painted(_presence_bars(user, scale), scale, now, list(ACTIVITY_CELLS.values()), known)
+    return [
+        now_line(scale, now, CHART),
+        hours_line(scale, zone, CHART),
+        Line((Span(f" {'calendar':<{CHART - 1}}", Role.MUTED), *calendar)),
+        Line((Span(f" {'presence':<{CHART - 1}}", Role.MUTED), *presence)),
+    ]
+
+
+def _presence_bars(user: UserDetail, scale: Scale) -> Iterator[Bar]:
+    """Yield the presences of the day, except available ones."""
+    ends = [each.begins for each in user.day[1:]] + [scale.first + scale.cells * scale.length]
+    for each, end in zip(user.day, ends, strict=False):
+        if each.presence.activity in ACTIVITY_CELLS:
+            yield Bar(each.begins, end, ACTIVITY_CELLS[each.presence.activity])
+
+
+def _kind(each: AppointmentAccount) -> Kind:
+    return next((kind for kind in KINDS if kind == each.kind), "free")
+
+
+def kind_in_words(each: AppointmentAccount) -> str:
+    """Return the kind of an appointment."""
+    return KINDS[_kind(each)][2]
+
+
+def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int, opened: str | None) -> Iterator[Line]:
+    """Yield the appointments of today and later with their effect."""
+    found = user.decision.appointments if user.decision else ()
+    shown = [each for each in found if each.end > user.day_begins or each.outcome == "left out"]
+    yield line(Span(" Appointments", Role.TITLE), Span(f" {len(shown)}" if user.last_read else "", Role.MUTED))
+    if not shown:
+        yield line(Span("   none" if user.last_read else "   not read yet", Role.MUTED))
+        return
+    when = max(columns(_when(each, now, zone)) for each in shown)
+    kind = max(columns(kind_in_words(each)) for each in shown)
+    for each in sorted(shown, key=lambda appointment: appointment.start):
+        yield from _appointment(each, now, zone, width, (when, kind))
+        if (opened is None or opened == f"{APPOINTMENT}{each.id}") and each.words != _effect(each, now, zone):
+            yield from wrapped(each.words, width - 2, " " * 8, Role.MUTED)
+
+
+def _appointment(
+    each: AppointmentAccount, now: datetime, zone: tzinfo, width: int, widths: tuple[int, int]
+) -> Iterator[Line]:
+    """Yield an appointment with its effect, on the same line if there is room, else below."""
+    whole, effect = width >= UNLIMITED, _effect(each, now, zone)
+    start = f"   {fitted(_when(each, now, zone), widths[0])}  {fitted(kind_in_words(each), widths[1])}  "
+    role = {"active": Role.GOOD, "next": Role.KEY}.get(each.outcome, Role.MUTED)
+    room = width - columns(start) - SUBJECT_WIDTH - 2
+    key = f"{APPOINTMENT}{each.id}"
+    if columns(effect) <= room:
+        yield line(start, fitted(_subject(each), SUBJECT_WIDTH, whole=whole), "  ", Span(effect, role), key=key)
+    else:
+        yield line(start, cut(_subject(each), width - columns(start)), key=key)
+        yield from wrapped(effect, width - 2, " " * 8, role)
+
+
+def _subject(each: AppointmentAccount) -> str:
+    return f"({each.hidden})" if each.hidden else each.subject
+
+
+def _effect(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:
+    """Return what an appointment does to the presence, and what is odd about it."""
+    kind = kind_in_words(each)
+    effects = {
+        "active": "shown now",
+        "next": f"shown from {clock(each.start, zone, now)}",
+        "over": "over",
+        "later": "later",
+        "beyond the horizon": "later",
+        "free": "free shows nothing",
+        "ignored": f"{kind} shows nothing",
+        "cancelled": "cancelled",
+        "without duration": "has no length",
+    }
+    effect = effects.get(each.outcome, each.words)
+    odd = "".join(f"; odd: it {oddity}" for oddity in each.oddities)
+    return effect if effect == each.words else f"{effect}{odd}"
 
 
 def _when(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:
     if each.outcome == "left out":
         return "time unknown"
     start, end = each.start.astimezone(zone), each.end.astimezone(zone)
-    day = "" if start.date() == now.astimezone(zone).date() else f"{start:%a} "
+    is_today = start.date() == now.astimezone(zone).date()
     if each.all_day:
-        return f"{day or start.strftime('%a ')}all day"
-    return f"{day}{start:%H:%M}–{end:%H:%M}"
-
-
-def _facts(title: str, facts: Iterable[tuple[str, str]], width: int) -> Iterator[Line]:
-    yield heading(title)
-    for name, value in facts:
-        if value:
-            yield from labelled(f"   {name:<14} ", value, width - 1)
-
-
-def _mailbox(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    window = ""
-    if user.read_from is not None and user.read_until is not None:
-        window = f"{user.read_from.astimezone(zone):%d %b %H:%M} to {user.read_until.astimezone(zone):%d %b %H:%M}"
-    facts = (
-        ("candidates", ", ".join(user.candidates)),
-        ("address", user.mailbox.address if user.mailbox else "none found"),
-        ("server", user.mailbox.url if user.mailbox else ""),
-        ("changes", _changes_are_heard(user.subscription, now, zone)),
-        ("last read", clock(user.last_read, zone, now) if user.last_read else "never"),
-        ("next reading", clock(user.next_read, zone, now) if user.next_read else "under way"),
-        ("covers", window),
-    )
-    return _facts(" Mailbox", facts, width)
-
-
-def _changes_are_heard(subscription: Subscription, now: datetime, zone: tzinfo) -> str:
-    if not subscription.watched:
-        return f"polled, not watched{': ' if subscription.why_not else ''}{subscription.why_not}"
-    since = f" since {clock(subscription.since, zone, now)}" if subscription.since else ""
-    return f"notified by Exchange{since}, connection {subscription.connection}"
-
-
-def _pbx(user: UserDetail, width: int) -> Iterator[Line]:
-    facts = (
-        ("name", user.name),
-        ("PBX", user.home),
-        ("node", user.node),
-        ("template", user.template),
-        ("groups", ", ".join(user.groups)),
-        ("e-mail", ", ".join(user.addresses)),
-        ("hidden", "yes" if user.hidden else ""),
-        ("guid", user.guid),
-    )
-    return _facts(" PBX", facts, width)
-
-
-def _history(changes: Iterable[PastChange], now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
-    yield heading(" Earlier presences")
-    changes = tuple(changes)
-    if not changes:
-        yield line(Span("   nothing since the engine started", Role.MUTED))
-    for change in changes:
-        at = f"   {clock(change.at, zone, now):<12} "
-        yield line(
-            Span(at, Role.MUTED), activity(change.presence.activity), "  ", cut(change.presence.note, width - 31)
-        )
+        return "all day" if each.start <= now < each.end else f"{start:%a} all day"
+    return f"{'' if is_today else f'{start:%a} '}{start:%H:%M}–{end:%H:%M}"

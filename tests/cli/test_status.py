@@ -63,10 +63,10 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
             command("status", "--socket", str(served.socket), **elsewhere),
         )
     assert "until 11am" in explained.out
-    assert " 10:00–11:00     busy " in explained.out
+    assert "   10:00–11:00  busy " in explained.out
     assert "(user1), 2026-03-02 10:07 Europe/Berlin\n" in explained.out
-    assert "   last read      10:05\n" in explained.out
-    assert "Next change at 11:00." in explained.out
+    assert " Calendar  user1@corp.example · live · read 10:05\n" in explained.out
+    assert " Next     11:00  ○ available" in explained.out
     assert " PBX       ✓ working    since 10:05\n" in status.out
     assert " 12 users: 12 with a calendar, 11 watched, " in status.out
     assert " oldest reading 10:05, times in Europe/Berlin\n" in status.out
@@ -121,10 +121,11 @@ async def test_explain_says_why(tmp_path: Path, source: InstantSource) -> None:
         )
         noted = await ask(served, "users", "until")
     assert exact.status == 0
-    assert "   changes        polled, not watched\n" in exact.out
+    assert "   changes        read now and then\n" in exact.out
     assert "   next reading   " in exact.out
     assert "   server         https://mail.corp.example/EWS/Exchange.asmx\n" in exact.out
-    assert re.search(r" 09:00–10:00 +busy +Jour fixe +active\n", exact.out)
+    assert re.search(r" 09:00–10:00 +busy +Jour fixe +shown now\n", exact.out)
+    assert " Because  09:00–10:00 Jour fixe is busy now.\n" in exact.out
     assert (none.status, many.status) == (66, 2)
     assert (noted.err, note.status) == ("11 users\n", 66), "a note is looked through, but does not name anybody"
     assert "No such user: no user matches 'nobody'" in none.err

@@ -98,7 +98,7 @@ def user() -> UserDetail:
 def test_without_an_edge_nothing_of_a_user_is_cut() -> None:
     text = "\n".join(line.text for line in user_document(user(), NINE, UTC, UNLIMITED))
     assert "…" not in text
-    for whole in (BUSY.note, SUBJECT, "working elsewhere", ", ".join(GROUPS), URL):
+    for whole in (BUSY.note, SUBJECT, "elsewhere", ", ".join(GROUPS), URL):
         assert f" {whole}" in text
     assert max(columns(line) for line in text.splitlines() if "calendar  " in line) <= 100
 

@@ -107,9 +107,8 @@ async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_p
         assert f"{count} users would change" in " ".join(out.split())
     assert " ○ available  Anna Müller " in users
     assert "▷ dry run, would be: ● busy " in users
-    assert " shows     ○ available" in explained
-    assert " ▷ would   ● busy       Busy" in explained
-    assert "▷ DRY RUN: nothing is written to the PBX." in explained
+    assert " In the PBX  ○ available" in explained
+    assert " Would show  ● busy       Busy" in explained
     assert json.loads(as_json)["dry_run"] is True
 
 
@@ -166,11 +165,9 @@ async def test_every_view_says_it(company: Company, clock: ManualClock, tmp_path
             await shown.shows("○ available  Müller, Anna" if "Müller, Anna" in shown.grid() else "○ available  Anna")
             await shown.shows("▷ dry run, would be:")
             await shown.press("enter")
-            await shown.shows("▷ DRY RUN: nothing is written to the PBX.")
+            await shown.shows("Would show  ● busy       Busy")
             await said(shown, "user")
-            assert "shows     ○ available" in shown.grid()
-            assert "▷ would   ● busy       Busy" in shown.grid()
-            assert "The PBX shows the intended presence." not in shown.grid()
+            assert "In the PBX  ○ available" in shown.grid()
             await served.change({"engine.dry_run": False})
             await shown.eventually(lambda: "DRY RUN" not in shown.grid(), shown.grid)
 

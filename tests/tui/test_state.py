@@ -34,7 +34,7 @@ from engine.api.schema import (
     UsersEvent,
 )
 from engine.documents.quantities import age
-from engine.documents.user import LABEL_WIDTH, timeline
+from engine.documents.user import CHART, timeline
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -276,14 +276,11 @@ def test_the_day_as_bars() -> None:
             PlannedPresence(begins=eleven, presence=FREE),
         ),
     )
-    lines = [line.text for line in timeline(user, ten, UTC, LABEL_WIDTH + 2 + 12 * 4)]
-    assert lines == [
-        " " * (LABEL_WIDTH + 12) + "▼",
-        " " * LABEL_WIDTH + "07  08  09  10  11  12  13  14  15  16  17  18    ",
-        " calendar " + " " * 8 + "████▐▓▓▓" + " " * 32,
-        "          " + " " * 8 + "▒" * 12 + " " * 28,
-        " presence " + "○" * 8 + "●" * 8 + "○" * 32,
-        " " * LABEL_WIDTH + "█ busy   ▒ tentative   ▓ out of office   ",
+    assert [line.text.rstrip() for line in timeline(user, ten, UTC, 80)] == [
+        " " * (CHART + 10) + "▼",
+        " " * CHART + "08   09   10   11   12   13   14   15   16   17",
+        " calendar       █████▓▓▓▓▓▒▒▒▒▒",
+        " presence       ●●●●●●●●●●",
     ]
 
 
@@ -301,7 +298,7 @@ def test_every_day_fits(spans: list[tuple[int, int]], width: int, zone_name: str
         (midnight + start * MINUTE, midnight + (start + length) * MINUTE, "busy") for start, length in spans
     ]
     user = replace(detail(*appointments), day_begins=midnight)
-    for line in timeline(user, midnight + 700 * MINUTE, zone, width)[:-1]:
+    for line in timeline(user, midnight + 700 * MINUTE, zone, width):
         assert len(line.text) <= width
 
 
