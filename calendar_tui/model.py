@@ -179,6 +179,7 @@ class Model:
         self.users = UserTable()
         self.operations: dict[str, Operation] = {}
         self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
+        self.errors: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
         self.last_hour = LastHour()
         self.current_until: datetime | None = None
         self.audits = 0
@@ -224,6 +225,7 @@ class Model:
     def recall(self, recent: RecentChanges) -> None:
         """Replace the known changes by those that the engine recorded before this program attached."""
         self.changes.clear()
+        self.errors.clear()
         self.last_hour = LastHour()
         self._last_change = 0
         for change in reversed(recent.changes):
@@ -235,6 +237,18 @@ class Model:
         if self._server_time is None:
             return self.real_time()
         return self._server_time + (self.real_time() - self._server_time_at)
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """The calendar time at which the engine was heard last, None while it is attached."""
+        lost = isinstance(self.attachment, Lost) and self.current_until is not None
+        return self.status.now if lost and self.status is not None else None
+
+    @property
+    def errors_of_last_hour(self) -> list[ChangeEvent]:
+        """The errors of the last hour that are remembered, the newest first."""
+        begin = self.now - MINUTES * MINUTE
+        return [each for each in self.errors if each.at > begin]
 
     def concern(self, slug: str) -> Concern | None:
         """Return the problem with that name, None if there is none any more."""
@@ -256,6 +270,8 @@ class Model:
     def _add_change(self, change: ChangeEvent) -> None:
         self._last_change = change.number
         self.changes.appendleft(change)
+        if change.kind in ERRORS:
+            self.errors.appendleft(change)
         self.last_hour.note(change)
         self._note_time(change.at)
 

@@ -1,64 +1,167 @@
-"""The overview: the state of both connections, the number of users, problems with remedies, recent changes."""
+"""The overview: both connections, how many users are up to date, problems by severity, and the last changes."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import partial
 
-from calendar_tui.model import Model, sparkline
+from calendar_tui.model import Lost, Model, sparkline
+from engine.api.schema import ChangeEvent, Concern, Status
 from engine.display import counted
-from engine.documents.lines import Document, Line, Role, Span, heading, line
-from engine.documents.problems import problem_box, whose_and_how_much
-from engine.documents.status import change_line, counts, links, problems
+from engine.documents.columns import columns
+from engine.documents.lines import Document, Line, Role, Span, heading, line, wrapped
+from engine.documents.links import link_lines, spread, user_figures
+from engine.documents.problems import PROBLEM, problem_line, problems_heading
+from engine.documents.quantities import clock
+from engine.documents.status import change_line
 
-LEAST_CHANGES = 4
-WIDE, DESIGNED_FOR = 100, 80
-"""Number of changes always shown, and the minimum width for more bars."""
+LEAST_CHANGES = 2
+"""Number of changes always shown."""
+
+SHORTEST_BARS, LONGEST_BARS = 8, 60
+"""Columns that bars need, and those that they take at most: one for each minute."""
+
+REMEDY_ROWS = 2
+"""Rows of a remedy below the problem under the cursor; Enter shows all of it."""
+
+MORE, OPENS = " … {} more ↓", " … {} more ↑"
 
 
-def overview(model: Model, width: int, height: int) -> Document:
-    """Return the overview for a number of columns and rows."""
+def states(model: Model, width: int) -> list[Line]:
+    """Return a line for each connection, with the numbers of users and of the last hour."""
     status = model.status
     if status is None:
-        return Document([line(), line(Span("  Nothing is known yet.", Role.MUTED))])
-    lines = [
-        *links(status, model.zone, width),
-        line(),
-        *counts(status, model.zone, width),
-        _last_hour(model, width),
-        line(),
-    ]
-    lines += [*problems(status, width), line()]
-    room = max(LEAST_CHANGES, height - len(lines) - 1)
-    return Document([*lines, *_last_changes(model, room, width)])
+        return [line(Span(" Nothing is known yet.", Role.MUTED))]
+    figures = (partial(spread, user_figures(status)), partial(_last_hour, model, status))
+    lines = list(link_lines(status, model.zone, width, figures, known_until=model.stale_since))
+    return faded(model, lines)
 
 
-def _last_hour(model: Model, width: int) -> Line:
-    parts: list[str | Span] = [Span(" Last hour ", Role.TITLE)]
-    for what, numbers, role in (
-        ("change", model.last_hour.changes(model.now), Role.BAR),
-        ("error", model.last_hour.errors(model.now), Role.PROBLEM),
-    ):
-        bars = sparkline(numbers, 30 if width >= WIDE else 20 if width >= DESIGNED_FOR else 12)
-        number, _, word = counted(sum(numbers), what).partition(" ")
-        parts += [Span(f"  {number}", Role.TITLE), Span(f" {word} ", Role.MUTED), Span(bars, role)]
-    return line(*parts)
+def _last_hour(model: Model, status: Status, room: int) -> list[Span]:
+    """Return the numbers of changes and errors of the last hour, and the changes as bars if there is room."""
+    changes, errors = model.last_hour.changes(model.now), model.last_hour.errors(model.now)
+    if model.stale_since is not None:
+        return [Span("Last hour   –")]
+    number = f"{sum(changes):,} would change" if status.dry_run else counted(sum(changes), "change")
+    parts = [Span("Last hour"), Span(number)]
+    if sum(errors):
+        parts.append(Span(counted(sum(errors), "error"), Role.PROBLEM))
+    left = room - sum(columns(part.text) + 3 for part in parts)
+    bars = sparkline(changes, min(LONGEST_BARS, left)) if left >= SHORTEST_BARS else ""
+    return [*spread(parts, room), Span(f" {bars}", Role.BAR)] if bars.strip() else spread(parts, room)
 
 
-def _last_changes(model: Model, room: int, width: int) -> Iterator[Line]:
-    yield heading(" Last changes")
-    if not model.changes:
-        yield line(Span("   none yet", Role.MUTED))
-    for change in list(model.changes)[:room]:
-        yield change_line(change, model.zone, width)
+def overview(model: Model, width: int, height: int, opened: str) -> Document:
+    """Return problems and changes for a number of columns and rows; the problem or change `opened` is in sight."""
+    if model.status is None:
+        return Document()
+    least = 2 + min(LEAST_CHANGES, max(1, len(model.changes)))
+    above = problems(model, width, height - least, opened)
+    below = changes(model, width, height - len(above) - 1, opened)
+    return Document([*above, line(), *below])
 
 
-def problem_document(model: Model, slug: str, width: int) -> Document:
-    """Return everything about the problem with that name."""
-    status, concern = model.status, model.concern(slug)
-    if concern is None:
-        return Document([line(), line(Span(" ✓ This problem is solved.", Role.GOOD))])
-    lines = [line(), *problem_box(concern.trouble, width), line(), whose_and_how_much(concern.trouble)]
-    for link in status.links if status else ():
-        if link.name == concern.link:
-            since = f" since {link.since.astimezone(model.zone):%d %b %H:%M}" if link.since else ""
-            waits = f", next try at {link.retry_at.astimezone(model.zone):%H:%M:%S}" if link.retry_at else ""
-            lines.append(line(f"   {link.name} {'works' if link.works else 'does not work'}{since}{waits}."))
-    return Document(lines)
+def problems(model: Model, width: int, height: int, opened: str) -> list[Line]:
+    """Return the problems, the worst first; below the one under the cursor what to do about it."""
+    concerns = model.status.concerns if model.status else ()
+    if not concerns:
+        good = " ✓ No problems. The PBX shows what the calendars say."
+        return faded(model, [line(Span(good, Role.GOOD))])
+    keys = [f"{PROBLEM}{each.trouble.type}" for each in concerns]
+    place = keys.index(opened) if opened in keys else None if opened else 0
+    below = _remedy(concerns[place], width) if place is not None else []
+    as_of = f", as of {clock(model.stale_since, model.zone, model.now)}" if model.stale_since else ""
+    seen = in_sight(len(keys), place or 0, len(below), height - 1)
+    lines = [problems_heading(len(concerns), width, as_of)]
+    lines += _more(OPENS, seen.start, keys[seen.start - 1])
+    for index in seen:
+        lines.append(problem_line(concerns[index], model.zone, model.now, width))
+        lines += below if index == place else []
+    return faded(model, [*lines, *_more(MORE, len(keys) - seen.stop, keys[seen.stop - len(keys)])])
+
+
+def _remedy(concern: Concern, width: int) -> list[Line]:
+    """Return what to do about a problem, and the keys for it."""
+    lines = wrapped(concern.trouble.remedy, width - 2, "    ", most=REMEDY_ROWS)
+    keys = [Span("    Enter", Role.KEY), Span(" details  ", Role.MUTED), Span("l", Role.KEY)]
+    log = f" {concern.link} messages" if concern.link else " its log"
+    again = [Span("  F", Role.KEY), Span(" look again now", Role.MUTED)]
+    return [*lines, line(*keys, Span(log, Role.MUTED), *(again if concern.count else ()))]
+
+
+def changes(model: Model, width: int, height: int, opened: str) -> list[Line]:
+    """Return the last changes, the newest first."""
+    known = list(model.changes)
+    would = model.status is not None and model.status.dry_run
+    lines = [heading(" Would have changed" if would else " Last changes")]
+    if not known:
+        return [*lines, line(Span("   none yet", Role.MUTED))]
+    return faded(model, [*lines, *change_lines(model, known, width, height - 1, opened)])
+
+
+def change_lines(model: Model, known: Sequence[ChangeEvent], width: int, height: int, opened: str) -> list[Line]:
+    """Return as many changes as fit, with the one `opened` among them."""
+    number = opened.rpartition(":")[2]
+    place = next((index for index, each in enumerate(known) if str(each.number) == number), 0)
+    seen = in_sight(len(known), place, 0, height)
+    lines = [change_line(each, model.zone, width) for each in known[seen.start : seen.stop]]
+    above = _more(OPENS, seen.start, change_line(known[seen.start - 1], model.zone, width).key)
+    below = _more(MORE, len(known) - seen.stop, change_line(known[seen.stop - len(known)], model.zone, width).key)
+    return [*above, *lines, *below]
+
+
+def _more(text: str, number: int, key: str) -> list[Line]:
+    """Return the line that tells how many are out of sight, with the key of the first of them: to go there shows it."""
+    return [line(Span(text.format(number), Role.MUTED), key=key)] if number else []
+
+
+def in_sight(number: int, place: int, below: int, rows: int) -> range:
+    """Return which of a `number` of items fit into `rows`, with the one at `place` and `below` rows of its own among
+    them, and a row for those that are out of sight at either end."""
+    if number + below <= rows:
+        return range(number)
+    fitting = max(1, rows - below - 1)
+    if place < fitting:
+        return range(fitting)
+    if place >= number - fitting:
+        return range(number - fitting, number)
+    fitting = max(1, fitting - 1)
+    return range(place - fitting + 1, place + 1)
+
+
+def faded(model: Model, lines: Sequence[Line]) -> list[Line]:
+    """Return lines without colours if what they tell is old."""
+    if not isinstance(model.attachment, Lost):
+        return list(lines)
+    return [each._replace(spans=tuple(span._replace(role=Role.MUTED) for span in each.spans)) for each in lines]
+
+
+def errors(model: Model, width: int) -> Document:
+    """Return the errors of the last hour, the newest first."""
+    known = model.errors_of_last_hour
+    if not known:
+        return Document([line(Span(" ✓ No errors in the last hour.", Role.GOOD))])
+    return Document([change_line(each, model.zone, width) for each in known])
+
+
+FIRST_START = """\
+Nothing is set up yet. It takes about ten minutes; you can stop and go on at any time, and nothing is written to the \
+PBX before you say so."""
+
+NEEDED = (
+    ("PBX", "its address, and somebody who may add an App object there"),
+    ("Exchange", "a service account, or an administrator of the Microsoft 365 tenant (Exchange Online)"),
+)
+
+
+def first_start(model: Model, width: int) -> Document:
+    """Return what an administrator sees before anything is set up."""
+    lines = [*wrapped(FIRST_START, width - 1, " "), line(), line(" You will need")]
+    for what, needed in NEEDED:
+        first, *others = wrapped(needed, width - 2, " " * 17)
+        lines += [line(f"   {what:<12}  ", first.text.lstrip()), *others]
+    lines += [line()]
+    for concern in model.status.concerns if model.status else ():
+        if concern.trouble.type != "settings-missing":
+            lines += [line(Span(f" ✗ {concern.trouble.title}", Role.PROBLEM))]
+            lines += [*wrapped(concern.trouble.remedy, width - 2, "   "), line()]
+    entries = (("set up", "Set up now"), ("answers", "Load an answers file"), ("demo", "Look around (demo data)"))
+    return Document([*lines, *(line(f"  {text}", key=key) for key, text in entries)])

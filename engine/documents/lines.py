@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from engine.api.schema import Activity, LinkState
+from engine.api.schema import Activity
 from engine.documents.columns import columns, filled, printable
 
 
@@ -114,13 +114,6 @@ UNKNOWN_ACTIVITY = Span("· unknown  ", Role.MUTED)
 def activity(shown: Activity | None) -> Span:
     """Return an activity in eleven columns."""
     return UNKNOWN_ACTIVITY if shown is None else ACTIVITIES[shown]
-
-
-def link_mark(link: LinkState) -> Span:
-    """Return the state of a connection in thirteen columns."""
-    if link.works:
-        return Span("✓ working    ", Role.GOOD)
-    return Span("✗ failing    ", Role.PROBLEM) if link.trouble else Span("· not yet    ", Role.NOTICE)
 
 
 COMMAND_LINES = 2

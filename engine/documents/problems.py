@@ -1,11 +1,60 @@
 """Problems with their remedies, and the steps of a check with their findings."""
 
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 
-from engine.api.schema import Trouble
+from engine.api.schema import Concern, Trouble
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import Value
-from engine.documents.lines import Line, Role, Span, labelled, line, wrapped
+from engine.display import counted
+from engine.documents.columns import columns
+from engine.documents.lines import Line, Role, Span, fitted, labelled, line, wrapped
+from engine.documents.quantities import clock
+
+PROBLEM = "problem:"
+"""Prefix of line keys."""
+
+SINCE, WHOM = 11, 13
+"""The widths of the columns that say since when, and whom it concerns, with the blanks before them."""
+
+WIDEST = 100
+"""Width of the list where there is no edge."""
+
+SEVERE = ("down", "wrong presence", "no calendar")
+"""Severities of problems because of which somebody shows nothing, or what is wrong."""
+
+
+def problems_heading(number: int, width: int, as_of: str = "") -> Line:
+    """Return the heading of the list of problems, with its columns."""
+    start = f" Problems {number:,}{as_of}"
+    gap = max(2, min(width, WIDEST) - columns(start) - SINCE - 4)
+    return line(Span(start, Role.TITLE), Span(f"{'':{gap}}whom{'since':>{SINCE}}", Role.MUTED))
+
+
+def problem_line(concern: Concern, zone: tzinfo, now: datetime, width: int) -> Line:
+    """Return the line of a problem: what is wrong, whom it concerns, and since when."""
+    mark, role = ("✗", Role.PROBLEM) if concern.severity in SEVERE else ("!", Role.NOTICE)
+    room = max(10, min(width, WIDEST) - SINCE - WHOM - 3)
+    return line(
+        Span(f" {mark} ", role),
+        Span(fitted(concern.trouble.title, room), role if mark == "✗" else Role.PLAIN),
+        f"{_whom(concern):>{WHOM}}",
+        Span(f"{_since(concern, zone, now):>{SINCE}}", Role.MUTED),
+        key=f"{PROBLEM}{concern.trouble.type}",
+    )
+
+
+def _whom(concern: Concern) -> str:
+    return counted(concern.count, "user") if concern.count else concern.link or ""
+
+
+def _since(concern: Concern, zone: tzinfo, now: datetime) -> str:
+    """Return since when there is a problem: the time of day, or the day if it was not today."""
+    if concern.since is None:
+        return ""
+    local = concern.since.astimezone(zone)
+    is_today = local.date() == now.astimezone(zone).date()
+    return clock(concern.since, zone, now) if is_today else f"{local.day} {local:%b}"
 
 
 def problem_box(trouble: Trouble, width: int, *, with_detail: bool = True) -> Iterator[Line]:

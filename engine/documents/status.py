@@ -8,15 +8,12 @@ from engine.api.schema import (
     ChangeEvent,
     Concern,
     HeldChange,
-    LinkState,
     Operation,
     OperationKind,
     Status,
     Trouble,
 )
-from engine.display import counted
 from engine.documents.cloud import PROOFS
-from engine.documents.columns import columns
 from engine.documents.lines import (
     UNLIMITED,
     Document,
@@ -26,19 +23,15 @@ from engine.documents.lines import (
     activity,
     cut,
     fitted,
-    heading,
     line,
-    link_mark,
     wrapped,
 )
-from engine.documents.problems import problem_box, whose_and_how_much
+from engine.documents.links import link_lines, problem_figure, user_figures
+from engine.documents.problems import problem_box, problem_line, problems_heading, whose_and_how_much
 from engine.documents.quantities import clock
 
-PROBLEM, USER = "problem:", "user:"
-"""Prefixes of line keys."""
-
-WITH_REMEDY = 3
-"""Number of problems shown with their remedy."""
+USER = "user:"
+"""Prefix of line keys."""
 
 GOOD_NEWS = {
     "link recovered": "working again",
@@ -88,106 +81,28 @@ def _would_change(status: Status) -> str:
     return f"; {counted(status.withheld, 'user')} would change{cleared}"
 
 
-def links(status: Status, zone: tzinfo, width: int, *, whole: bool = False) -> Iterator[Line]:
-    """Yield the state of both connections, with the `whole` failure or as much of it as fits into one line."""
-    longest = max((9, *(len(link.name) for link in status.links)))
-    for link in status.links:
-        since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
-        waits = _waits_for(link, zone)
-        yield line(
-            f" {link.name:<{longest}} ", link_mark(link), Span(since, Role.MUTED), "  ", Span(waits, Role.NOTICE)
-        )
-        if link.trouble is not None:
-            reason = f"{link.trouble.title}{': ' if link.trouble.detail else ''}{link.trouble.detail}"
-            yield from wrapped(reason, width - 1, " " * 11) if whole else [line(" " * 11, cut(reason, width - 12))]
-
-
-def _waits_for(link: LinkState, zone: tzinfo) -> str:
-    """Return what a failing connection is waiting for; the next attempt is in real time, which needs no date."""
-    match link.waits_for:
-        case None:
-            return ""
-        case "next try" if link.retry_at is not None:
-            return f"next try at {link.retry_at.astimezone(zone):%H:%M:%S}"
-        case "call":
-            return f"waiting for the {link.name} to connect"
-        case "users":
-            return "waiting for the users of the PBX"
-        case awaited:
-            return f"waiting for the {awaited}"
-
-
-def counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
-    """Yield the numbers of users."""
-    numbers = (
-        (status.users, "users:", False),
-        (status.resolved, "with a calendar,", False),
-        *(((status.watched, "watched,", False),) if status.poll_seconds is None or status.watched else ()),
-        (status.unread, "not read yet,", False),
-        (status.unresolved, "without;", True),
-        (status.refused, "refused", True),
-    )
-    parts: list[str | Span] = []
-    for count, what, is_bad in numbers:
-        text = f" {count:,} {what}"
-        if columns(line(*parts).text) + len(text) > width:
-            yield line(*parts)
-            parts = []
-        parts += [Span(f" {count:,}", Role.PROBLEM if count and is_bad else Role.TITLE), Span(f" {what}", Role.MUTED)]
-    yield line(*parts)
-    oldest = ""
-    if status.oldest_reading is not None:
-        oldest = f"oldest reading {clock(status.oldest_reading, zone, status.now)}, "
-    yield line(Span(cut(f" {oldest}{_polled(status, zone)}times in {status.timezone}", width), Role.MUTED))
-
-
-def _polled(status: Status, zone: tzinfo) -> str:
-    if status.poll_seconds is None:
-        return ""
-    until = "" if status.quiet_until is None else f" until {clock(status.quiet_until, zone, status.now)}"
-    return f"read every {status.poll_seconds:.0f} s{until}, "
-
-
-def problems(status: Status, width: int) -> Iterator[Line]:
-    """Yield the problems; only the most important ones with their remedy, which Enter shows for the others."""
+def whole_problems(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield every problem in full, with whom it concerns."""
     if not status.concerns:
-        yield line(Span(" Problems", Role.TITLE), Span("   none", Role.MUTED))
+        yield line(Span(" ✓ No problems", Role.GOOD))
         return
-    yield heading(" Problems")
-    for index, concern in enumerate(status.concerns):
-        yield _concern(concern, width)
-        if index < WITH_REMEDY:
-            yield from wrapped(concern.trouble.remedy, width - 2, "     ", Role.MUTED, most=2)
-
-
-def _concern(concern: Concern, width: int) -> Line:
-    trouble = concern.trouble
-    room = max(0, width - len(trouble.title) - 4)
-    title = Span(f"✗ {trouble.title}", Role.PROBLEM)
-    return line(" ", title, cut(f"  {_whom(concern)}", room), key=PROBLEM + trouble.type)
-
-
-def _whom(concern: Concern) -> str:
-    """Return who has a problem; empty for a problem of the engine itself."""
-    if concern.link is not None:
-        many = f", all {concern.count:,} users" if concern.count > 1 else ", its one user"
-        return f"{concern.link}" + (many if concern.count else "")
-    if not concern.count:
-        return ""
-    names = ", ".join(user.label for user in concern.users)
-    return f"{counted(concern.count, 'user')}: {names}"
-
-
-def whole_problems(status: Status, width: int) -> Iterator[Line]:
-    """Yield every problem in full, except those of a connection, which are shown with it."""
-    yield line(Span(" Problems", Role.TITLE), Span("" if status.concerns else "   none", Role.MUTED))
+    yield problems_heading(len(status.concerns), width)
     for concern in status.concerns:
-        of_many = concern.link is not None or concern.count > 0
-        yield from problem_box(concern.trouble, width, with_detail=not of_many)
-        if of_many:
-            rest = concern.count - len(concern.users) if concern.link is None else 0
-            yield from wrapped(_whom(concern) + (f" and {rest:,} more" if rest else ""), width - 2, "   ")
-        yield whose_and_how_much(concern.trouble)
+        yield problem_line(concern, zone, status.now, width)
+        yield from problem_text(concern, width)
+
+
+def problem_text(concern: Concern, width: int) -> Iterator[Line]:
+    """Yield all about a problem below its line: the detail, the remedy, the first users, and who can solve it."""
+    trouble = concern.trouble
+    if trouble.detail and not concern.users:
+        yield from wrapped(trouble.detail, width - 2, "   ")
+    yield from wrapped(trouble.remedy, width - 2, "   ", Role.NOTICE)
+    if concern.users:
+        rest = concern.count - len(concern.users)
+        names = ", ".join(user.label for user in concern.users)
+        yield from wrapped(names + (f" and {rest:,} more" if rest else ""), width - 2, "   ")
+    yield whose_and_how_much(trouble)
 
 
 def status_document(status: Status, zone: tzinfo, width: int) -> Document:
@@ -197,12 +112,12 @@ def status_document(status: Status, zone: tzinfo, width: int) -> Document:
     return Document(
         [
             line(Span(f" calendar-engine {status.version}", Role.TITLE), f", running for {running}{state}"),
-            *links(status, zone, width, whole=True),
+            *link_lines(status, zone, width),
             *_proof(status, width),
             line(),
-            *counts(status, zone, width),
+            *_counts(status, zone, width),
             line(),
-            *whole_problems(status, width),
+            *whole_problems(status, zone, width),
         ]
     )
 
@@ -218,6 +133,19 @@ def status_line(status: Status) -> str:
     return "; ".join((*state, *mode, *failing, *users, *worst))
 
 
+def _counts(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield the numbers of users, and how up to date their calendars are."""
+    figures = [*user_figures(status), *problem_figure(status)]
+    yield from wrapped("   ".join(each.text for each in figures), width - 1, " ")
+    remarks = [f"{status.watched:,} live"] if status.poll_seconds is None or status.watched else []
+    if status.oldest_reading is not None:
+        remarks.append(f"oldest reading {clock(status.oldest_reading, zone, status.now)}")
+    if status.poll_seconds is not None:
+        until = "" if status.quiet_until is None else f" until {clock(status.quiet_until, zone, status.now)}"
+        remarks.append(f"read every {status.poll_seconds:.0f} s{until}")
+    yield line(Span(cut(f" {', '.join([*remarks, f'times in {status.timezone}'])}", width), Role.MUTED))
+
+
 def _proof(status: Status, width: int) -> Iterator[Line]:
     if status.application_proof is not None:
         yield from wrapped(f"logs in with {PROOFS[status.application_proof]}", width - 1, " " * 11, Role.MUTED)
@@ -230,7 +158,7 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int, *, seconds: bool 
     label = fitted(change.label, 20, whole=width >= UNLIMITED)
     room = width - 35 - len(time.text)
     if change.presence is not None:
-        withheld = Span("▷ would be ", Role.NOTICE) if change.kind == "withheld" else Span("")
+        withheld = Span("would be ", Role.NOTICE) if change.kind == "withheld" else Span("")
         note = cut(change.presence.note, room - len(withheld.text))
         return line(time, withheld, activity(change.presence.activity), f"  {label}  ", note, key=key)
     if change.trouble is not None:
@@ -248,7 +176,7 @@ def audit_line(entry: AuditEntry, zone: tzinfo, width: int) -> Line:
 
 
 def _time(instant: datetime, zone: tzinfo, *, seconds: bool) -> Span:
-    return Span(f" {instant.astimezone(zone):{'%H:%M:%S' if seconds else '%H:%M'}} ", Role.MUTED)
+    return Span(f" {instant.astimezone(zone):{'%H:%M:%S' if seconds else '%H:%M'}}  ", Role.MUTED)
 
 
 OPERATIONS: dict[OperationKind, str] = {

@@ -4,36 +4,39 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from engine.api.schema import Sort, UserRow
+from engine.api.schema import UserRow
 from engine.documents.columns import columns, printable
 from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, fitted, line
 
-WIDE = 112
-"""Minimum width to show the mailbox."""
+WIDE, NARROW = 112, 58
+"""Minimum width to show the mailbox; below the other one a table is beside another pane."""
 
-OTHERS = 31
+OTHERS = 33
 """Width of the activity, the times and the blanks between them."""
 
 
 class Widths(NamedTuple):
-    """The widths of names, notes and mailboxes with their blanks; that of mailboxes may be 0."""
+    """The widths of names, notes and mailboxes; that of mailboxes may be 0. `is_short`: no time of reading."""
 
     name: int
     note: int
-    mailbox: int
+    mailbox: int = 0
+    is_short: bool = False
 
 
 def widths_of(width: int) -> Widths:
     """Return the widths for a table of `width` columns."""
+    if width < NARROW:
+        name = 20 if width >= 50 else 14
+        return Widths(name, max(0, width - name - 23), is_short=True)
     name, mailbox = (24, 30) if width >= WIDE else (20, 0)
-    return Widths(name, width - OTHERS - name - mailbox, mailbox)
+    return Widths(name, width - OTHERS - name - (mailbox + 2 if mailbox else 0), mailbox)
 
 
 def users_document(rows: Sequence[UserRow], zone: tzinfo, now: datetime, width: int) -> Document:
     """Return a table of users in order of their names."""
     widths = widths_of(width) if width < UNLIMITED else _needed(rows)
-    above = heads("display_name", widths, descending=False)
-    return Document([above, *(user_line(row, zone, now, widths) for row in rows)])
+    return Document([heads(widths), *(user_line(row, zone, now, widths) for row in rows)])
 
 
 def _needed(rows: Sequence[UserRow]) -> Widths:
@@ -43,40 +46,31 @@ def _needed(rows: Sequence[UserRow]) -> Widths:
         names.add(columns(printable(name_of(row))))
         notes.add(columns(printable(_note(row).text)))
         mailboxes.add(columns(printable(row.mailbox or "")))
-    return Widths(max(names), max(notes), max(mailboxes) + 2)
+    return Widths(max(names), max(notes), max(mailboxes))
 
 
 def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line:
     """Return the line of a user: activity, name, note or problem, end, and when the calendar was read."""
-    note = _note(row)
-    parts: list[str | Span] = [
-        " ",
-        activity(row.activity),
-        "  ",
-        fitted(name_of(row), widths.name),
-        "  ",
-        note._replace(text=fitted(note.text, widths.note)),
-    ]
+    note, name = _note(row), fitted(name_of(row), widths.name)
+    until = Span(_time(row.until, zone, now) if note.role is not Role.PROBLEM else " " * 5)
+    if widths.is_short:
+        short = note._replace(text=fitted(_without_state(note.text), widths.note))
+        return line("  ", _shows(row), " ", name, " ", until, "  ", short, key=row.guid)
+    parts: list[str | Span] = ["  ", _shows(row), "  ", name, "  ", note._replace(text=fitted(note.text, widths.note))]
     if widths.mailbox:
-        parts += ["  ", Span(fitted(row.mailbox or "", widths.mailbox - 2), Role.MUTED)]
-    parts += ["  ", _time(row.until, zone, now), "  ", Span(_time(row.last_read, zone, now), Role.MUTED)]
+        parts += ["  ", Span(fitted(row.mailbox or "", widths.mailbox), Role.MUTED)]
+    parts += ["  ", until, "  ", Span(_time(row.last_read, zone, now), Role.MUTED)]
     return line(*parts, key=row.guid)
 
 
-def heads(sort: Sort, widths: Widths, *, descending: bool) -> Line:
-    """Return the line with the column headings; the sorted column has an arrow."""
-    arrow = "▲" if descending else "▼"
-
-    def head(column: Sort, text: str, room: int) -> str:
-        return fitted(f"{text} {arrow}" if sort == column else text, room)
-
-    name = "name" if sort != "name" else f"PBX name {arrow}"
-    text = f" {head('activity', 'shows', 11)}  {head('display_name', name, widths.name)}  "
-    note = "note" if sort != "state" else f"note, by state {arrow}"
-    text += fitted(note, widths.note)
-    if widths.mailbox:
-        text += f"  {head('mailbox', 'mailbox', widths.mailbox - 2)}"
-    return line(Span(f"{text}  until  read ", Role.TITLE))
+def heads(widths: Widths) -> Line:
+    """Return the line with the column headings."""
+    start = f"  {'shows':<11}"
+    if widths.is_short:
+        return line(Span(f"{start} {'name':<{widths.name}} until  note", Role.TITLE))
+    mailbox = f"  {'mailbox':<{widths.mailbox}}" if widths.mailbox else ""
+    text = f"{start}  {'name':<{widths.name}}  {fitted('note', widths.note)}{mailbox}  until   read"
+    return line(Span(text, Role.TITLE))
 
 
 def name_of(row: UserRow) -> str:
@@ -84,18 +78,31 @@ def name_of(row: UserRow) -> str:
     return row.display_name or row.name
 
 
+def _shows(row: UserRow) -> Span:
+    """Return what the PBX shows, or that there is a problem, in eleven columns."""
+    if row.state == "problem":
+        return Span("✗ problem  ", Role.PROBLEM)
+    return Span("· waiting  ", Role.MUTED) if row.state == "unread" else activity(row.activity)
+
+
 def _note(row: UserRow) -> Span:
     """Return the note, or the problem or state in its place."""
     if row.state == "problem":
-        return Span(f"✗ {row.problem_title or row.problem or 'problem'}", Role.PROBLEM)
+        return Span(row.problem_title or row.problem or "problem", Role.PROBLEM)
     if row.state == "unread":
-        return Span("· not read yet", Role.MUTED)
+        return Span("the calendar is not read yet", Role.MUTED)
     if row.withheld is not None:
         would = f"{activity(row.withheld.activity).text.rstrip()} {row.withheld.note}".rstrip()
-        return Span(f"▷ {row.not_written or 'dry run'}, would be: {would}", Role.NOTICE)
+        return Span(f"{row.not_written or 'dry run'}, would show {would}", Role.NOTICE)
     if row.state == "pending":
-        return Span(f"… to be set  {row.note}", Role.NOTICE)
+        return Span(f"… to be written  {row.note}".rstrip(), Role.NOTICE)
     return Span(row.note)
+
+
+def _without_state(note: str) -> str:
+    """Return a note without the word for the state that the column beside it shows."""
+    state, colon, rest = note.partition(": ")
+    return rest if colon and " " not in state else note
 
 
 def _time(instant: datetime | None, zone: tzinfo, now: datetime) -> str:
