@@ -36,7 +36,15 @@ def _users(shell: Shell) -> View:
     return UsersView(shell)
 
 
-MAIN_VIEWS: Mapping[str, Callable[[Shell], View]] = MappingProxyType({OverviewView.NAME: OverviewView, "users": _users})
+def _day(shell: Shell) -> View:
+    from calendar_tui.screens.day import DayView
+
+    return DayView(shell)
+
+
+MAIN_VIEWS: Mapping[str, Callable[[Shell], View]] = MappingProxyType(
+    {OverviewView.NAME: OverviewView, "users": _users, "day": _day}
+)
 """The main views by name, in the order of their tabs; each is made once and keeps its state."""
 
 

@@ -177,6 +177,9 @@ class Model:
         self.is_capturing = False
         self.status: Status | None = None
         self.users = UserTable()
+        self.wanted = Query()
+        self.own_wanted: Query | None = None
+        self.chosen_user = ""
         self.operations: dict[str, Operation] = {}
         self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
         self.errors: deque[ChangeEvent] = deque(maxlen=REMEMBERED)

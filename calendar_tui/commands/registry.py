@@ -4,6 +4,7 @@ from textual.binding import Binding, BindingType
 
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.commands.setup import SETUP_COMMANDS
+from calendar_tui.commands.views import VIEW_COMMANDS
 
 _EVERYWHERE = (
     Command("help", EVERYWHERE, ("question_mark", "f1"), "Show all keys", "help", label="help"),
@@ -72,10 +73,11 @@ USERS, USER = "users", "user"
 
 _USERS = (
     Command("filter", USERS, ("slash",), "Filter as you type", "filter", label="filter"),
+    Command("errors only", USERS, ("e",), "Show only users with a problem, or all", "errors_only", label="problems"),
     Command("sort", USERS, ("s",), "Sort by the next column", "sort", label="sort"),
-    Command("turn", USERS, ("S",), "Reverse the order", "turn"),
-    Command("errors only", USERS, ("e",), "Show only users with a problem, or all", "errors_only", label="errors"),
-    Command("everybody", USERS, ("x",), "Clear all filters", "everybody", label="all"),
+    Command("as days", USERS, ("d",), "Show these users hour by hour", "day", label="day", capability="days"),
+    Command("turn", USERS, ("S",), "Reverse the order", "turn", label="reverse", wide=True),
+    Command("everybody", USERS, ("x",), "Clear all filters", "everybody", label="all", wide=True),
     Command(
         "resync listed",
         USERS,
@@ -116,27 +118,14 @@ _USERS = (
     ),
     Command("copy", USER, ("y",), "Copy as text (the terminal must allow OSC 52)", "copy", label="copy"),
     Command("save", USER, ("w",), "Write as text to a file", "save", label="save"),
-    Command("next user", USER, ("n",), "The next user of the list", "step(1)", label="next"),
-    Command("previous user", USER, ("p",), "The previous user of the list", "step(-1)"),
+    Command("next user", USER, ("right_square_bracket", "n"), "The next user of the list", "step(1)", label="next"),
+    Command("previous user", USER, ("left_square_bracket", "p"), "The previous user of the list", "step(-1)"),
 )
 
 
-OVERVIEW, PROBLEM = "overview", "problem"
 LOG, EXCHANGE, CONDITIONS, STATISTICS, CAPTURE = "log", "exchange", "conditions", "statistics", "capture"
 
 _LOG = (
-    Command(
-        "entries",
-        OVERVIEW,
-        ("l",),
-        "Show the log entries of this problem or user",
-        "entries",
-        label="its log",
-        capability="log",
-    ),
-    Command(
-        "entries", PROBLEM, ("l",), "Show the log entries of this problem", "entries", label="its log", capability="log"
-    ),
     Command("entries", USER, ("l",), "Show this user's log entries", "entries", label="log", capability="log"),
     Command(
         "filter",
@@ -339,7 +328,7 @@ _SETTINGS = (
 )
 
 
-ALL: tuple[Command, ...] = (*_EVERYWHERE, *_USERS, *_LOG, *_SETTINGS, *SETUP_COMMANDS)
+ALL: tuple[Command, ...] = (*_EVERYWHERE, *_USERS, *VIEW_COMMANDS, *_LOG, *_SETTINGS, *SETUP_COMMANDS)
 
 
 def of_place(place: str) -> tuple[Command, ...]:

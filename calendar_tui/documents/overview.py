@@ -54,9 +54,17 @@ def overview(model: Model, width: int, height: int, opened: str) -> Document:
     if model.status is None:
         return Document()
     least = 2 + min(LEAST_CHANGES, max(1, len(model.changes)))
-    above = problems(model, width, height - least, opened)
-    below = changes(model, width, height - len(above) - 1, opened)
-    return Document([*above, line(), *below])
+    number = len(model.status.concerns)
+    above = faded(model, [problems_heading(f" Problems {number:,}{as_of(model)}", width)] if number else [])
+    above += problems(model, width, height - least - len(above), opened)
+    title = heading(f" {changes_title(model)}")
+    below = changes(model, width, height - len(above) - 2, opened)
+    return Document([*above, line(), *faded(model, [title]), *below])
+
+
+def as_of(model: Model) -> str:
+    """Return from when old data is, empty if it is not old."""
+    return f", as of {clock(model.stale_since, model.zone, model.now)}" if model.stale_since else ""
 
 
 def problems(model: Model, width: int, height: int, opened: str) -> list[Line]:
@@ -68,10 +76,8 @@ def problems(model: Model, width: int, height: int, opened: str) -> list[Line]:
     keys = [f"{PROBLEM}{each.trouble.type}" for each in concerns]
     place = keys.index(opened) if opened in keys else None if opened else 0
     below = _remedy(concerns[place], width) if place is not None else []
-    as_of = f", as of {clock(model.stale_since, model.zone, model.now)}" if model.stale_since else ""
-    seen = in_sight(len(keys), place or 0, len(below), height - 1)
-    lines = [problems_heading(len(concerns), width, as_of)]
-    lines += _more(OPENS, seen.start, keys[seen.start - 1])
+    seen = in_sight(len(keys), place or 0, len(below), height)
+    lines = _more(OPENS, seen.start, keys[seen.start - 1])
     for index in seen:
         lines.append(problem_line(concerns[index], model.zone, model.now, width))
         lines += below if index == place else []
@@ -84,17 +90,20 @@ def _remedy(concern: Concern, width: int) -> list[Line]:
     keys = [Span("    Enter", Role.KEY), Span(" details  ", Role.MUTED), Span("l", Role.KEY)]
     log = f" {concern.link} messages" if concern.link else " its log"
     again = [Span("  F", Role.KEY), Span(" look again now", Role.MUTED)]
-    return [*lines, line(*keys, Span(log, Role.MUTED), *(again if concern.count else ()))]
+    is_of_users = concern.count and concern.link is None
+    return [*lines, line(*keys, Span(log, Role.MUTED), *(again if is_of_users else ()))]
+
+
+def changes_title(model: Model) -> str:
+    """Return what the last changes are called: in a dry run nothing has changed."""
+    return "Would have changed" if model.status is not None and model.status.dry_run else "Last changes"
 
 
 def changes(model: Model, width: int, height: int, opened: str) -> list[Line]:
     """Return the last changes, the newest first."""
-    known = list(model.changes)
-    would = model.status is not None and model.status.dry_run
-    lines = [heading(" Would have changed" if would else " Last changes")]
-    if not known:
-        return [*lines, line(Span("   none yet", Role.MUTED))]
-    return faded(model, [*lines, *change_lines(model, known, width, height - 1, opened)])
+    if not model.changes:
+        return [line(Span("   none yet", Role.MUTED))]
+    return faded(model, change_lines(model, list(model.changes), width, height, opened))
 
 
 def change_lines(model: Model, known: Sequence[ChangeEvent], width: int, height: int, opened: str) -> list[Line]:

@@ -4,6 +4,7 @@ from calendar_tui.model import Model, Query
 from engine.api.schema import Sort, Status
 from engine.display import counted
 from engine.documents.lines import Document, Line, Role, Span, wrapped
+from engine.documents.links import problem_figure, user_figures
 from engine.documents.user_rows import user_line, widths_of
 
 SORT_NAMES: dict[Sort, str] = {
@@ -47,12 +48,21 @@ def summary(model: Model, query: Query, total: int) -> tuple[Span, ...]:
     """Return how many users are listed, with the filters as chips and the key that drops them."""
     everybody = len(model.users.rows)
     if not query.is_filter:
-        return (Span(counted(everybody, "user")),)
+        status = model.status
+        figures = [*user_figures(status)[1:2], *problem_figure(status)] if status is not None else []
+        parts = [part for figure in figures for part in (Span(" · ", Role.MUTED), figure)]
+        return (Span(counted(everybody, "user")), Span("   "), *parts[1:])
     names = [query.words, query.problem_title or query.problem, "errors only" if query.errors_only else ""]
     chips_ = [Span(f"[{name}]", Role.CHIP) for name in names if name]
     blanks = [Span("   ")] * len(chips_)
     both = [part for pair in zip(blanks, chips_, strict=True) for part in pair]
     return (Span(f"{total:,} of {everybody:,}"), *both, Span("   "), Span("x", Role.KEY), Span(" all", Role.MUTED))
+
+
+def order_and_place(query: Query, seen: range, total: int) -> str:
+    """Return how the users are ordered, and which of them are in sight."""
+    order = f"by {SORT_NAMES[query.sort]} {'▲' if query.descending else '▼'}"
+    return f"{order}   {seen.start + 1:,}–{seen.stop:,}" if total else order
 
 
 def narrowed(query: Query, status: Status | None, width: int) -> Document:

@@ -37,7 +37,7 @@ LEFT, LEFT_WIDEST = 56, 68
 """The width of the left pane, and from 150 columns on."""
 
 SMALLEST_FIELD = 20
-TABS = ("overview", "users", "log", "settings")
+TABS = ("overview", "users", "log", "settings", "day")
 
 
 class Frame(Screen[None]):
@@ -77,6 +77,7 @@ class Frame(Screen[None]):
         yield self._lines("header", "one-line")
         yield self._lines("banner", "as-needed")
         yield self._lines("row", "one-line")
+        yield self._lines("above", "as-needed")
         with ContentSwitcher(initial="panes", id="body"), Horizontal(id="panes"):
             yield self._lines("main", cursor=True)
             yield self._lines("pane", cursor=True)
@@ -247,7 +248,9 @@ class Frame(Screen[None]):
         form = self.view.form()
         self.query_one(ContentSwitcher).current = self._mounted(form) if form is not None else "panes"
         wide = self.is_wide
-        room = height - 3 - len(frame.banner(self.model, width)) - 2 * wide
+        above = self.view.above(width)
+        self._show_as_needed("above", above)
+        room = height - 3 - len(frame.banner(self.model, width)) - len(above) - 2 * wide
         left = width if not (wide and self.view.PANE) else LEFT if width < frame.WIDEST else LEFT_WIDEST
         self._set_width(self.main, left if left < width else None)
         self.line_view("pane").display = left < width

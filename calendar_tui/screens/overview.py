@@ -1,15 +1,46 @@
-"""The overview, and the view of one problem."""
+"""The overview, the view of one problem, and that of the errors of the last hour."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from calendar_tui.documents import overview
 from calendar_tui.documents.log_filter import conditions_of_problem, conditions_of_user
-from calendar_tui.documents.overview import overview, problem_document
+from calendar_tui.documents.problem import affected, commands, problem_document, whom_and_since
 from calendar_tui.documents.sheet import Row, Sheet
-from calendar_tui.model import Query
+from calendar_tui.private_files import write_here
 from calendar_tui.screens.view import Shell, View, path
-from engine.documents.status import PROBLEM, USER
+from engine.api.schema import Concern, ResyncQuestion
+from engine.display import counted
+from engine.documents.lines import Document, Line, line
+from engine.documents.problems import PROBLEM
+from engine.documents.status import USER
+
+NOTHING_TO_COPY = "There is no command for this problem."
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow(Row):
+    """The second row of the overview: the state of the first connection."""
+
+    make: Callable[[int], Line] = lambda _: Line()
+
+    def line(self, width: int) -> Line:
+        """Return the row in `width` columns."""
+        return self.make(width)
+
+
+async def look_again(view: View, concern: Concern | None) -> None:
+    """Have the mailboxes of all users with a problem looked up and read again."""
+    rows = affected(view.model, concern) if concern else []
+    if not rows:
+        view.tell("The engine tries again by itself; Enter shows when.")
+        return
+    question = ResyncQuestion(users=tuple(row.guid for row in rows))
+    await view.start_operation(lambda engine: engine.begin("reresolve", question))
 
 
 class ProblemView(View):
-    """Shows one problem: its cause, who can solve it and how, and whether it is solved."""
+    """Shows one problem: its cause, who can solve it and how, whom it concerns, and whether it is solved."""
 
     NAME = "problem"
 
@@ -17,53 +48,142 @@ class ProblemView(View):
         super().__init__(shell)
         self._slug = slug
 
+    @property
+    def _concern(self) -> Concern | None:
+        return self.model.concern(self._slug)
+
     def row(self) -> Row:
-        """Return the path."""
-        return path("Overview", "Problem")
+        """Return the path, whom the problem concerns and since when."""
+        concern = self._concern
+        title = concern.trouble.title if concern else "Problem"
+        return path("Overview", title, right=whom_and_since(self.model, concern) if concern else "solved")
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Return everything about the problem."""
-        return Sheet(problem_document(self.model, self._slug, width))
+        return Sheet(problem_document(self.model, self._concern, width), title="Problem")
+
+    def chosen(self, key: str) -> None:
+        """Open the user."""
+        self.shell.open_user(key)
 
     def action_entries(self) -> None:
         """Show the log entries of the problem."""
-        concern = self.model.concern(self._slug)
+        concern = self._concern
         self.shell.open_log(*(conditions_of_problem(concern, self.model.users.rows) if concern else ("is:error",)))
+
+    def action_copy(self) -> None:
+        """Copy the commands to the clipboard of the terminal."""
+        found = commands(self.model, self._concern) if self._concern else ()
+        if found:
+            self.shell.copy("\n".join(found) + "\n")
+            self.tell(f"{counted(len(found), 'line')} copied, if the terminal allows it (OSC 52); w writes a file.")
+        else:
+            self.tell(NOTHING_TO_COPY)
+
+    async def action_save(self) -> None:
+        """Write the commands to a file that only this account can read."""
+        found = commands(self.model, self._concern) if self._concern else ()
+        name = f"calendar-{self._slug}.ps1"
+        self.tell(await write_here(name, ("\n".join(found) + "\n").encode()) if found else NOTHING_TO_COPY)
+
+    async def action_again(self) -> None:
+        """Have the mailboxes looked up and read again now."""
+        await look_again(self, self._concern)
 
 
 class OverviewView(View):
-    """Shows the state of the engine; Enter on a problem or a change leads to the users that it concerns."""
+    """Shows the state of the engine; Enter on a problem or a change leads to what is known about it."""
 
     NAME = "overview"
     TAB = NAME
+    PANE = True
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is anything to look over yet."""
+        return self.model.status is None or self.model.status.state != "not set up"
 
     def row(self) -> Row:
-        """Return nothing: the overview begins with the state of the connections."""
-        return Row()
+        """Return the state of the first connection, with the number of users."""
+        return StateRow(make=lambda width: overview.states(self.model, width)[0]) if self.is_set_up else Row()
+
+    def above(self, width: int) -> Document:
+        """Return the states of the other connections."""
+        return Document([*overview.states(self.model, width)[1:], line()] if self.is_set_up else ())
 
     def sheet(self, width: int, height: int) -> Sheet:
-        """Return the overview."""
-        return Sheet(overview(self.model, width, height))
+        """Return problems and changes, in the wide layout the problems alone; or what to do before the first start."""
+        if not self.is_set_up:
+            return Sheet(overview.first_start(self.model, width), title="Welcome")
+        if not self.shell.is_wide:
+            return Sheet(overview.overview(self.model, width, height, self.place.key))
+        number = sum(self.model.last_hour.errors(self.model.now))
+        problems = len(self.model.status.concerns) if self.model.status else 0
+        return Sheet(
+            Document(overview.problems(self.model, width, height, self.place.key)),
+            title=f"Problems {problems:,}{overview.as_of(self.model)}",
+            place=f"E {counted(number, 'error')} in the last hour" if number else "no errors in the last hour",
+        )
+
+    def pane(self, width: int, height: int) -> Sheet:
+        """Return the last changes."""
+        number = sum(self.model.last_hour.changes(self.model.now))
+        lines = overview.changes(self.model, width, height, self.pane_place.key)
+        return Sheet(Document(lines), title=overview.changes_title(self.model), order=f"{number:,} in the last hour")
 
     def action_entries(self) -> None:
         """Show the log entries of the problem or user under the cursor."""
-        kind, _, rest = self.shell.main.cursor_key.partition(":")
-        rows = self.model.users.rows
-        concern = self.model.concern(rest) if f"{kind}:" == PROBLEM else None
-        row = rows.get(rest.split(":")[0])
+        concern, rows = self._concern, self.model.users.rows
+        row = rows.get(self.shell.main.cursor_key.removeprefix(USER).split(":")[0])
         if concern is not None:
             self.shell.open_log(*conditions_of_problem(concern, rows))
         else:
             self.shell.open_log(*(conditions_of_user(row) if row else ()))
 
+    def action_errors(self) -> None:
+        """List the errors of the last hour."""
+        self.shell.push(ErrorsView(self.shell))
+
+    async def action_read_again(self) -> None:
+        """Have all calendars read again."""
+        await self.start_operation(lambda engine: engine.begin("resync", ResyncQuestion()))
+
+    async def action_again(self) -> None:
+        """Have the mailboxes of the problem under the cursor looked up and read again."""
+        await look_again(self, self._concern)
+
     def chosen(self, key: str) -> None:
         """Open what the line is about."""
         if key.startswith(USER):
             self.shell.open_user(key.split(":")[1])
-            return
-        slug = key.removeprefix(PROBLEM)
-        concern = self.model.concern(slug)
-        if concern is not None and concern.link is None and concern.count:
-            self.shell.open_users(Query(problem=slug, problem_title=concern.trouble.title))
-        elif concern is not None:
-            self.shell.push(ProblemView(self.shell, slug))
+        elif key.startswith(PROBLEM):
+            self.shell.push(ProblemView(self.shell, key.removeprefix(PROBLEM)))
+
+    @property
+    def _concern(self) -> Concern | None:
+        key = self.shell.main.cursor_key
+        return self.model.concern(key.removeprefix(PROBLEM)) if key.startswith(PROBLEM) else None
+
+
+class ErrorsView(View):
+    """Lists the errors of the last hour; Enter leads to the user."""
+
+    NAME = "errors"
+
+    def row(self) -> Row:
+        """Return the path and the number of errors."""
+        known, all_ = len(self.model.errors_of_last_hour), sum(self.model.last_hour.errors(self.model.now))
+        number = counted(all_, "error") if known >= all_ else f"the newest {known:,} of {counted(all_, 'error')}"
+        return path("Overview", "Errors of the last hour", right=number)
+
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the errors."""
+        return Sheet(overview.errors(self.model, width), title="Errors")
+
+    def chosen(self, key: str) -> None:
+        """Open the user."""
+        self.shell.open_user(key.split(":")[1])
+
+    def action_entries(self) -> None:
+        """Show the errors in the debug log."""
+        self.shell.open_log("is:error")

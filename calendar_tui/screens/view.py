@@ -163,6 +163,10 @@ class View:
     def row(self) -> Row:
         """Return what the second row shows."""
 
+    def above(self, width: int) -> Document:
+        """Return rows that stay between the second row and the panes, over both of them."""
+        return Document()
+
     @abstractmethod
     def sheet(self, width: int, height: int) -> Sheet:
         """Return what the body shows, for a number of columns and rows."""

@@ -32,12 +32,21 @@ _KIND_CELLS = {kind: (glyph, role) for kind, (glyph, role, _) in KINDS.items()}
 _KIND_ORDER, _ACTIVITY_ORDER = list(_KIND_CELLS.values()), list(ACTIVITY_CELLS.values())
 
 
+def hours_that_fit(width: int) -> int:
+    """Return how many hours there is room for in `width` columns."""
+    return max(1, (width - CHART - 1) // _per_hour(width))
+
+
 def scrolled(day_begins: datetime, zone: tzinfo, hour: int, width: int) -> Scale:
-    """Return a scale that begins at a local hour, with as many hours as fit: eight cells each where the usual ones do,
-    else five."""
-    room = width - CHART - 1
-    per_hour = MOST_CELLS if room >= (LAST_HOUR - FIRST_HOUR) * MOST_CELLS else 5
-    return Scale(hour_of(day_begins, 0, zone) + hour * timedelta(hours=1), room // per_hour * per_hour, per_hour)
+    """Return a scale that begins at a local hour, with as many hours as fit."""
+    per_hour = _per_hour(width)
+    first = hour_of(day_begins, 0, zone) + hour * timedelta(hours=1)
+    return Scale(first, hours_that_fit(width) * per_hour, per_hour)
+
+
+def _per_hour(width: int) -> int:
+    """Return how many cells an hour has: as many as possible where the usual hours fit, else five."""
+    return MOST_CELLS if width - CHART - 1 >= (LAST_HOUR - FIRST_HOUR) * MOST_CELLS else 5
 
 
 def chart_heads(scale: Scale, now: datetime, zone: tzinfo) -> list[Line]:

@@ -47,7 +47,7 @@ def link_lines(
     starts = [_start(link, status, zone, longest, known_until) for link in status.links]
     place = max((FIGURES if width >= DESIGNED_FOR else 0, *(_width(each) + 3 for each in starts)))
     for index, start in enumerate(starts):
-        numbers = figures[index](width - place) if index < len(figures) else ()
+        numbers = figures[index](width - place - 1) if index < len(figures) else ()
         yield line(*start, " " * (place - _width(start)), *numbers) if numbers else line(*start)
 
 

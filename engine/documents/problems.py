@@ -14,8 +14,9 @@ from engine.documents.quantities import clock
 PROBLEM = "problem:"
 """Prefix of line keys."""
 
-SINCE, WHOM = 11, 13
-"""The widths of the columns that say since when, and whom it concerns, with the blanks before them."""
+ROOMY, TIGHT, SHORT = (13, 11), (11, 8), 70
+"""The widths of the columns that say whom it concerns and since when, with the blanks before them: usually, and in less
+than `SHORT` columns."""
 
 WIDEST = 100
 """Width of the list where there is no edge."""
@@ -24,22 +25,23 @@ SEVERE = ("down", "wrong presence", "no calendar")
 """Severities of problems because of which somebody shows nothing, or what is wrong."""
 
 
-def problems_heading(number: int, width: int, as_of: str = "") -> Line:
+def problems_heading(title: str, width: int) -> Line:
     """Return the heading of the list of problems, with its columns."""
-    start = f" Problems {number:,}{as_of}"
-    gap = max(2, min(width, WIDEST) - columns(start) - SINCE - 4)
-    return line(Span(start, Role.TITLE), Span(f"{'':{gap}}whom{'since':>{SINCE}}", Role.MUTED))
+    _, since = ROOMY if width >= SHORT else TIGHT
+    gap = max(2, min(width, WIDEST) - columns(title) - since - 4)
+    return line(Span(title, Role.TITLE), Span(f"{'':{gap}}whom{'since':>{since}}", Role.MUTED))
 
 
 def problem_line(concern: Concern, zone: tzinfo, now: datetime, width: int) -> Line:
     """Return the line of a problem: what is wrong, whom it concerns, and since when."""
     mark, role = ("✗", Role.PROBLEM) if concern.severity in SEVERE else ("!", Role.NOTICE)
-    room = max(10, min(width, WIDEST) - SINCE - WHOM - 3)
+    for_whom, for_since = ROOMY if width >= SHORT else TIGHT
+    room = max(10, min(width, WIDEST) - for_whom - for_since - 3)
     return line(
         Span(f" {mark} ", role),
         Span(fitted(concern.trouble.title, room), role if mark == "✗" else Role.PLAIN),
-        f"{_whom(concern):>{WHOM}}",
-        Span(f"{_since(concern, zone, now):>{SINCE}}", Role.MUTED),
+        f"{_whom(concern):>{for_whom}}",
+        Span(f"{_since(concern, zone, now):>{for_since}}", Role.MUTED),
         key=f"{PROBLEM}{concern.trouble.type}",
     )
 

@@ -13,6 +13,7 @@ from engine.api.schema import (
     Status,
     Trouble,
 )
+from engine.display import counted
 from engine.documents.cloud import PROOFS
 from engine.documents.lines import (
     UNLIMITED,
@@ -86,7 +87,7 @@ def whole_problems(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
     if not status.concerns:
         yield line(Span(" ✓ No problems", Role.GOOD))
         return
-    yield problems_heading(len(status.concerns), width)
+    yield problems_heading(f" Problems {len(status.concerns):,}", width)
     for concern in status.concerns:
         yield problem_line(concern, zone, status.now, width)
         yield from problem_text(concern, width)

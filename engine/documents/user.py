@@ -33,7 +33,9 @@ CHART = 11
 CHART_WIDTH, HOURS, MOST_CELLS = 100, (8, 18), 5
 """Width of a chart that is not on a screen, the hours that it always has, and cells of an hour at most."""
 
-SUBJECT_WIDTH = 24
+SUBJECT_WIDTH, SHORT = 24, 70
+"""Columns of subjects; in less than `SHORT` columns only as many as needed."""
+
 NOT_DRAWN = ("left out", "cancelled", "without duration")
 """Outcomes of appointments that are at no time at all."""
 
@@ -188,23 +190,24 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int, ope
         return
     when = max(columns(_when(each, now, zone)) for each in shown)
     kind = max(columns(kind_in_words(each)) for each in shown)
+    subject = SUBJECT_WIDTH if width >= SHORT else min(SUBJECT_WIDTH, max(columns(_subject(each)) for each in shown))
     for each in sorted(shown, key=lambda appointment: appointment.start):
-        yield from _appointment(each, now, zone, width, (when, kind))
+        yield from _appointment(each, now, zone, width, (when, kind, subject))
         if (opened is None or opened == f"{APPOINTMENT}{each.id}") and each.words != _effect(each, now, zone):
             yield from wrapped(each.words, width - 2, " " * 8, Role.MUTED)
 
 
 def _appointment(
-    each: AppointmentAccount, now: datetime, zone: tzinfo, width: int, widths: tuple[int, int]
+    each: AppointmentAccount, now: datetime, zone: tzinfo, width: int, widths: tuple[int, int, int]
 ) -> Iterator[Line]:
     """Yield an appointment with its effect, on the same line if there is room, else below."""
     whole, effect = width >= UNLIMITED, _effect(each, now, zone)
     start = f"   {fitted(_when(each, now, zone), widths[0])}  {fitted(kind_in_words(each), widths[1])}  "
     role = {"active": Role.GOOD, "next": Role.KEY}.get(each.outcome, Role.MUTED)
-    room = width - columns(start) - SUBJECT_WIDTH - 2
+    room = width - columns(start) - widths[2] - 2
     key = f"{APPOINTMENT}{each.id}"
     if columns(effect) <= room:
-        yield line(start, fitted(_subject(each), SUBJECT_WIDTH, whole=whole), "  ", Span(effect, role), key=key)
+        yield line(start, fitted(_subject(each), widths[2], whole=whole), "  ", Span(effect, role), key=key)
     else:
         yield line(start, cut(_subject(each), width - columns(start)), key=key)
         yield from wrapped(effect, width - 2, " " * 8, role)

@@ -1,6 +1,8 @@
 """Users as lines, each with the columns of a table."""
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
@@ -71,6 +73,24 @@ def heads(widths: Widths) -> Line:
     mailbox = f"  {'mailbox':<{widths.mailbox}}" if widths.mailbox else ""
     text = f"{start}  {'name':<{widths.name}}  {fitted('note', widths.note)}{mailbox}  until   read"
     return line(Span(text, Role.TITLE))
+
+
+def table(rows: Iterable[UserRow]) -> str:
+    """Return users as a table with commas between the columns (RFC 4180), for spreadsheets."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["name", "PBX name", "mailbox", "shows", "note", "state", "problem", "would show", "read"])
+    for row in rows:
+        would = f"{row.withheld.activity} {row.withheld.note}".rstrip() if row.withheld else ""
+        read = row.last_read.isoformat(timespec="seconds") if row.last_read else ""
+        cells = (name_of(row), row.name, row.mailbox or "", row.activity or "", row.note, row.state)
+        writer.writerow([as_text(each) for each in (*cells, row.problem_title or "", would, read)])
+    return text.getvalue()
+
+
+def as_text(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def name_of(row: UserRow) -> str:

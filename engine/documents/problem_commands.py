@@ -1,0 +1,35 @@
+"""Commands that mend a problem of users, with their addresses filled in."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+_PLAIN = re.compile(r"[A-Za-z0-9._@+-]{1,320}")
+"""Addresses that PowerShell reads as nothing but a name."""
+
+
+def _to_the_group(addresses: Iterable[str]) -> Iterable[str]:
+    yield "# GROUP is the group in the scope of the role of calendar-engine."
+    for address in addresses:
+        if _PLAIN.fullmatch(address):
+            yield f"Add-DistributionGroupMember 'GROUP' -Member '{address}'"
+        else:
+            yield "Add-DistributionGroupMember 'GROUP' -Member 'ADDRESS'  # of a mailbox with unusual letters"
+
+
+WHERE = "In the Exchange Management Shell:"
+
+_COMMANDS: Mapping[str, Callable[[Iterable[str]], Iterable[str]]] = MappingProxyType(
+    {
+        "impersonation-denied": _to_the_group,
+        "access-policy-excludes": _to_the_group,
+        "graph-access-denied": _to_the_group,
+    }
+)
+
+
+def commands_for(problem: str, addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return the lines that mend a problem, by its name, for these mailboxes; none if there is no such command."""
+    make = _COMMANDS.get(problem)
+    known = tuple(dict.fromkeys(addresses))
+    return tuple(make(known)) if make is not None and known else ()
