@@ -42,7 +42,7 @@ VIEW_COMMANDS = (
     Command("compact", DAY, ("c",), "Show presences alone, or calendars too", "compact", label="compact", wide=True),
     Command("day before", DAY, ("less_than_sign",), "The day before", "days(-1)"),
     Command("day after", DAY, ("greater_than_sign",), "The day after", "days(1)", label="day", wide=True),
-    Command("now", DAY, ("home",), "Go to the present", "now"),
+    Command("now", DAY, ("n",), "Go to the present", "now", label="now", wide=True),
     Command("sort", DAY, ("s",), "Sort by the next column", "sort", label="sort"),
     Command("turn", DAY, ("S",), "Reverse the order", "turn"),
     Command("everybody", DAY, ("x",), "Clear all filters", "everybody"),

@@ -16,7 +16,7 @@ ASKED = {
     "secrets": (("4", "p"), "cannot be reached", "exchange.password"),
     "versions": (("4", "h"), "cannot be reached", "version 1"),
     "statistics": (("3", "i"), "cannot be reached", "Statistics for"),
-    "user": (("2", "enter"), "cannot be reached", "Appointments and their outcome"),
+    "user": (("2", "enter"), "cannot be reached", "Appointments 1"),
 }
 """Views that ask for something: the keys that lead there, what is said without an engine, and what after that."""
 
@@ -67,12 +67,12 @@ async def test_a_user_that_is_shown_stays(tmp_path: Path) -> None:
         async with logged_engine(tmp_path) as logged:
             await shown.shows("8 users")
             await go(shown, ("2", "enter"))
-            await shown.shows("Appointments and their outcome")
+            await shown.shows("Appointments 1")
             await logged.served.settled()
         await shown.shows("This view is ")
         await shown.press("r")
         await shown.shows("cannot be reached: ")
-        assert "Appointments and their outcome" in shown.grid()
+        assert "Appointments 1" in shown.grid()
 
 
 async def test_a_secret_that_could_not_be_stored_is_not_typed_again(tmp_path: Path) -> None:

@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from calendar_tui.documents.frame import footer, lost
-from calendar_tui.documents.overview import overview
 from calendar_tui.documents.users import UserLines
 from calendar_tui.model import LastHour, Model, Query, UserTable, sparkline
 from engine.api.schema import (
     Acknowledged,
     AppointmentAccount,
     ChangeEvent,
-    Concern,
     DecisionAccount,
     LinkState,
     PlannedPresence,
@@ -163,21 +161,6 @@ def test_a_change_that_is_known_already_counts_once() -> None:
     assert model.now == NINE + MINUTE
 
 
-def test_what_a_side_waits_for_and_what_to_do() -> None:
-    model = Model(lambda: NINE)
-    link = LinkState(
-        name="Exchange", works=False, since=NINE, trouble=REFUSED, waits_for="next try", retry_at=NINE + 15 * MINUTE
-    )
-    calls = LinkState(name="PBX", works=False, since=NINE, waits_for="call")
-    concern = Concern(trouble=REFUSED, link="Exchange", count=3, users=())
-    model.take(StatusEvent(number=1, status=status(links=(calls, link), concerns=(concern,))))
-    text = "\n".join(line.text for line in overview(model, 80, 24))
-    assert "✗ failing    since 10:00  next try at 10:15:00\n           Exchange refuses the log-in: svc@" in text
-    assert "waiting for the PBX to connect" in text
-    assert "✗ Exchange refuses the log-in  Exchange, all 3 users" in text
-    assert "     Check user and password." in text
-
-
 def test_how_old_the_picture_is() -> None:
     real = Wall()
     model = Model(real.now)
@@ -300,12 +283,3 @@ def test_every_day_fits(spans: list[tuple[int, int]], width: int, zone_name: str
     user = replace(detail(*appointments), day_begins=midnight)
     for line in timeline(user, midnight + 700 * MINUTE, zone, width):
         assert len(line.text) <= width
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_overview_is_never_wider_than_the_terminal(width: int) -> None:
-    model = Model(lambda: NINE)
-    concern = Concern(trouble=REFUSED, link="Exchange", count=30_000, users=())
-    model.take(StatusEvent(number=1, status=status(concerns=(concern,) * 5, users=30_000, resolved=29_999)))
-    model.recall(RecentChanges(changes=(change(1, NINE),)))
-    assert max(len(line.text) for line in overview(model, width, 24)) <= width
