@@ -68,7 +68,7 @@ async def press_what_is_shown(shown: Terminal, key: str) -> None:
     rows = shown.grid().splitlines()
     text = rows[0] + rows[-1]
     in_lists = {command.key for command in registry.of_place(LIST)}
-    named = {command.keys[0]: command.key for command in commands}
+    named = {command.keys[0]: command.key for command in commands if command.keys}
     shown_as = named.get(key, "Enter" if key == "enter" else key)
     assert f" {shown_as} " in text or shown_as in in_lists, f"{key} is not in {text!r}"
     await shown.press(key)
