@@ -2,6 +2,7 @@
 
 from datetime import datetime, tzinfo
 
+from calendar_tui.documents.form_page import Page, paragraphs, text
 from calendar_tui.documents.setup_check import failed, running
 from calendar_tui.documents.setup_rail import WIDTH
 from calendar_tui.documents.sheet import Row
@@ -41,9 +42,11 @@ def _side(page: SetupPage) -> str:
     return {"pbx": "the PBX", "exchange": "Exchange"}.get(page.step, page.title)
 
 
-def other_person(setup: Setup, now: datetime) -> Line:
-    """Return who else is at the set-up."""
+def other_person(setup: Setup, now: datetime, width: int) -> Page:
+    """Return who else is at the set-up, and what can be done about it."""
     step = next((each.number for each in setup.steps if each.name == setup.page.step), 1)
     seconds = (now - setup.person.last).total_seconds()
-    said = f"{setup.person.name} is at step {step}, last key {age(seconds)} ago.  "
-    return line(said, Span("Enter", Role.KEY), " watch  ", Span("T", Role.KEY), " take over")
+    said = f"{setup.person.name} is at step {step}, last key {age(seconds)} ago."
+    kept = "Nothing of what was typed is lost if you take over."
+    keys = line(Span("Enter", Role.KEY), " watch  ", Span("T", Role.KEY), " take over")
+    return paragraphs(("", said, kept, ""), width) + text(keys)

@@ -31,6 +31,10 @@ TICK = 0.5
 """Seconds between two looks at a check, and between two pictures of its time."""
 
 
+NOT_IN_FORMS = ("palette", "quit")
+"""Commands of all views that the last row does not name: their keys are letters, or it is full."""
+
+
 class SetupView(View):
     """The set-up, or one later change of it (`flow`).
 
@@ -76,6 +80,7 @@ class SetupView(View):
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Draw the form, which is in place of a sheet."""
+        self._notice()
         self._draw()
         return Sheet(Document())
 
@@ -83,8 +88,21 @@ class SetupView(View):
         """Return the commands of this kind of page, then those of all views."""
         names = ("take over",) if not self.is_mine else self.kind.COMMANDS if self.kind is not None else ()
         own = [registry.named(self.NAME, name) for name in names]
-        everywhere = (_by_function_key(each) for each in registry.of_place(EVERYWHERE) if each.name != "palette")
-        return tuple(each for each in (*own, *everywhere) if not self.hindrance(each))
+        everywhere = [each for each in registry.of_place(EVERYWHERE) if each.name not in NOT_IN_FORMS]
+        return tuple(each for each in (*own, *map(_by_function_key, everywhere)) if not self.hindrance(each))
+
+    def _notice(self) -> None:
+        """Ask for what somebody else has changed, or for the end of it."""
+        event, setup = self.model.setup, self.client.setup
+        if event is not None and setup is not None and (event.ended or event.revision > setup.revision):
+            self.run(self._refreshed(), "refresh")
+
+    async def _refreshed(self) -> None:
+        if await self.client.refresh():
+            await self._arrived()
+        else:
+            self.shell.go_back()
+            self.tell("The set-up has ended.")
 
     # What is on the screen
 
@@ -152,7 +170,7 @@ class SetupView(View):
             return
         self._form.rail.show(rail(setup.steps, self.here.rail_at or setup.page.step))
         if not self.is_mine and not self.here.watches:
-            self._form.show(text("", other_person(setup, self.model.now)), "")
+            self._form.show(other_person(setup, self.model.now, self.state.width), "")
             return
         state = self.state
         self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
@@ -175,8 +193,7 @@ class SetupView(View):
             self.show()
             await asyncio.sleep(TICK)
             if self.client.setup is not None and self._is_looking:
-                await self.client.refresh()
-                await self._arrived()
+                await self._refreshed()
 
     @property
     def _is_looking(self) -> bool:
