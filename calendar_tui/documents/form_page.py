@@ -59,6 +59,7 @@ class FormState:
 
     `texts` are newer than those of the engine. `offered` are the options below the field of kind `search` that has the
     cursor, the one at `offered_at` being marked. `own_password` is one that was made here, while it is to be seen.
+    `following` is the title of the page to which Enter leads after a failed check.
     """
 
     now: datetime
@@ -71,6 +72,7 @@ class FormState:
     offered: tuple[SetupOption, ...] = ()
     offered_at: int = 0
     own_password: str = ""
+    following: str = ""
 
     @property
     def is_wide(self) -> bool:

@@ -21,14 +21,8 @@ def certificate_page(page: SetupPage, zone: tzinfo, width: int) -> Page:
     if certificate is None:
         return Page()
     said = text(*_identity(certificate, zone, width), *_fingerprints(certificate))
-    ways = text(*(_way(fix, width) for fix in ways_to_trust(page)))
+    ways = text(*(_way(fix, width) for fix in certificate.fixes))
     return paragraphs(page.intro, width) + said + paragraphs(page.remarks, width) + text(line()) + ways
-
-
-def ways_to_trust(page: SetupPage) -> tuple[SetupFix, ...]:
-    """Return the fixes that trust the certificate."""
-    checks = [each for each in (page.check, page.reach) if each is not None]
-    return next((each.fixes for each in checks if each.fixes), ())
 
 
 def _identity(certificate: SetupCertificate, zone: tzinfo, width: int) -> Iterator[Line]:

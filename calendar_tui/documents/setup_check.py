@@ -1,14 +1,14 @@
 """A check of the set-up: its steps as they come, what went well in one row, and what to do about the rest."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from calendar_tui.documents.form_page import Page, marked, text
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import SetupCheck, SetupLogIns, SetupPage
 from engine.documents.columns import columns
 from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
-from engine.documents.quantities import duration
+from engine.documents.quantities import clock, duration
 
 NAMES = 13
 """Columns of the names of steps."""
@@ -68,13 +68,13 @@ def finding(rung: RungAccount) -> str:
     return "; ".join(rung.evidence) or "ok"
 
 
-def ended_check(check: SetupCheck, log_ins: SetupLogIns | None, now: datetime, width: int) -> Page:
+def ended_check(check: SetupCheck, log_ins: SetupLogIns | None, now: datetime, zone: tzinfo, width: int) -> Page:
     """Return a check that has failed: what went well in one row, each failure with its remedy."""
     lines = [*went_well(check.rungs, width)]
     for rung in check.rungs:
         lines += failure(rung, width) if rung.outcome == "failed" else ()
     if log_ins is not None:
-        lines += breaker(log_ins, now, width)
+        lines += breaker(log_ins, now, zone, width)
     return text(*lines, line())
 
 
@@ -97,21 +97,25 @@ def failure(rung: RungAccount, width: int) -> Iterator[Line]:
         yield from marked("→", rung.remedy, width)
 
 
-def cheap_findings(rungs: Sequence[RungAccount], width: int) -> Iterator[Line]:
-    """Yield what a check without a log-in found, a line each."""
-    for rung in rungs:
+def cheap_findings(page: SetupPage, width: int) -> Iterator[Line]:
+    """Yield what a check without a log-in found, a line each, but for what stands at its field."""
+    at_fields = {each.key for each in page.fields if each.problem is not None}
+    for rung in page.reach.rungs if page.reach is not None else ():
         if rung.outcome == "ok":
             yield from (line(Span("✓ ", Role.GOOD), cut(each, width - 2)) for each in rung.evidence[:1] or (rung.name,))
-        elif rung.outcome == "failed":
-            yield from marked("✗", finding(rung), width)
+        elif rung.outcome == "failed" and page.reach is not None and page.reach.page:
+            title = rung.trouble.title if rung.trouble is not None else rung.name
+            yield from marked("✗", f"{title}. Enter shows it.", width)
+        elif rung.outcome == "failed" and rung.field not in at_fields:
+            yield from marked("✗", finding(rung), width, most=3)
 
 
-def breaker(log_ins: SetupLogIns, now: datetime, width: int) -> Iterator[Line]:
+def breaker(log_ins: SetupLogIns, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
     """Yield how often the log-in may still be tried, or the way out of a pause."""
     if log_ins.paused_until is not None:
-        until = (log_ins.paused_until - now).total_seconds()
-        waits = f"No log-in for {max(1, round(until / 60))} min more, so as not to lock {log_ins.account}."
-        yield from marked("✗", f"{waits} {log_ins.way_out}", width)
+        until = clock(log_ins.paused_until, zone, now)
+        yield from marked("✗", f"No log-in until {until}, so as not to lock {log_ins.account}.", width)
+        yield from marked(" ", "Another password is tried at once. ^R twice tries this one again now.", width)
     elif log_ins.used:
         most = log_ins.used + log_ins.left
         pause = f"{round(log_ins.then_pause / 60)} min"

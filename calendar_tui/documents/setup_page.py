@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from calendar_tui.documents.form_page import FormState, Page, fields, is_wrong, paragraphs, radio, text
 from calendar_tui.documents.setup_check import cheap_findings, ended_check, failed, running, running_check, went_well
 from calendar_tui.documents.setup_task import task_lines, watching, ways_to_take
-from engine.api.schema.setup import SetupCheck, SetupField, SetupPage
+from engine.api.schema.setup import SetupCheck, SetupField, SetupFix, SetupPage
 from engine.documents.lines import Line, Role, Span, cut, fitted, heading, line, wrapped
 
 _OPTION = 42
@@ -30,32 +30,55 @@ def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
 
 
 def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page:
-    wrong = [each for each in page.fields if is_wrong(each) or each.key == check.wrong]
+    here = not is_mended_elsewhere(page)
+    wrong = [each for each in page.fields if here and (is_wrong(each) or each.key == check.wrong)]
     shown = wrong or [each for each in page.fields if not each.is_advanced]
-    ended = ended_check(check, page.log_ins, state.now, state.width)
-    return ended + fields(shown, state) + text(*_fix_keys(check, state.width))
+    ended = ended_check(check, page.log_ins, state.now, state.zone, state.width)
+    leads_on = line(Span("Enter", Role.KEY), " ", cut(state.following, state.width - 6)) if state.following else line()
+    return ended + fields(shown, state) + text(*_fix_keys(page, state.width), leads_on)
 
 
-def _fix_keys(check: SetupCheck, width: int) -> Iterator[Line]:
-    if check.fixes:
-        label = cut(check.fixes[0].label, width - 20)
+def fixes_of(page: SetupPage) -> list[SetupFix]:
+    """Return what the program can mend on a page, the best first."""
+    if is_mended_elsewhere(page):
+        return []
+    fixes = [fix for field in page.fields for fix in field.fixes]
+    return fixes + [fix for each in (page.check, page.reach) if each is not None and each.holds for fix in each.fixes]
+
+
+def is_mended_elsewhere(page: SetupPage) -> bool:
+    """Return whether another page is there for what a check found, such as a certificate to be compared."""
+    return any(each is not None and each.holds and each.page for each in (page.check, page.reach))
+
+
+def _fix_keys(page: SetupPage, width: int) -> Iterator[Line]:
+    fixes = fixes_of(page)
+    if fixes:
+        label = cut(fixes[0].label, width - 20)
         yield line(Span("^F ", Role.KEY), fitted(f"{label}  ", 27, whole=True), Span("^R", Role.KEY), " check again")
     else:
         yield line(Span("^R", Role.KEY), " check again")
 
 
+def is_passed(page: SetupPage) -> bool:
+    """Return whether the check has passed with the answers as they are."""
+    return page.check is not None and page.check.passed and page.check.holds
+
+
 def fields_body(page: SetupPage, state: FormState) -> Page:
     """Return a form: its fields, and what was found about them without a log-in."""
-    found = [line(), *cheap_findings(page.reach.rungs, state.width)] if page.reach is not None else []
-    if page.check is not None and page.check.passed and page.check.holds:
+    found = [line(), *cheap_findings(page, state.width)] if page.reach is not None else []
+    if page.check is not None and is_passed(page):
         found = [line(), *went_well(page.check.rungs, state.width)]
     shown = fields(shown_fields(page, state), state)
+    shown += text(*_fix_keys(page, state.width)) if fixes_of(page) else Page()
     return paragraphs(page.intro, state.width) + shown + text(*found) + _remarks(page, state)
 
 
 def shown_fields(page: SetupPage, state: FormState) -> list[SetupField]:
     """Return the fields of a page that are shown now."""
-    return [each for each in page.fields if state.with_advanced or not each.is_advanced or is_wrong(each)]
+    here = not is_mended_elsewhere(page)
+    return [each for each in page.fields if state.with_advanced or not each.is_advanced or (here and is_wrong(each))]
 
 
 def _remarks(page: SetupPage, state: FormState) -> Page:

@@ -97,7 +97,7 @@ def watching(watch: SetupWatch, now: datetime, zone: tzinfo, width: int) -> Page
     if watch.stopped:
         return text(*marked("✗", watch.stopped, width))
     at = f"{watch.last.astimezone(zone):%H:%M:%S}" if watch.last else ""
-    first, *others = wrapped(watch.finding or "looking", width, " " * 12)
+    first, *others = wrapped(watch.finding or "looking", width, " " * 12, most=3)
     lines = [line(Span("… ", Role.MUTED), Span(filled(at, 10), Role.MUTED), first.text[12:]), *others]
     seconds = round((watch.next - now).total_seconds()) if watch.next else 0
     again = f"again in {seconds} s" if seconds > 0 else "looking now"

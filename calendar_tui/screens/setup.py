@@ -12,8 +12,9 @@ from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, Command
 from calendar_tui.commands.setup import SETUP
 from calendar_tui.documents.form_page import FormState, Page, hint, text
+from calendar_tui.documents.setup_check import failed
 from calendar_tui.documents.setup_header import header, other_person, second_row
-from calendar_tui.documents.setup_page import chosen_option, setup_page
+from calendar_tui.documents.setup_page import chosen_option, fixes_of, is_passed, setup_page
 from calendar_tui.documents.setup_rail import rail
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.screens.setup_client import SetupClient
@@ -133,6 +134,17 @@ class SetupView(View):
         return (first.name, first.pages[0].name) == (setup.page.step, setup.page.name)
 
     @property
+    def following(self) -> str:
+        """The title of the next page of the same step, "" after the last."""
+        setup = self.client.setup
+        step = next((each for each in setup.steps if each.name == setup.page.step), None) if setup else None
+        if setup is None or step is None:
+            return ""
+        names = [each.name for each in step.pages]
+        place = names.index(setup.page.name) + 1 if setup.page.name in names else len(names)
+        return step.pages[place].title if place < len(names) else ""
+
+    @property
     def stops(self) -> tuple[str, ...]:
         """The fields and lines that can have the cursor, in order."""
         return self._page.stops
@@ -158,6 +170,7 @@ class SetupView(View):
             offered=self.here.offered,
             offered_at=self.here.offered_at,
             own_password=getattr(self.kind, "own_password", ""),
+            following=self.following,
         )
 
     def _draw(self) -> None:
@@ -243,6 +256,7 @@ class SetupView(View):
 
     async def take(self, key: str) -> bool:
         """Handle a key, and draw what it has changed; return whether it was used."""
+        self.tell("")
         used = await self._keys.take(key)
         self.show()
         return used
@@ -266,7 +280,7 @@ class SetupView(View):
     async def _send_soon(self) -> None:
         await asyncio.sleep(SOON)
         field = self.field
-        if field is not None and field.kind == "search":
+        if field is not None and field.kind == "search" and field.key in self.client.texts:
             self.here.offered = await self.client.options(field.key, self.state.text(field))
             self.here.offered_at = 0
         if await self.client.send():
@@ -279,9 +293,13 @@ class SetupView(View):
             await self.client.check(log_in=False)
 
     async def go(self, where: str) -> None:
-        """Send what was typed and go to a page."""
-        if await self.client.send(go=where, secrets=where == "next"):
-            await self._arrived()
+        """Send what was typed and go to a page; what is done over there already is passed over."""
+        if not await self.client.send(go=where, secrets=where == "next"):
+            return
+        while where == "next" and self.page.can_watch and is_passed(self.page) and not self.page.is_last:
+            if not await self.client.send(go=where):
+                return
+        await self._arrived()
 
     async def check(self, *, goes_on: bool) -> None:
         """Check the page with a log-in; with `goes_on`, the next page follows if all is well."""
@@ -303,18 +321,25 @@ class SetupView(View):
     # Commands, by the names in the registry
 
     async def action_check(self) -> None:
-        """Check the page."""
+        """Check the page; where log-ins are paused, the second time in spite of that."""
+        log_ins = self.page.log_ins
+        if log_ins is not None and log_ins.paused_until is not None and not self.client.secrets:
+            if not self.here.insists:
+                self.here.insists = True
+                self.tell("Log-ins are paused. ^R again tries the same password now; that may lock the account.")
+                return
+            await self.client.retry_log_in()
+        self.here.insists = False
         await self.check(goes_on=False)
 
     async def action_fix(self) -> None:
         """Let the engine mend what it found."""
-        page = self.page
-        fixes = [fix for field in page.fields for fix in field.fixes]
-        fixes += [fix for each in (page.check, page.reach) if each is not None for fix in each.fixes]
+        fixes, check = fixes_of(self.page), failed(self.page)
         if not fixes:
             self.tell("There is nothing that can be mended from here.")
-        elif await self.client.fix(fixes[0].id):
-            self.here.goes_on = True
+        elif await self.client.send(fix=fixes[0].id):
+            self.here.goes_on = check is not None
+            await (self.client.check(log_in=True) if check is not None else self._reach())
             await self._arrived()
 
     def action_more(self) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from engine.api.client import ApiClient
 from engine.api.errors import ClientFailure
+from engine.api.resources.settings import LogInRequests
 from engine.api.resources.setup import SetupRequests
 from engine.api.schema.setup import (
     FlowName,
@@ -90,13 +91,15 @@ class SetupClient:
         begun = await self._tried(requests.check(question), tells=log_in) if requests is not None else None
         return begun is not None and await self.refresh()
 
+    async def retry_log_in(self) -> None:
+        """Allow one more log-in in spite of a pause."""
+        api = self._api()
+        if api is not None:
+            await self._tried(LogInRequests(api).retry())
+
     async def stop(self) -> None:
         """Stop the check that is running, or watching."""
         await self._do(lambda requests: requests.stop_check())
-
-    async def fix(self, id: str) -> bool:  # noqa: A002 - as in the API
-        """Let the engine mend something, and check again."""
-        return await self.send(fix=id) and await self.check(log_in=True)
 
     async def options(self, key: str, search: str) -> tuple[SetupOption, ...]:
         """Return the possible answers to a field that fit what was typed."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from calendar_tui.documents.setup_page import MADE_HERE
 from engine.api.app_password import app_password
-from engine.api.schema.setup import SetupField, SetupOption
+from engine.api.schema.setup import SetupCheck, SetupField, SetupOption
 
 if TYPE_CHECKING:
     from calendar_tui.screens.setup import SetupView
@@ -18,7 +18,7 @@ class OnScreen:
     """What is kept of the screen besides the state of the engine.
 
     `cursor` is the field or line that has it, `rail_at` the step that has it instead. `goes_on`: if the check passes,
-    the next page follows. `watches`: another person is being looked at.
+    the next page follows. `watches`: another person is being looked at. `insists`: ^R was pressed during a pause.
     """
 
     cursor: str = ""
@@ -28,6 +28,7 @@ class OnScreen:
     offered_at: int = 0
     goes_on: bool = False
     watches: bool = False
+    insists: bool = False
 
 
 class SetupKeys:
@@ -134,9 +135,8 @@ class SetupKeys:
         field, chosen, value = stop.partition("=")
         if chosen:
             view.answer(field, value)
-        elif here.offered:
-            view.answer(stop, here.offered[here.offered_at].value)
-            here.offered = ()
+        elif view.field is not None and view.field.kind == "search" and not await self._is_found(view.field):
+            return
         if not await self._secret_is_sent():
             return
         following = self._following(stop)
@@ -144,6 +144,20 @@ class SetupKeys:
             here.cursor = following
         else:
             await self._finish()
+
+    async def _is_found(self, field: SetupField) -> bool:
+        """Take the marked option of a search, or the first that fits what was typed; return whether there is one."""
+        view, here = self._view, self._view.here
+        typed = view.state.text(field)
+        if not here.offered and (not typed or field.key not in view.client.texts):
+            return True
+        offered = here.offered or await view.client.options(field.key, typed)
+        if not offered:
+            view.tell(f'Nothing fits "{typed}".')
+            return False
+        view.answer(field.key, offered[min(here.offered_at, len(offered) - 1)].value)
+        here.offered = ()
+        return True
 
     async def _secret_is_sent(self) -> bool:
         """Send the secret in the field with the cursor, if it is one; an empty one for the App object is made."""
@@ -171,10 +185,22 @@ class SetupKeys:
         if missing is not None:
             view.here.cursor = missing.key
             view.tell(f"{missing.label} is missing.")
-        elif not view.page.can_check or view.page.can_watch or (check is not None and check.holds and check.passed):
-            await view.go("next")
+        elif self._leads_on(check):
+            shown = view.page.reach
+            await view.go(shown.page if shown is not None and shown.holds and shown.page else "next")
         else:
             await view.check(goes_on=True)
+
+    def _leads_on(self, check: SetupCheck | None) -> bool:
+        """Return whether Enter leads to the next page without a check: there is none, it was made, or it can only
+        succeed when something was done over there, as the next page says."""
+        view = self._view
+        page = view.page
+        if not page.can_check or page.can_watch:
+            return True
+        if check is not None and check.holds and check.operation.state != "running":
+            return check.passed or bool(view.following)
+        return bool(view.following and page.step == "pbx" and view.client.own_password)
 
     async def _back(self) -> None:
         """Go one step back: out of a list, a check, the fields seldom needed, the page, the set-up."""

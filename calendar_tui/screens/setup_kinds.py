@@ -1,18 +1,22 @@
 """The kinds of pages of the set-up: how each looks, and which keys it has beyond those of every page."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from calendar_tui.documents.form_page import FormState, Page
 from calendar_tui.documents.setup_certificate import FIX, certificate_page
-from calendar_tui.documents.setup_page import choice_body, fields_body, task_body
+from calendar_tui.documents.setup_page import choice_body, fields_body, is_passed, task_body
 from calendar_tui.documents.setup_task import COLLEAGUE
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_client import SetupClient
 from engine.api.schema.setup import PageKind as KindName
 from engine.api.schema.setup import SetupPage, SetupText
 from engine.display import counted
+
+READING = 0.5
+"""Seconds before Enter trusts a certificate: keys typed ahead must not."""
 
 
 class SetupForm(Protocol):
@@ -27,6 +31,10 @@ class SetupForm(Protocol):
 
     def answer(self, key: str, text: str) -> None:
         """Put an answer into a field; it is sent soon."""
+        ...
+
+    async def check(self, *, goes_on: bool) -> None:
+        """Check the page with a log-in; with `goes_on`, the next page follows if all is well."""
         ...
 
     async def go(self, where: str) -> None:
@@ -98,16 +106,23 @@ class CertificatePage(PageKind):
 
     COMMANDS = ("next", "steps", "later")
 
+    def __init__(self, form: SetupForm) -> None:
+        super().__init__(form)
+        self._seen_from = asyncio.get_running_loop().time() + READING
+
     def body(self, page: SetupPage, state: FormState) -> Page:
         """Return what the certificate says."""
         return certificate_page(page, state.zone, state.width)
 
     async def enter(self, stop: str) -> bool:
-        """Trust it in the way of the line."""
+        """Trust it in the way of the line, but never by a key that was typed before it could be read."""
         if not stop.startswith(FIX):
             return False
-        if await self.form.client.fix(stop.removeprefix(FIX)):
-            await self.form.go("next")
+        if asyncio.get_running_loop().time() < self._seen_from:
+            self.form.tell("Compare the certificate first.")
+            return True
+        if await self.form.client.send(fix=stop.removeprefix(FIX)):
+            await self.form.check(goes_on=True)
         return True
 
 
@@ -130,8 +145,9 @@ class TaskPage(PageKind):
         return self.form.client.own_password if self._is_shown else ""
 
     async def opened(self) -> None:
-        """Watch from now on."""
-        if self.form.page.can_watch and self.form.page.watch is None:
+        """Watch from now on, unless it works already."""
+        page = self.form.page
+        if page.can_watch and page.watch is None and not is_passed(page):
             await self.form.client.check(log_in=True, watch=True)
 
     async def do(self, name: str) -> None:
