@@ -19,6 +19,7 @@ from engine.cli.arguments import (
     positive,
 )
 from engine.cli.exit_codes import FAILED, WELL
+from engine.cli.trying import add_live, add_trying
 
 
 class _ShowVersion(argparse.Action):
@@ -394,69 +395,6 @@ def _run_setup(options: argparse.Namespace) -> int:
     return run_setup(options)
 
 
-def _add_trying(commands: SubParsers) -> None:
-    """Declare `probe` and `preview`."""
-    common = attached()
-    probe = commands.add_parser(
-        "probe",
-        parents=[common],
-        help="check the connection to the PBX or to Exchange",
-        description="Checks each step from the server's name to a presence or calendar, with a remedy on failure.",
-    )
-    probe.add_argument("side", choices=("pbx", "exchange", "machine"), help="what to check")
-    probe.add_argument(
-        "--no-log-in",
-        dest="log_in",
-        action="store_false",
-        help="check only what costs no log-in: name, port, certificate, clock",
-    )
-    probe.add_argument("--user", default="", metavar="USER", help="the user whose presence or calendar is read")
-    _add_changes(probe, "use another value for a setting; may be repeated")
-    probe.set_defaults(run=_probe)
-    access = commands.add_parser(
-        "access",
-        parents=[common],
-        help="try to read the calendar of everybody who takes part",
-        description="Shows whose calendars can be read and, by cause, whose cannot, with the remedy.",
-    )
-    access.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each user to a file")
-    access.add_argument("--who", action="store_true", help="only show who takes part, without trying calendars")
-    access.add_argument("--again", default="", metavar="ID", help="try only those in vain of an earlier one")
-    _add_changes(access, "use another value for a setting; may be repeated")
-    access.set_defaults(run=_access)
-    preview = commands.add_parser(
-        "preview",
-        parents=[common],
-        help="show which presences other settings would change today",
-        description="Compares all presences until the end of the day under other settings of presence or Exchange. "
-        "With settings of Exchange all calendars are read by them as well.",
-    )
-    _add_changes(preview, "use this value for a setting of presence or Exchange; may be repeated")
-    preview.set_defaults(run=_preview)
-
-
-def _add_changes(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE", help=text)
-
-
-def _access(options: argparse.Namespace) -> int:
-    from engine.cli.access import run_access
-
-    return run_access(options)
-
-
-def _probe(options: argparse.Namespace) -> int:
-    from engine.cli.check import run_probe
-
-    return run_probe(options)
-
-
-def _preview(options: argparse.Namespace) -> int:
-    from engine.cli.check import run_preview
-
-    return run_preview(options)
-
-
 PROGRAM = "calendar-engine"
 
 
@@ -479,7 +417,8 @@ def make_parser() -> argparse.ArgumentParser:
         _add_cloud,
         _add_asking,
         _add_log,
-        _add_trying,
+        add_trying,
+        add_live,
         _add_about,
     ):
         add(commands)
