@@ -60,6 +60,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             *("resync", "reresolve", "cancel", "change_settings", "confirm_settings", "roll_back_settings"),
             *("retry_log_ins", "probe", "access", "begin_setup", "check_setup", "apply_setup"),
             "take_over_setup",
+            *("go_live", "go_back", "begin_presence_test", "remove"),
             *("make_cloud_certificate", "renew_cloud_certificate", "delete_cloud_certificates"),
             *("set_secret", "rotate_secrets_key", "delete_secret", "log"),
         }

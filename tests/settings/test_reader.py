@@ -342,7 +342,10 @@ def test_a_user_without_a_mail_domain_needs_to_be_told_where_exchange_is(address
         ("[engine]\ndry-run = true", "Did you mean engine.dry_run?"),
         ("[engine]\nca_file = '/x'", "Did you mean exchange.ca_file?"),
         ("[presence]\nWrites_per_second = 1", "Did you mean pbx.writes_per_second?"),
-        ("[engine]\nxyzzy = 1", "The keys of [engine] are dry_run, state_dir, socket, socket_group, metrics_port."),
+        (
+            "[engine]\nxyzzy = 1",
+            "The keys of [engine] are dry_run, pilots, state_dir, socket, socket_group, metrics_port.",
+        ),
         (
             "[debug_log]\nxyzzy = 1",
             "The keys of [debug_log] are ews, pbx, max_megabytes, max_days, subjects, bodies_for_readers",
