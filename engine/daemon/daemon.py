@@ -182,7 +182,7 @@ async def build_daemon(
         await installation.tenants.forget_others(exchange.tenant_id or "", exchange.client_id or "")
     more = (
         LogInRoutes(log_ins, service, api_state),
-        *_service_parts(installation, service, api_state, check_factory, log_ins),
+        *_service_parts(installation, service, api_state, check_factory, log_ins, network_clock),
     )
     parts = (*more, *installation.debug_log.parts(service.current, api_state))
     return Daemon(
@@ -191,7 +191,12 @@ async def build_daemon(
 
 
 def _service_parts(
-    installation: Installation, service: Supervisor, api_state: ApiState, check_factory: CheckFactory, log_ins: LogIns
+    installation: Installation,
+    service: Supervisor,
+    api_state: ApiState,
+    check_factory: CheckFactory,
+    log_ins: LogIns,
+    network_clock: Clock,
 ) -> tuple[Routes, ...]:
     """Return the routes of the API that need more than a running engine."""
     sources = installation.sources
@@ -199,7 +204,6 @@ def _service_parts(
     zone = guessed_zone(system_zone())
     session = SetupSession(service, sources, installation.state / SETUP, zone, check_factory.clock)
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
-    network_clock = check_factory.network_clock
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
     account = SetupAccount(api_state, session, runner, sources, log_ins)
     return (

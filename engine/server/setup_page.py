@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from engine.api.schema import Operation
 from engine.api.schema.common import Actor
@@ -30,6 +31,11 @@ from engine.checks.commands import commands
 from engine.checks.everybody import Cause, EverybodyCheck
 from engine.checks.fixes import Fix
 from engine.checks.mailboxes import USERS_NAMED
+from engine.core.errors import Failure
+from engine.exchange.errors import CertificateNotTrusted, ImpersonationDenied, ImpersonationRightMissing
+from engine.exchange.graph.errors import AccessPolicyExcludes, GraphAccessDenied, GraphPermissionMissing
+from engine.exchange.oauth.errors import ConsentMissing
+from engine.pbx.errors import PbxCertificateNotTrusted, PbxRightsMissing
 from engine.server.convert import check_step, converted
 from engine.server.setup_fields import FieldSources, Finding, cursor_in, fields_of
 from engine.settings.model import ExchangeSettings
@@ -40,16 +46,20 @@ from engine.setup.people import Person
 from engine.setup.selection import SAMPLE, Choice
 from engine.setup.tasks import Task
 
-MENDED_AT: Mapping[str, str] = {
-    "pbx-rights-missing": "pbx/app",
-    "pbx-certificate-not-trusted": "pbx/certificate",
-    "certificate-not-trusted": "exchange/certificate",
-    "impersonation-denied": "exchange/right",
-    "consent-missing": "exchange/application",
-}
+_MENDED_AT: Mapping[str, tuple[type[Failure], ...]] = MappingProxyType(
+    {
+        "pbx/app": (PbxRightsMissing,),
+        "pbx/certificate": (PbxCertificateNotTrusted,),
+        "exchange/certificate": (CertificateNotTrusted,),
+        "exchange/right": (ImpersonationDenied, ImpersonationRightMissing),
+        "exchange/application": (ConsentMissing, GraphAccessDenied, GraphPermissionMissing, AccessPolicyExcludes),
+    }
+)
 """The pages on which failures are mended that no field can mend."""
 
-AT_MOST: Mapping[str, float] = {"name lookup": 3.0, "connection": 5.0, "TLS": 5.0, "connection from the PBX": 90.0}
+AT_MOST: Mapping[str, float] = MappingProxyType(
+    {"name lookup": 3.0, "connection": 5.0, "TLS": 5.0, "connection from the PBX": 90.0}
+)
 """Seconds that a step of a check takes at most, where that is not ten."""
 
 
@@ -107,8 +117,8 @@ class StepCheck:
         """Return this check as the API gives it; `holds`: the answers are still the same."""
         failed, is_running = self.failed, operation.state == "running"
         running = self.names[len(self.rungs)] if is_running and len(self.rungs) < len(self.names) else ""
-        slug = failed.failure.slug if failed is not None and failed.failure is not None else ""
-        mended_at = MENDED_AT.get(slug, "")
+        failure = failed.failure if failed is not None else None
+        mended_at = next((place for place, kinds in _MENDED_AT.items() if isinstance(failure, kinds)), "")
         return SetupCheck(
             operation=operation,
             log_in=self.log_in,

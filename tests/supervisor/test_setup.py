@@ -3,59 +3,18 @@
 import json
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from tests.support.clock import ManualClock
 from tests.support.command import Ended, command
-from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
+from tests.support.setting_up import answer, check, failed, field, needed, states, works
 
 pytestmark = pytest.mark.slow
 
 SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
-
-
-async def answer(served: ServedService, **body: Any) -> Any:
-    status, setup = await served.ask("PATCH", "/v1/setup", body)
-    assert status == 200, setup
-    return setup
-
-
-async def check(served: ServedService, page: str, **question: Any) -> Any:
-    """Try a page, and return the check."""
-    await answer(served, go=page)
-    status, operation = await served.ask("POST", "/v1/setup/check", {"log_in": True, **question})
-    assert status == 202, operation
-
-    async def over() -> Any:
-        now = (await served.get("/v1/setup"))["page"]["check"]
-        return now if now["operation"]["state"] != "running" else None
-
-    return await eventually(over)
-
-
-def failed(check: Any) -> list[str]:
-    return [result["trouble"]["type"] for result in check["rungs"] if result["outcome"] == "failed"]
-
-
-def works(check: Any) -> bool:
-    assert failed(check) == [], check["rungs"]
-    return bool(check["passed"])
-
-
-def states(setup: Any) -> dict[str, str]:
-    return {step["name"]: step["state"] for step in setup["steps"]}
-
-
-def field(setup: Any, key: str) -> Any:
-    return next(each for each in setup["page"]["fields"] if each["key"] == key)
-
-
-def needed(setup: Any) -> list[str]:
-    return [each["key"] for each in setup["page"]["fields"] if each["is_needed"]]
 
 
 async def test_step_by_step_from_nothing_to_presences(company: Company, clock: ManualClock, tmp_path: Path) -> None:

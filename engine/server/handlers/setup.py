@@ -27,7 +27,7 @@ from engine.api.schema.setup import (
 from engine.core.errors import Failure
 from engine.server.acceptor import actor_of
 from engine.server.convert import converted
-from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, query_of
+from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, problem_from, query_of
 from engine.server.setup_checks import CheckRequest, SetupCheckRunner
 from engine.server.setup_fields import INSTEAD
 from engine.server.setup_state import SetupAccount, machine_zone
@@ -41,9 +41,9 @@ from engine.setup.authorities import save_authority
 from engine.setup.checks import demand
 from engine.setup.flow import needed_secrets
 from engine.setup.pages import FLOWS, OWN_KEYS, WITH_REACH, Step
-from engine.setup.people import Person
+from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import TickLists, settings_of
-from engine.setup.session import SetupSession, new_person
+from engine.setup.session import SetupSession, SetupUnderWay, new_person
 from engine.setup.typed import value_typed
 from engine.store.secrets import ENVIRONMENT
 from engine.supervisor.supervisor import Supervisor
@@ -142,7 +142,7 @@ class SetupRoutes:
         try:
             await self._session.begin(question.flow, self._person(actor, question.where), over=question.over)
         except Failure as failure:
-            raise named(failure) from failure
+            raise refused(failure) from failure
         self._runner.forget()
         await self._api_state.audit_change(actor, "begin_setup", FLOWS[question.flow].title)
         return await self._answer_state(request, tell=True)
@@ -154,7 +154,7 @@ class SetupRoutes:
         try:
             await self._session.take_over(self._person(actor, question.where))
         except Failure as failure:
-            raise named(failure) from failure
+            raise refused(failure) from failure
         await self._api_state.audit_change(actor, "take_over_setup", "set-up")
         return await self._answer_state(request, tell=True)
 
@@ -166,7 +166,7 @@ class SetupRoutes:
             self._session.demand_alone(self._person(actor, ""))
             await self._session.end()
         except Failure as failure:
-            raise named(failure) from failure
+            raise refused(failure) from failure
         self._runner.forget()
         await self._api_state.audit_change(actor, "discard_setup", "set-up")
         self._tell()
@@ -186,7 +186,7 @@ class SetupRoutes:
             fields = (FieldProblem(pointer="/go", detail="is no page of this set-up"),)
             raise unknown_answers(fields) from None
         except Failure as failure:
-            raise named(failure) from failure
+            raise refused(failure) from failure
         if before is not None and set(before.passed) - set(flow.passed):
             self._runner.checks.forget()
         return await self._answer_state(request, tell=True)
@@ -239,7 +239,7 @@ class SetupRoutes:
             self._session.demand_alone(self._person(actor, ""))
             operation = await self._started(step, question, actor)
         except Failure as failure:
-            raise named(failure) from failure
+            raise refused(failure) from failure
         self._tell()
         return answer(operation, status=202, headers={"Location": PATH})
 
@@ -281,7 +281,7 @@ class SetupRoutes:
             await self._session.apply(author_of(actor))
         except Failure as failure:
             await self._api_state.audit_change(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
-            raise named(failure) from failure
+            raise refused(failure) from failure
         self._runner.forget()
         self._tell()
         settings, waiting = self._service.settings, self._service.unconfirmed
@@ -370,7 +370,13 @@ class SetupRoutes:
         except LookupError:
             raise not_found("set-up under way", f"POST {PATH} starts one.") from None
         except Failure as failure:
-            raise named(failure) from failure
+            raise refused(failure) from failure
+
+
+def refused(failure: Failure) -> ApiError:
+    """Return the error for a request that a failure ends: a conflict if somebody or something else is there."""
+    is_conflict = isinstance(failure, SetupInUse | SetupUnderWay)
+    return problem_from(failure, 409) if is_conflict else named(failure)
 
 
 def unknown_answers(fields: tuple[FieldProblem, ...]) -> ApiError:
