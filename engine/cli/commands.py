@@ -382,7 +382,10 @@ def _add_setup(commands: SubParsers) -> None:
         help="set everything up, step by step",
         description="Asks for everything the engine needs, checks it on the PBX and Exchange, and applies it.",
     )
-    parser.add_argument("--json", action="store_true", help="with --answers: print the outcome as one JSON object")
+    json_help = "with --answers or --export-answers: print the outcome as one JSON object"
+    parser.add_argument("--json", action="store_true", help=json_help)
+    parser.add_argument("--flow", default="all", metavar="NAME", help="change just that, for instance password or pbx")
+    parser.add_argument("--export-answers", action="store_true", help="print the answers as a file, without secrets")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="take all answers from this file (TOML)")
     parser.add_argument("--secrets", type=Path, metavar="FILE", help="with --answers: passwords, as for run")
     parser.add_argument("--check-only", action="store_true", help="with --answers: check everything, change nothing")

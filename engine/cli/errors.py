@@ -111,6 +111,15 @@ class AnswersInvalid(Failure):
         self.problems = tuple(problems)
 
 
+class FlowUnknown(Failure):
+    """There is no set-up of that name."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "There is no set-up of this name"
+    remedy = "Omit --flow to set everything up."
+
+
 class AnswersNotGiven(Failure):
     """JSON output was requested for a dialogue."""
 

@@ -33,7 +33,7 @@ from engine.api.schema.setup import (
 )
 from engine.cli.check import call_off, show_steps, tell_end
 from engine.cli.client import CommandClient, reporting_wait
-from engine.cli.errors import AnswersInvalid, AnswersNotGiven
+from engine.cli.errors import AnswersInvalid, AnswersNotGiven, FlowUnknown
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
 from engine.cli.setup_prompts import SetupPrompts
@@ -47,7 +47,7 @@ from engine.settings.keys import KEYS
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.settings.reader import read_settings
 from engine.setup.flow import TIME_ZONE
-from engine.setup.pages import OWN_KEYS, START
+from engine.setup.pages import FLOWS, OWN_KEYS, START
 from engine.store.secrets import ENVIRONMENT, given_secrets
 from engine.supervisor.settings_file import SettingsFile, system_zone
 
@@ -197,8 +197,10 @@ ENDS = {
 
 def run_setup(options: argparse.Namespace) -> int:
     """Run the set-up. Raises a `Failure`, `AnswersInvalid` before anything is checked."""
-    if options.json and not options.answers:
+    if options.json and not options.answers and not options.export_answers:
         raise AnswersNotGiven
+    if options.flow not in FLOWS:
+        raise FlowUnknown(f"{options.flow!r}; there are {', '.join(FLOWS)}")
     protect_memory()
     answers = read_answers(options.answers) if options.answers else None
     path = reachable_socket((options.socket,) if options.socket else usual_sockets(), "change")
@@ -210,10 +212,25 @@ def run_setup(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace, path: Path, answers: Answers | None) -> int:
     client = CommandClient(path)
+    if options.export_answers:
+        return await _export(SetupRequests(client), as_json=options.json)
     setup = SetupClient(client, sys.stderr if options.json else sys.stdout)
     if answers is None:
-        return await SetupPrompts(setup).run(SetupBeginning(where=origin(os.environ)))
+        return await SetupPrompts(setup).run(SetupBeginning(flow=options.flow, where=origin(os.environ)))
     return await _by_file(setup, answers, options)
+
+
+async def _export(requests: SetupRequests, *, as_json: bool) -> int:
+    """Print the answers as a file, and say which secrets are needed besides."""
+    answers = await requests.answers_file()
+    if as_json:
+        put_json(answers)
+        return WELL
+    for line in answers.text.splitlines():
+        say(line)
+    for name in answers.needed:
+        remark(f"Needed besides: {name} ({ENVIRONMENT[name]}, or the file given with --secrets)")
+    return WELL
 
 
 async def _by_file(setup: SetupClient, answers: Answers, options: argparse.Namespace) -> int:

@@ -132,7 +132,7 @@ class SetupPrompts:
             if not typed:
                 break
             state = await self._change(state, typed)
-        if state.page.can_check and not missing_lines(state.page):
+        if state.page.can_check and state.page.kind != "learn" and not missing_lines(state.page):
             state = await self._checked(state)
             if state.page.check is not None and not state.page.check.passed:
                 return state

@@ -205,6 +205,7 @@ def _service_parts(
     session = SetupSession(service, sources, installation.state / SETUP, zone, check_factory.clock)
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
+    presence_test = PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished)
     account = SetupAccount(api_state, session, runner, sources, log_ins)
     return (
         SettingsRoutes(service, api_state),
@@ -213,11 +214,11 @@ def _service_parts(
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         AccessRoutes(api_state, trial_settings, check_factory),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
-        SetupRoutes(api_state, session, runner, account, service, installation.state),
+        SetupRoutes(api_state, session, runner, account, service, installation.state, presence_test),
         LiveRoutes(service, api_state, (installation.state,)),
         NotesRoutes(service, api_state, trial_settings, check_factory.network_clock),
         LivePreviewRoutes(service, api_state, trial_settings, check_factory),
-        PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished),
+        presence_test,
     )
 
 

@@ -32,7 +32,7 @@ from engine.checks.everybody import Cause, EverybodyCheck
 from engine.checks.fixes import Fix
 from engine.checks.mailboxes import USERS_NAMED
 from engine.core.errors import Failure
-from engine.exchange.errors import CertificateNotTrusted, ImpersonationDenied, ImpersonationRightMissing
+from engine.exchange.errors import CertificateNotTrusted, ImpersonationDenied, ImpersonationRightMissing, OnlyFreeBusy
 from engine.exchange.graph.errors import AccessPolicyExcludes, GraphAccessDenied, GraphPermissionMissing
 from engine.exchange.oauth.errors import ConsentMissing
 from engine.pbx.errors import PbxCertificateNotTrusted, PbxRightsMissing
@@ -51,7 +51,7 @@ _MENDED_AT: Mapping[str, tuple[type[Failure], ...]] = MappingProxyType(
         "pbx/app": (PbxRightsMissing,),
         "pbx/certificate": (PbxCertificateNotTrusted,),
         "exchange/certificate": (CertificateNotTrusted,),
-        "exchange/right": (ImpersonationDenied, ImpersonationRightMissing),
+        "exchange/right": (ImpersonationDenied, ImpersonationRightMissing, OnlyFreeBusy),
         "exchange/application": (ConsentMissing, GraphAccessDenied, GraphPermissionMissing, AccessPolicyExcludes),
     }
 )
@@ -215,6 +215,7 @@ def page(
     watch: SetupWatch | None,
     shown_certificate: SetupCertificate | None,
     log_ins: SetupLogIns | None,
+    operation: str,
     is_last: bool,
 ) -> SetupPage:
     """Return the page to show."""
@@ -237,6 +238,7 @@ def page(
         watch=watch,
         certificate=shown_certificate,
         log_ins=log_ins,
+        operation=operation,
         is_last=is_last,
     )
 

@@ -33,7 +33,8 @@ def machine_zone() -> ZoneInfo | None:
 
 
 class SetupAccount:
-    """Gives the state of the set-up in `session`, with what `runner` has found."""
+    """Gives the state of the set-up in `session`, with what `runner` has found. `results` are the operations of steps
+    whose results have a place of their own in the API."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class SetupAccount:
         self._runner = runner
         self._sources = sources
         self._log_ins = log_ins
+        self.results: dict[str, str] = {}
 
     async def state(self, actor: Actor, *, in_full: bool) -> Setup:
         """Return the state, for a caller who may see confidential details if `in_full`.
@@ -116,6 +118,7 @@ class SetupAccount:
             watch=self._runner.watch(step.name),
             shown_certificate=self._certificate(step) if shown.kind == "certificate" else None,
             log_ins=log_ins,
+            operation=self.results.get(step.name, ""),
             is_last=self._session.flow is not None
             and is_last(self._session.flow, self._session.values, self._session.found),
         )

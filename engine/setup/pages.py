@@ -25,6 +25,9 @@ OWN_KEYS = (USER, GROUP, LEARN_USER, START, KEEP_WITHIN)
 """The answers that are no settings: who is read, the group with the mailboxes, who is learned with, how to begin, and
 the seconds within which that is to be kept."""
 
+DRY_RUN, PILOTS = "engine.dry_run", "engine.pilots"
+NOBODY, EVERYBODY = "nobody", "everybody"
+
 SECRETS = ("pbx.password", "exchange.password", "exchange.client_secret", "exchange.proxy_password")
 
 
@@ -157,7 +160,7 @@ def _account_keys(values: Values) -> tuple[str, ...]:
 
 
 def _account_advanced(values: Values) -> tuple[str, ...]:
-    names = ["autodiscover_url", "trusted_hosts", "server", "auth", "channel_binding", "ca_file"]
+    names = ["autodiscover_url", "trusted_hosts", "server", "auth", "channel_binding", "ca_file", "fingerprint"]
     if not has_application(values):
         names.append("proxy")
     own = tuple(f"exchange.{name}" for name in names)
@@ -332,6 +335,7 @@ STEPS = (
                 title=_named("Learn how this PBX behaves"),
                 kind="learn",
                 keys=_only(LEARN_USER, "pbx.clear", "presence.note_max_length"),
+                can_check=True,
             ),
         ),
         needs=("pbx",),
@@ -351,7 +355,7 @@ STEPS = (
                 name="start",
                 title=_named("Ready. How do you want to begin?"),
                 kind="start",
-                keys=_only(START, KEEP_WITHIN),
+                keys=_only(START, PILOTS, KEEP_WITHIN),
             ),
         ),
     ),

@@ -20,7 +20,20 @@ from engine.settings.forms import SettingDifference, differences, setting_forms
 from engine.settings.model import SiteSettings
 from engine.settings.problems import InvalidSetting
 from engine.setup.flow import Flow, answered, begun, checked, digest, gone_to, place_of, problems, tried
-from engine.setup.pages import FLOWS, KEEP_WITHIN, START, FlowName, Page, Step, Values, step_named
+from engine.setup.pages import (
+    DRY_RUN,
+    EVERYBODY,
+    FLOWS,
+    KEEP_WITHIN,
+    NOBODY,
+    PILOTS,
+    START,
+    FlowName,
+    Page,
+    Step,
+    Values,
+    step_named,
+)
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import LISTS
 from engine.store.secret_sources import SecretSources
@@ -28,8 +41,6 @@ from engine.store.settings_history import Author
 from engine.store.typed_secrets import TypedSecrets
 from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.supervisor import Supervisor
-
-NOBODY, EVERYBODY, DRY_RUN = "nobody", "everybody", "engine.dry_run"
 
 
 class SetupNotKept(Failure):
@@ -184,8 +195,9 @@ class SetupSession:
         flow, in_force = self._under_way().flow, self._service.settings
         if flow.kind != "all":
             return ""
-        is_live = in_force is not None and not in_force.engine.dry_run
-        return flow.own.get(START) or (EVERYBODY if is_live else NOBODY)
+        if in_force is None or in_force.engine.dry_run:
+            return flow.own.get(START) or NOBODY
+        return flow.own.get(START) or ("pilots" if in_force.engine.pilots else EVERYBODY)
 
     async def apply(self, author: Author) -> ApplyPlan | None:
         """Apply everything and end the set-up; return the plan carried out, None if only secrets changed.
@@ -203,7 +215,7 @@ class SetupSession:
             await self._secrets.put({name: value for name, value in typed.items() if name in new})
         plan = await self._service.change(changes, "*", author) if changes else await self._service.start_again()
         if keep_within is not None:
-            await self._service.change({DRY_RUN: None}, "*", author, keep_within)
+            await self._service.change({DRY_RUN: False}, "*", author, keep_within)
         await self.end()
         return plan
 
@@ -212,7 +224,7 @@ class SetupSession:
         typed = self._under_way().flow.own.get(KEEP_WITHIN, "")
         in_force = self._service.settings
         is_live = in_force is not None and not in_force.engine.dry_run
-        return float(typed) if self.start == EVERYBODY and not is_live and typed.isdecimal() else None
+        return float(typed) if self.start not in ("", NOBODY) and not is_live and typed.isdecimal() else None
 
     async def end(self) -> None:
         """End the set-up, and forget what was typed."""
@@ -234,11 +246,12 @@ class SetupSession:
         """The settings file as applying would make it."""
         kept = self._under_way()
         answers = {each.key: each.after for each in differences(kept.begun_with, kept.flow.text)}
-        match self.start:
-            case "nobody":
-                answers[DRY_RUN] = True
-            case "everybody":
-                answers[DRY_RUN] = None
+        if self.start == NOBODY:
+            answers[DRY_RUN] = True
+        elif self.start:
+            answers[DRY_RUN] = None
+        if self.start == EVERYBODY:
+            answers[PILOTS] = None
         return edited(self._service.text, answers)
 
     @property

@@ -290,3 +290,18 @@ async def test_a_secret_that_would_have_no_effect_is_told(company: Company, cloc
         await answer(served, secrets={"pbx.password": "given"})
         assert (await served.ask("POST", "/v1/setup/apply"))[0] == 200
         assert {each["stored_since"] for each in (await served.get("/v1/secrets"))["secrets"]} == {None}
+
+
+@pytest.mark.process
+async def test_answers_are_printed_as_a_file_that_sets_up_the_same(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, company.settings()) as served:
+        printed = await run(served, "--export-answers")
+        assert printed.status == 0, printed.err
+        assert changes_of(printed.out) == changes_of(company.settings())
+        assert "CALENDAR_ENGINE_EXCHANGE_PASSWORD" in printed.err
+        told = json.loads((await run(served, "--export-answers", "--json")).out)
+        assert (told["text"].strip(), told["needed"]) == (printed.out.strip(), ["pbx.password", "exchange.password"])
+        unknown = await run(served, "--flow", "everything")
+        assert (unknown.status, "pbx-certificate" in unknown.err) == (2, True)

@@ -227,3 +227,38 @@ async def test_a_zone_is_found_by_parts_of_its_name(company: Company, clock: Man
         languages = await served.get("/v1/setup/options?key=presence.language&search=deu")
         assert [each["value"] for each in languages["options"]] == ["de"]
         assert (await served.ask("GET", "/v1/setup/options?key=pbx.host"))[0] == 404
+
+
+async def test_the_pbx_is_learned_with_one_user_within_the_set_up(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        own = {"setup.learn_user": "anna.mueller"}
+        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS, texts=own, go="learn")
+        status, operation = await served.ask("POST", "/v1/setup/check", {"log_in": True})
+        assert (status, operation["kind"]) == (202, "presence test")
+        setup = await served.get("/v1/setup")
+        assert setup["page"]["operation"] == operation["id"]
+
+        async def learned() -> Any:
+            test = await served.get(f"/v1/presence-test/{operation['id']}")
+            return test if test["operation"]["state"] != "running" else None
+
+        test = await eventually(learned)
+        assert test["put_back"] is not None
+        setup = await answer(served, settings=test["proposed"], go="next")
+        assert states(setup)["learn"] == "done"
+
+
+async def test_pilots_alone_are_written_if_that_is_how_to_begin(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        await answer(served, texts={"setup.start": "pilots", "engine.pilots": "anna.mueller"})
+        status, applied = await served.ask("POST", "/v1/setup/apply")
+        assert (status, applied["written"]) == (200, "pilots")
+        await served.settled()
+        assert {write.guid for write in company.pbx.ledger.writes} <= {company.world.person("anna.mueller").guid}

@@ -5,8 +5,8 @@ A front end shows `Setup.page` and sends what is typed; it decides nothing. Ever
 the names of secrets, and answers of the set-up alone (`setup.user`, `setup.group`, `setup.learn_user`, `setup.start`,
 `setup.keep_within`).
 
-Pages of the kinds `presence`, `learn` and `preview` show what `/v1/notes`, `/v1/presence-test` and `/v1/live/preview`
-answer to the settings in `Setup.changes`; secrets typed in the set-up are known to them.
+The check of a page of the kind `learn` or `preview` is an operation whose result `/v1/presence-test` or
+`/v1/live/preview` has (`SetupPage.operation`).
 """
 
 from datetime import datetime
@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from engine.api.schema.checks import MOST, RungAccount
 from engine.api.schema.common import Actor
+from engine.api.schema.live import Written
 from engine.api.schema.operations import Operation
 from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Value
 
@@ -425,7 +426,8 @@ class SetupPage(msgspec.Struct, frozen=True, kw_only=True):
     `access` of all. `check`
     is the one with log-ins, `reach` the one without; `can_check` and `can_reach` whether there are such. `cursor` is
     the key of the field to stand in: the wrong one, else the first without an answer. `is_last`: the next thing is to
-    apply.
+    apply. `operation` is the last presence test (`GET /v1/presence-test/{id}`) or comparison (`GET
+    /v1/live/preview/{id}`) that a check of such a page has started.
     """
 
     step: str
@@ -447,6 +449,7 @@ class SetupPage(msgspec.Struct, frozen=True, kw_only=True):
     reach: SetupCheck | None = None
     watch: SetupWatch | None = None
     log_ins: SetupLogIns | None = None
+    operation: str = ""
     is_last: bool = False
 
 
@@ -486,7 +489,7 @@ class SetupApplied(msgspec.Struct, frozen=True, kw_only=True):
     """What was applied. `written` is whose presences are written now; that is taken back at `confirm_until` unless it
     is kept (`POST /v1/settings/confirm`)."""
 
-    written: Literal["nobody", "pilots", "everybody"]
+    written: Written
     changes: tuple[SettingChange, ...]
     new_secrets: tuple[str, ...]
     confirm_until: datetime | None

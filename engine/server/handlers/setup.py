@@ -9,6 +9,7 @@ from aiohttp import web
 
 from engine.api.schema import Actor, FieldProblem, Operation
 from engine.api.schema import Problem as ProblemDetails
+from engine.api.schema.live import Written
 from engine.api.schema.setup import (
     Setup,
     SetupAnswers,
@@ -27,6 +28,7 @@ from engine.api.schema.setup import (
 from engine.core.errors import Failure
 from engine.server.acceptor import actor_of
 from engine.server.convert import converted
+from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, problem_from, query_of
 from engine.server.setup_checks import CheckRequest, SetupCheckRunner
 from engine.server.setup_fields import INSTEAD
@@ -35,12 +37,13 @@ from engine.server.state import ApiState, author_of
 from engine.settings.editor import SettingValue
 from engine.settings.forms import setting_forms
 from engine.settings.keys import KEYS
+from engine.settings.model import SiteSettings
 from engine.setup import options
 from engine.setup.answers_file import answers_file
 from engine.setup.authorities import save_authority
 from engine.setup.checks import demand
 from engine.setup.flow import needed_secrets
-from engine.setup.pages import FLOWS, OWN_KEYS, WITH_REACH, Step
+from engine.setup.pages import FLOWS, LEARN_USER, OWN_KEYS, WITH_REACH, Check, Step
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import TickLists, settings_of
 from engine.setup.session import SetupSession, SetupUnderWay, new_person
@@ -53,7 +56,7 @@ PATH = "/v1/setup"
 
 class SetupRoutes:
     """A single set-up shared by all clients: `session` has its answers, `runner` the findings about them, `account`
-    tells both. Certificates that somebody trusts are saved in `state_dir`."""
+    tells both. Certificates that somebody trusts are saved in `state_dir`. `presence_test` learns the PBX."""
 
     capabilities = ("setup", "setup-pages")
 
@@ -65,6 +68,7 @@ class SetupRoutes:
         account: SetupAccount,
         service: Supervisor,
         state_dir: Path,
+        presence_test: PresenceTestRoutes,
     ) -> None:
         self._api_state = api_state
         self._session = session
@@ -72,6 +76,7 @@ class SetupRoutes:
         self._account = account
         self._service = service
         self._state_dir = state_dir
+        self._presence_test = presence_test
         runner.changed = self._tell
 
     def routes(self) -> tuple[Route, ...]:
@@ -143,7 +148,7 @@ class SetupRoutes:
             await self._session.begin(question.flow, self._person(actor, question.where), over=question.over)
         except Failure as failure:
             raise refused(failure) from failure
-        self._runner.forget()
+        self._forget()
         await self._api_state.audit_change(actor, "begin_setup", FLOWS[question.flow].title)
         return await self._answer_state(request, tell=True)
 
@@ -167,7 +172,7 @@ class SetupRoutes:
             await self._session.end()
         except Failure as failure:
             raise refused(failure) from failure
-        self._runner.forget()
+        self._forget()
         await self._api_state.audit_change(actor, "discard_setup", "set-up")
         self._tell()
         return answer(self._event(0))
@@ -248,12 +253,18 @@ class SetupRoutes:
             if step.name not in WITH_REACH:
                 raise not_found("check", f"The step {step.name} has no check without a log-in.")
             return self._runner.start_reach(step, actor)
-        if step.check is None:
+        check = Check.PBX if step.name == "learn" else step.check
+        if check is None:
             raise not_found("check", f"The step {step.name} has no check.")
         settings, secrets = self._session.tried(step), await self._session.secrets()
-        demand(step.check, settings, secrets)
+        demand(check, settings, secrets)
         await self._api_state.audit_change(actor, "check_setup", step.name)
-        request = CheckRequest(step, step.check, settings, secrets, question.only_failed)
+        if step.name == "learn":
+            user = str(self._session.values.get(LEARN_USER) or "")
+            operation = self._presence_test.begin(settings, secrets["pbx.password"], user, actor)
+            self._account.results[step.name] = operation.id
+            return operation
+        request = CheckRequest(step, check, settings, secrets, question.only_failed)
         return self._runner.start(request, actor, watch=question.watch)
 
     async def _stop(self, request: web.Request) -> web.Response:
@@ -282,12 +293,12 @@ class SetupRoutes:
         except Failure as failure:
             await self._api_state.audit_change(actor, "apply_setup", f"{keys}: failed ({failure.slug})")
             raise refused(failure) from failure
-        self._runner.forget()
+        self._forget()
         self._tell()
         settings, waiting = self._service.settings, self._service.unconfirmed
         return answer(
             SetupApplied(
-                written="nobody" if settings is not None and settings.engine.dry_run else "everybody",
+                written=_written(settings),
                 changes=state.changes,
                 new_secrets=state.new_secrets,
                 confirm_until=waiting.confirm_until if waiting is not None else None,
@@ -338,6 +349,10 @@ class SetupRoutes:
             return msgspec.structs.replace(who, where=there.where)
         return who
 
+    def _forget(self) -> None:
+        self._runner.forget()
+        self._account.results.clear()
+
     def _demand_one(self) -> None:
         if self._session.flow is None:
             raise not_found("set-up under way", f"POST {PATH} starts one.")
@@ -371,6 +386,12 @@ class SetupRoutes:
             raise not_found("set-up under way", f"POST {PATH} starts one.") from None
         except Failure as failure:
             raise refused(failure) from failure
+
+
+def _written(settings: SiteSettings | None) -> Written:
+    if settings is None or settings.engine.dry_run:
+        return "nobody"
+    return "pilots" if settings.engine.pilots else "everybody"
 
 
 def refused(failure: Failure) -> ApiError:
