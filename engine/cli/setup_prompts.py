@@ -132,7 +132,7 @@ class SetupPrompts:
             if not typed:
                 break
             state = await self._change(state, typed)
-        if state.page.can_check and state.page.kind != "learn" and not missing_lines(state.page):
+        if state.page.can_check and state.page.kind not in ("learn", "preview") and not missing_lines(state.page):
             state = await self._checked(state)
             if state.page.check is not None and not state.page.check.passed:
                 return state
@@ -152,9 +152,9 @@ class SetupPrompts:
         fixes = _fixes(state.page.check)
         if typed == "s":
             raise GoTo("next")
-        if typed.startswith("f") and fixes:
-            number = int(typed[1:]) - 1 if typed[1:].isdecimal() else 0
-            return await self._setup.answer(SetupAnswers(fix=fixes[min(number, len(fixes) - 1)].id))
+        if fixes and (typed == "f" or (typed[:1] == "f" and typed[1:].isdecimal())):
+            number = int(typed[1:] or 1)
+            return await self._setup.answer(SetupAnswers(fix=fixes[min(max(number, 1), len(fixes)) - 1].id))
         fields = state.page.fields
         chosen = [each for each in fields if typed in (each.key, each.key.rpartition(".")[2])]
         if typed.isdecimal() and 0 < int(typed) <= len(fields):

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from engine.api.schema.settings import Value
-from engine.api.schema.setup import Setup, SetupField, SetupOption, SetupPage, SetupUsers
+from engine.api.schema.setup import Setup, SetupCertificate, SetupField, SetupOption, SetupPage, SetupUsers
 from engine.cli.output import say
 from engine.display import visible
 
@@ -21,6 +21,9 @@ def heading(state: Setup) -> str:
 def task_lines(page: SetupPage) -> Iterator[str]:
     """Yield what to do over there, and the texts to copy."""
     yield from page.intro
+    if page.certificate is not None:
+        yield from certificate_lines(page.certificate)
+    yield from page.remarks
     if page.task is None:
         return
     for line in page.task.lines:
@@ -34,10 +37,20 @@ def task_lines(page: SetupPage) -> Iterator[str]:
             yield from text.text.splitlines()
 
 
+def certificate_lines(shown: SetupCertificate) -> Iterator[str]:
+    """Yield what to compare of a certificate that is not trusted yet."""
+    yield f"Issued to {shown.issued_to}, by {shown.issued_by}; for {', '.join(shown.names) or 'no name'}"
+    yield f"Valid from {shown.begins:%Y-%m-%d} until {shown.ends:%Y-%m-%d}"
+    if shown.trusted_before:
+        yield f"SHA-256 before {shown.trusted_before}"
+    yield f"SHA-256 {shown.fingerprint}"
+
+
 def field_lines(page: SetupPage) -> Iterator[str]:
     """Yield the fields with their numbers and values, and what is wrong with each."""
     for number, field in enumerate(page.fields, start=1):
-        if field.is_advanced and not field.text and field.problem is None:
+        is_unused = not field.text and field.problem is None
+        if is_unused and (field.is_advanced or page.kind == "users"):
             continue
         yield f"{number:2} {field.label} ({field.key}): {_shown(field)}"
         if field.problem is not None:

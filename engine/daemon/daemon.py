@@ -33,7 +33,7 @@ from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.handlers.preview import PreviewRoutes
 from engine.server.handlers.secrets import SecretRoutes
 from engine.server.handlers.settings import SettingsRoutes
-from engine.server.handlers.setup import SetupRoutes
+from engine.server.handlers.setup import SetupRoutes, SetupTests
 from engine.server.http import Routes
 from engine.server.setup_checks import SetupCheckRunner
 from engine.server.setup_state import SetupAccount
@@ -205,6 +205,7 @@ def _service_parts(
     session = SetupSession(service, sources, installation.state / SETUP, zone, check_factory.clock)
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
+    comparison = LivePreviewRoutes(service, api_state, trial_settings, check_factory)
     presence_test = PresenceTestRoutes(service, api_state, trial_settings, check_factory, installation.unfinished)
     account = SetupAccount(api_state, session, runner, sources, log_ins)
     return (
@@ -214,10 +215,10 @@ def _service_parts(
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         AccessRoutes(api_state, trial_settings, check_factory),
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
-        SetupRoutes(api_state, session, runner, account, service, installation.state, presence_test),
+        SetupRoutes(api_state, session, runner, account, service, SetupTests(presence_test, comparison)),
         LiveRoutes(service, api_state, (installation.state,)),
         NotesRoutes(service, api_state, trial_settings, check_factory.network_clock),
-        LivePreviewRoutes(service, api_state, trial_settings, check_factory),
+        comparison,
         presence_test,
     )
 

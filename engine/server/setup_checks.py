@@ -66,7 +66,7 @@ class SetupCheckRunner:
         self.changed: Callable[[], None] = lambda: None
         self._api_state = api_state
         self._session = session
-        self._clock = network_clock
+        self.network_clock = network_clock
         self._log_ins = log_ins
         self._directories = directories
         self._last: dict[tuple[str, bool], StepCheck] = {}
@@ -85,11 +85,11 @@ class SetupCheckRunner:
 
     def attended(self) -> None:
         """Note that somebody looks at the set-up."""
-        self._asked = self._clock.now()
+        self._asked = self.network_clock.now()
 
     async def machine(self) -> tuple[CheckStep, ...]:
         """Return whether the engine may write where it has to, as found a moment ago."""
-        now = self._clock.now()
+        now = self.network_clock.now()
         if self._machine is None or now - self._machine[0] > MACHINE_ANEW:
             self._machine = now, await self.checks.machine(self._directories)
         return self._machine[1]
@@ -203,13 +203,13 @@ class SetupCheckRunner:
         self._session.found = self._session.found | {key} if is_found else self._session.found - {key}
 
     async def _repeat(self, request: CheckRequest, result: StepCheck, progress: Progress) -> None:
-        begun, self._watched, refused = self._clock.now(), request.step.name, 0
+        begun, self._watched, refused = self.network_clock.now(), request.step.name, 0
         self._watch = watch = SetupWatch(looked=0, last=None, next=None, finding="")
         while True:
             result.names.clear()
             result.rungs.clear()
             await self._once(request, result, progress)
-            now, is_refused = self._clock.now(), _is_refused(result)
+            now, is_refused = self.network_clock.now(), _is_refused(result)
             pause = EVERY if now - begun < LATER_AFTER else LATER
             if is_refused:
                 pause = AFTER_A_REFUSAL[min(refused, len(AFTER_A_REFUSAL) - 1)]
@@ -224,7 +224,7 @@ class SetupCheckRunner:
             self.changed()
             if result.passed or watch.stopped:
                 return
-            await self._clock.sleep_until(now + pause)
+            await self.network_clock.sleep_until(now + pause)
             if is_refused:
                 await self._log_ins.ask({request.step.name + ".password"})
 

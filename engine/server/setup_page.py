@@ -216,9 +216,10 @@ def page(
     shown_certificate: SetupCertificate | None,
     log_ins: SetupLogIns | None,
     operation: str,
+    said: tuple[tuple[str, ...], tuple[str, ...]],
     is_last: bool,
 ) -> SetupPage:
-    """Return the page to show."""
+    """Return the page to show; `said` is what stands above and below its fields."""
     fields = fields_of(shown, sources)
     return SetupPage(
         step=step.name,
@@ -239,6 +240,8 @@ def page(
         certificate=shown_certificate,
         log_ins=log_ins,
         operation=operation,
+        intro=said[0],
+        remarks=said[1],
         is_last=is_last,
     )
 

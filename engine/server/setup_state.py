@@ -18,6 +18,7 @@ from engine.settings.forms import differences, setting_forms
 from engine.settings.model import PbxLinkKind
 from engine.setup.flow import is_last
 from engine.setup.guesses import guessed_zone
+from engine.setup.introductions import introduction, remarks
 from engine.setup.pages import FLOWS, SECRETS, START, Page, Step
 from engine.setup.selection import Choice, choice
 from engine.setup.session import SetupSession
@@ -103,6 +104,7 @@ class SetupAccount:
         *,
         in_full: bool,
     ) -> SetupPage:
+        place = f"{step.name}/{shown.name}"
         own = own_certificates(known)
         newest = own.next or own.current
         pem = public_part(newest) if newest else ""
@@ -119,6 +121,10 @@ class SetupAccount:
             shown_certificate=self._certificate(step) if shown.kind == "certificate" else None,
             log_ins=log_ins,
             operation=self.results.get(step.name, ""),
+            said=(
+                introduction(place, sources.values),
+                remarks(place, sources.values, system_zone(), self._api_state.now()),
+            ),
             is_last=self._session.flow is not None
             and is_last(self._session.flow, self._session.values, self._session.found),
         )

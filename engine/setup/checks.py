@@ -14,6 +14,7 @@ from engine.settings.model import SiteSettings
 from engine.setup.pages import Check
 from engine.store.secrets import SecretsMissing, chosen_secrets
 from engine.sync.hold import NobodyTakesPart
+from engine.sync.preview import UserCalendar
 
 Report = Callable[[CheckStep], None]
 Announce = Callable[[Sequence[str]], None]
@@ -46,10 +47,16 @@ class SetupChecks:
         self._domain = ""
         self._mailboxes: Mapping[str, Mailbox] = {}
         self.access: EverybodyCheck | None = None
+        self.calendars: Sequence[UserCalendar] = ()
 
     def forget(self) -> None:
-        """Forget the findings made with other answers."""
-        self.users, self._domain, self._mailboxes, self.access = (), "", {}, None
+        """Forget all findings: the PBX is another."""
+        self.users, self._domain = (), ""
+        self.forget_mailboxes()
+
+    def forget_mailboxes(self) -> None:
+        """Forget what was found in Exchange: it, or who takes part, is another."""
+        self._mailboxes, self.access, self.calendars = {}, None, ()
 
     async def run(
         self,
@@ -91,6 +98,7 @@ class SetupChecks:
                     settings, chosen, self.users, self._mailboxes, audience.progressed
                 )
                 audience.announce(calendars.names)
+                self.calendars = calendars.calendars
                 return _well(await calendars.run(audience.report))
 
     async def reach(

@@ -344,7 +344,7 @@ STEPS = (
     Step(
         name="preview",
         title="Preview",
-        pages=(Page(name="preview", title=_named("What would change"), kind="preview"),),
+        pages=(Page(name="preview", title=_named("What would change"), kind="preview", can_check=True),),
         needs=("pbx", "users", "exchange", "site", "presence"),
     ),
     Step(

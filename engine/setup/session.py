@@ -269,6 +269,11 @@ class SetupSession:
         return self._service.file.settings_as_far_as_valid(self._under_way().flow.text)
 
     @property
+    def directory(self) -> Path:
+        """The directory of the state, where files that answers name are saved."""
+        return self._path.parent
+
+    @property
     def in_force(self) -> SiteSettings | None:
         """The settings of the running engine, None while there are none."""
         return self._service.settings

@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -36,12 +37,12 @@ class Person:
         self.random = Random(seed)
         self.typed: dict[str, str] = {}
         self.secrets: set[str] = set()
-        self._make = lambda: running_service(company, clock, directory, None, with_secrets=False)
+        self._site = (company, clock, directory)
         self._running = AsyncExitStack()
 
     async def restarted(self) -> ServedService:
         await self._running.aclose()
-        return await self._running.enter_async_context(self._make())
+        return await self._running.enter_async_context(running_service(*self._site, None, with_secrets=False))
 
     async def leave(self) -> None:
         await self._running.aclose()
@@ -71,7 +72,7 @@ class Person:
         return served
 
     async def sees_all(self, served: ServedService) -> None:
-        fields = {}
+        fields: dict[str, Any] = {}
         for page in ("pbx/fields", "site", "exchange/account", "presence", "start"):
             setup = await answer(served, go=page)
             fields |= {each["key"]: each for each in setup["page"]["fields"]}

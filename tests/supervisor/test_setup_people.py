@@ -262,3 +262,30 @@ async def test_pilots_alone_are_written_if_that_is_how_to_begin(
         assert (status, applied["written"]) == (200, "pilots")
         await served.settled()
         assert {write.guid for write in company.pbx.ledger.writes} <= {company.world.person("anna.mueller").guid}
+
+
+async def test_notes_and_the_comparison_with_the_pbx_before_anything_is_written(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        assert (await served.get("/v1/setup/notes"))["users"] == 0
+        assert (await check(served, "presence"))["passed"]
+        notes = await served.get("/v1/setup/notes?most=100")
+        assert notes["users"] == notes["looked_at"] > 20
+        before = [each["presence"]["note"] for each in notes["notes"]]
+        await answer(served, texts={"presence.language": "de"})
+        assert [each["presence"]["note"] for each in (await served.get("/v1/setup/notes?most=100"))["notes"]] != before
+        await answer(served, go="preview")
+        status, operation = await served.ask("POST", "/v1/setup/check", {"log_in": True})
+        assert (status, operation["kind"]) == (202, "live preview")
+        assert (await served.get("/v1/setup"))["page"]["operation"] == operation["id"]
+
+        async def compared() -> Any:
+            found = await served.get(f"/v1/live/preview/{operation['id']}?differing=true")
+            return found if found["operation"]["state"] != "running" else None
+
+        found = await eventually(compared)
+        assert found["differ"] == found["total"] > 0
+        assert company.pbx.ledger.writes == []

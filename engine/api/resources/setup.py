@@ -2,6 +2,7 @@
 
 from engine.api.client import ApiClient
 from engine.api.resources import VERSION_1
+from engine.api.schema.live import TodaysNotes
 from engine.api.schema.operations import Operation
 from engine.api.schema.setup import (
     Setup,
@@ -11,6 +12,7 @@ from engine.api.schema.setup import (
     SetupBeginning,
     SetupCheckQuestion,
     SetupEvent,
+    SetupNotesQuestion,
     SetupOptions,
     SetupOptionsQuestion,
     SetupUsersPage,
@@ -57,6 +59,10 @@ class SetupRequests:
     async def users(self, question: SetupUsersQuestion) -> SetupUsersPage:
         """Return users that take part, or are left out."""
         return await self._api.get(f"{SETUP}/users", SetupUsersPage, question)
+
+    async def notes(self, question: SetupNotesQuestion) -> TodaysNotes:
+        """Return the notes that today's appointments give with the answers."""
+        return await self._api.get(f"{SETUP}/notes", TodaysNotes, question)
 
     async def answers_file(self) -> SetupAnswersFile:
         """Return the answers as a file."""

@@ -485,6 +485,13 @@ class SetupEvent(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool
 
 
+class SetupNotesQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many users with their notes of today are wanted at most: those of the calendars that the check of the step
+    `presence` has read, by the answers as they are, as far as these are valid."""
+
+    most: Annotated[int, Meta(ge=1, le=100)] = 10
+
+
 class SetupApplied(msgspec.Struct, frozen=True, kw_only=True):
     """What was applied. `written` is whose presences are written now; that is taken back at `confirm_until` unless it
     is kept (`POST /v1/settings/confirm`)."""

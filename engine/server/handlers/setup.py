@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 from aiohttp import web
 
 from engine.api.schema import Actor, FieldProblem, Operation
 from engine.api.schema import Problem as ProblemDetails
-from engine.api.schema.live import Written
+from engine.api.schema.live import TodaysNotes, Written
 from engine.api.schema.setup import (
     Setup,
     SetupAnswers,
@@ -18,6 +19,7 @@ from engine.api.schema.setup import (
     SetupBeginning,
     SetupCheckQuestion,
     SetupEvent,
+    SetupNotesQuestion,
     SetupOption,
     SetupOptions,
     SetupOptionsQuestion,
@@ -26,8 +28,11 @@ from engine.api.schema.setup import (
     SetupUsersQuestion,
 )
 from engine.core.errors import Failure
+from engine.core.secret import Secret
 from engine.server.acceptor import actor_of
 from engine.server.convert import converted
+from engine.server.handlers.live_preview import LivePreviewRoutes
+from engine.server.handlers.notes import notes_of
 from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, problem_from, query_of
 from engine.server.setup_checks import CheckRequest, SetupCheckRunner
@@ -43,20 +48,32 @@ from engine.setup.answers_file import answers_file
 from engine.setup.authorities import save_authority
 from engine.setup.checks import demand
 from engine.setup.flow import needed_secrets
-from engine.setup.pages import FLOWS, LEARN_USER, OWN_KEYS, WITH_REACH, Check, Step
+from engine.setup.pages import FLOWS, LEARN_USER, OWN_KEYS, WITH_REACH, Check, Step, step_named
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import TickLists, settings_of
 from engine.setup.session import SetupSession, SetupUnderWay, new_person
 from engine.setup.typed import value_typed
-from engine.store.secrets import ENVIRONMENT
+from engine.store.secrets import ENVIRONMENT, chosen_secrets
 from engine.supervisor.supervisor import Supervisor
+from engine.sync.preview import UserCalendar
 
 PATH = "/v1/setup"
+
+_NEEDED_BY: Mapping[str, Check] = MappingProxyType({"learn": Check.PBX, "preview": Check.CALENDARS})
+"""What the tests of steps without a check of their own need as much as a check does."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupTests:
+    """What learns how the PBX treats presences, and what compares them with those that would be written."""
+
+    presence_test: PresenceTestRoutes
+    comparison: LivePreviewRoutes
 
 
 class SetupRoutes:
     """A single set-up shared by all clients: `session` has its answers, `runner` the findings about them, `account`
-    tells both. Certificates that somebody trusts are saved in `state_dir`. `presence_test` learns the PBX."""
+    tells both. `tests` are those with a place of their own in the API."""
 
     capabilities = ("setup", "setup-pages")
 
@@ -67,16 +84,14 @@ class SetupRoutes:
         runner: SetupCheckRunner,
         account: SetupAccount,
         service: Supervisor,
-        state_dir: Path,
-        presence_test: PresenceTestRoutes,
+        tests: SetupTests,
     ) -> None:
         self._api_state = api_state
         self._session = session
         self._runner = runner
         self._account = account
         self._service = service
-        self._state_dir = state_dir
-        self._presence_test = presence_test
+        self._tests = tests
         runner.changed = self._tell
 
     def routes(self) -> tuple[Route, ...]:
@@ -116,6 +131,15 @@ class SetupRoutes:
                 self._users,
                 SetupUsersPage,
                 query=SetupUsersQuestion,
+            ),
+            Route(
+                "GET",
+                f"{PATH}/notes",
+                "setup_notes",
+                "Today's notes with the answers",
+                self._notes,
+                TodaysNotes,
+                query=SetupNotesQuestion,
             ),
             Route("GET", f"{PATH}/answers", "setup_answers", "Answers as a file", self._answers, SetupAnswersFile),
         )
@@ -181,10 +205,10 @@ class SetupRoutes:
         answers = await body_of(request, SetupAnswers)
         self._demand_one()
         self._demand_known(answers)
-        before = self._session.flow
+        before = self._session.digest(step_named("pbx")), self._session.digest(step_named("exchange"))
         try:
             changes, own = await self._changes(answers)
-            flow = await self._session.answer(
+            await self._session.answer(
                 self._person(await actor_of(request), answers.where), changes, answers.secrets, own, answers.go
             )
         except KeyError:
@@ -192,8 +216,10 @@ class SetupRoutes:
             raise unknown_answers(fields) from None
         except Failure as failure:
             raise refused(failure) from failure
-        if before is not None and set(before.passed) - set(flow.passed):
+        if self._session.digest(step_named("pbx")) != before[0]:
             self._runner.checks.forget()
+        elif self._session.digest(step_named("exchange")) != before[1]:
+            self._runner.checks.forget_mailboxes()
         return await self._answer_state(request, tell=True)
 
     async def _changes(self, answers: SetupAnswers) -> tuple[dict[str, SettingValue | None], dict[str, str]]:
@@ -217,7 +243,7 @@ class SetupRoutes:
         if fix is None:
             raise not_found("fix", "It is offered no more; check again.")
         saved = {
-            key: await asyncio.to_thread(save_authority, self._state_dir, key, pem)
+            key: await asyncio.to_thread(save_authority, self._session.directory, key, pem)
             for key, pem in fix.certificates.items()
         }
         return {**fix.settings, **saved}
@@ -253,19 +279,24 @@ class SetupRoutes:
             if step.name not in WITH_REACH:
                 raise not_found("check", f"The step {step.name} has no check without a log-in.")
             return self._runner.start_reach(step, actor)
-        check = Check.PBX if step.name == "learn" else step.check
+        check = _NEEDED_BY.get(step.name, step.check)
         if check is None:
             raise not_found("check", f"The step {step.name} has no check.")
-        settings, secrets = self._session.tried(step), await self._session.secrets()
+        settings, secrets = await asyncio.to_thread(self._session.tried, step), await self._session.secrets()
         demand(check, settings, secrets)
         await self._api_state.audit_change(actor, "check_setup", step.name)
-        if step.name == "learn":
-            user = str(self._session.values.get(LEARN_USER) or "")
-            operation = self._presence_test.begin(settings, secrets["pbx.password"], user, actor)
+        if step.check is None:
+            operation = self._begun_test(step, settings, secrets, actor)
             self._account.results[step.name] = operation.id
             return operation
         request = CheckRequest(step, check, settings, secrets, question.only_failed)
         return self._runner.start(request, actor, watch=question.watch)
+
+    def _begun_test(self, step: Step, settings: SiteSettings, secrets: Mapping[str, Secret], actor: Actor) -> Operation:
+        if step.name == "learn":
+            user = str(self._session.values.get(LEARN_USER) or "")
+            return self._tests.presence_test.begin(settings, secrets["pbx.password"], user, actor)
+        return self._tests.comparison.begin(settings, chosen_secrets(secrets, settings.exchange), actor)
 
     async def _stop(self, request: web.Request) -> web.Response:
         self._demand_one()
@@ -334,6 +365,20 @@ class SetupRoutes:
                 ),
             )
         )
+
+    async def _notes(self, request: web.Request) -> web.Response:
+        question = query_of(request, SetupNotesQuestion)
+        self._demand_one()
+        settings, in_force = self._session.as_far_as_valid(), self._session.in_force
+        calendars = self._runner.checks.calendars or self._calendars_of_engine()
+        before = in_force.presence if in_force is not None else None
+        now, clock = self._api_state.now(), self._runner.network_clock
+        return answer(await notes_of(calendars, before, settings.presence, now, question.most, clock))
+
+    def _calendars_of_engine(self) -> tuple[UserCalendar, ...]:
+        """Return the calendars that the running engine has read, while the set-up has read none itself."""
+        engine = self._service.current
+        return tuple(found for guid in engine.guids() if (found := engine.calendar(guid)) is not None)
 
     async def _answers(self, request: web.Request) -> web.Response:
         flow = self._session.flow
