@@ -112,7 +112,10 @@ class ListeningImpossible(PbxFailure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The engine cannot listen for the PBX"
-    remedy = "Set pbx.listen_address to an address of this machine and pbx.listen_port to a free port above 1023."
+    remedy = (
+        "Set pbx.listen_address to an address of this machine and pbx.listen_port to a free port above 1023. The "
+        'system service may open no port before SocketBindAllow= allows it; see "Ports" in calendar-engine(8).'
+    )
 
 
 class ListenCertificateUnusable(PbxFailure):

@@ -95,4 +95,7 @@ class MetricsPortUnusable(Failure):
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
     meaning = "The port for metrics cannot be used"
-    remedy = "Set engine.metrics_port to a different port above 1023, or leave it out."
+    remedy = (
+        "Set engine.metrics_port to a different port above 1023, or leave it out. The system service may open no port "
+        'before SocketBindAllow= allows it; see "Ports" in calendar-engine(8).'
+    )

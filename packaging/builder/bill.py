@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
@@ -49,12 +49,18 @@ def bill_of_materials(
 
 def _component(part: Part, hashes: Hashes, linked: Mapping[str, str]) -> Component:
     within = [
-        Component(name=name, version=version, purl=PackageURL("generic", None, name, version))
+        Component(
+            name=name,
+            version=version,
+            purl=PackageURL("generic", None, name, version),
+            bom_ref=_reference(part, name, version),
+        )
         for name, version in linked.items()
     ]
     return Component(
         name=part.name,
         version=part.version,
+        bom_ref=part.name,
         purl=PackageURL("pypi", None, part.name, part.version),
         licenses=[LicenseFactory().make_from_string(part.licence)],
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in hashes.get(part.name, ())],
@@ -66,5 +72,10 @@ def _from_wheel(part: Part) -> Iterator[Component]:
     """Yield what the part's own bills of materials list."""
     for text in part.bills:
         for component in Bom.from_json(json.loads(text)).components:  # type: ignore[attr-defined]
-            component.bom_ref.value = f"{part.name}/{component.name}@{component.version}"
+            component.bom_ref.value = _reference(part, component.name, component.version or "")
             yield component
+
+
+def _reference(part: Part, name: str, version: str) -> str:
+    """Return the same reference in every build; the library would draw one."""
+    return f"{part.name}/{name}@{version}"
