@@ -12,8 +12,8 @@ COMMAND = [sys.executable, "-m", "engine.cli.main"]
 
 
 @contextmanager
-def running(settings: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    command = [*COMMAND, "run", "--settings", str(settings)]
+def running(settings: Path, *options: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    command = [*COMMAND, "run", "--settings", str(settings), *options]
     with subprocess.Popen(command, env=ENVIRONMENT | environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process

@@ -1,8 +1,10 @@
 """`calendar-engine run` with invalid input: a clear message, and it waits for a correction."""
 
+import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,14 @@ def test_a_file_that_is_not_there_and_one_that_is_no_text(tmp_path: Path, conten
     with running(path, **places) as process:
         assert str(path) in read_until(process, words)
         assert words in " ".join(status(tmp_path).split())
+
+
+def test_the_log_as_json(tmp_path: Path) -> None:
+    places = {"STATE_DIRECTORY": str(tmp_path / "state"), "RUNTIME_DIRECTORY": str(tmp_path)}
+    with running(tmp_path / "settings.toml", "--log-format", "json", **places) as process:
+        line = json.loads(read_until(process, "there is no settings file"))
+    assert line["level"] == "warning"
+    assert datetime.fromisoformat(line["time"]).tzinfo is not None
 
 
 def test_an_unusable_state_directory(tmp_path: Path) -> None:
