@@ -1,6 +1,6 @@
 """A check of the set-up: its steps as they come, what went well in one row, and what to do about the rest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from calendar_tui.documents.form_page import Page, marked, text
@@ -11,7 +11,7 @@ from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
 from engine.documents.quantities import clock, duration
 
 NAMES = 13
-"""Columns of the names of steps."""
+"""Columns of the names of steps, at least."""
 
 RIGHT = 3
 """Columns that are left free at the right of the panel."""
@@ -32,28 +32,34 @@ def failed(page: SetupPage) -> SetupCheck | None:
 def running_check(check: SetupCheck, width: int) -> Page:
     """Return a check at work: the steps done, the one at work, and those to come."""
     lines: list[Line] = []
+    names = names_of(check.names)
     done = {rung.name: rung for rung in check.rungs}
     for name in check.names:
         if name in done:
-            lines.append(rung_line(done[name], width))
+            lines.append(rung_line(done[name], names, width))
         elif name == check.running:
             waits = f"at work, at most {check.at_most:.0f} s"
-            lines.append(line(Span("… ", Role.MUTED), fitted(_title(name), NAMES), Span(waits, Role.MUTED)))
+            lines.append(line(Span("… ", Role.MUTED), fitted(_title(name), names), Span(waits, Role.MUTED)))
         else:
             lines.append(line(Span(f"· {_title(name)}", Role.MUTED)))
     lines.append(line(Span("Esc", Role.KEY), Span(" stops the check. It changes nothing over there.", Role.MUTED)))
     return text(*lines)
 
 
-def rung_line(rung: RungAccount, width: int) -> Line:
+def names_of(names: Iterable[str]) -> int:
+    """Return the columns for names of steps."""
+    return max(NAMES, *(columns(name) + 1 for name in names), 0)
+
+
+def rung_line(rung: RungAccount, names: int, width: int) -> Line:
     """Return one step with its finding and its time."""
     mark = {"ok": "✓", "failed": "✗", "skipped": "·"}[rung.outcome]
     role = {"ok": Role.GOOD, "failed": Role.PROBLEM, "skipped": Role.MUTED}[rung.outcome]
     took = duration(rung.milliseconds) if rung.outcome != "skipped" else ""
-    room = width - RIGHT - 2 - NAMES - columns(took) - 1
+    room = width - RIGHT - 2 - names - columns(took) - 1
     return line(
         Span(f"{mark} ", role),
-        fitted(_title(rung.name), NAMES),
+        fitted(_title(rung.name), names),
         fitted(finding(rung), room),
         Span(f" {took}", Role.MUTED),
     )
@@ -90,8 +96,9 @@ def went_well(rungs: Sequence[RungAccount], width: int) -> Iterator[Line]:
 
 def failure(rung: RungAccount, width: int) -> Iterator[Line]:
     """Yield a step that failed; its remedy, unless it is mended in a field on the page."""
-    first, *others = wrapped(finding(rung), width, " " * (2 + NAMES), most=2 if rung.field else None) or [line()]
-    yield line(Span(f"✗ {fitted(_title(rung.name), NAMES)}", Role.PROBLEM), first.text[2 + NAMES :])
+    names = names_of((rung.name,))
+    first, *others = wrapped(finding(rung), width, " " * (2 + names), most=2 if rung.field else None) or [line()]
+    yield line(Span(f"✗ {fitted(_title(rung.name), names)}", Role.PROBLEM), first.text[2 + names :])
     yield from others
     if not rung.field and rung.remedy:
         yield from marked("→", rung.remedy, width)

@@ -1,12 +1,15 @@
 """The first two rows of the set-up: where one is, what is kept, and who is at it."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 
 from calendar_tui.documents.form_page import Page, paragraphs, text
 from calendar_tui.documents.setup_check import failed, running
 from calendar_tui.documents.setup_rail import WIDTH
 from calendar_tui.documents.sheet import Row
-from engine.api.schema.setup import Setup, SetupPage
+from engine.api.schema.setup import Setup, SetupApplied, SetupPage
+from engine.display import counted
 from engine.documents.columns import columns
 from engine.documents.lines import Line, Role, Span, cut, line
 from engine.documents.quantities import age, clock
@@ -50,3 +53,19 @@ def other_person(setup: Setup, now: datetime, width: int) -> Page:
     kept = "Nothing of what was typed is lost if you take over."
     keys = line(Span("Enter", Role.KEY), " watch  ", Span("T", Role.KEY), " take over")
     return paragraphs(("", said, kept, ""), width) + text(keys)
+
+
+WRITTEN: Mapping[str, str] = MappingProxyType(
+    {
+        "nobody": "Dry run: nothing is written to the PBX.",
+        "pilots": "Only the presences of the pilots are written.",
+        "everybody": "Everybody's presences are written.",
+    }
+)
+
+
+def applied_in_words(applied: SetupApplied) -> str:
+    """Return what was applied, and whose presences are written from now on."""
+    changed = counted(len(applied.changes), "setting")
+    secrets = f" and {counted(len(applied.new_secrets), 'secret')}" if applied.new_secrets else ""
+    return f"✓ In force: {changed}{secrets}. {WRITTEN[applied.written]}"

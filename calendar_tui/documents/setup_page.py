@@ -32,7 +32,7 @@ def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
 def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page:
     here = not is_mended_elsewhere(page)
     wrong = [each for each in page.fields if here and (is_wrong(each) or each.key == check.wrong)]
-    shown = wrong or [each for each in page.fields if not each.is_advanced]
+    shown = wrong or [each for each in page.fields if not each.is_advanced and not state.following]
     ended = ended_check(check, page.log_ins, state.now, state.zone, state.width)
     leads_on = line(Span("Enter", Role.KEY), " ", cut(state.following, state.width - 6)) if state.following else line()
     return ended + fields(shown, state) + text(*_fix_keys(page, state.width), leads_on)

@@ -13,7 +13,7 @@ from calendar_tui.commands.command import EVERYWHERE, Command
 from calendar_tui.commands.setup import SETUP
 from calendar_tui.documents.form_page import FormState, Page, hint, text
 from calendar_tui.documents.setup_check import failed
-from calendar_tui.documents.setup_header import header, other_person, second_row
+from calendar_tui.documents.setup_header import applied_in_words, header, other_person, second_row
 from calendar_tui.documents.setup_page import chosen_option, fixes_of, is_passed, setup_page
 from calendar_tui.documents.setup_rail import rail
 from calendar_tui.documents.sheet import Row, Sheet
@@ -54,6 +54,7 @@ class SetupView(View):
         self.here = OnScreen()
         self._keys = SetupKeys(self)
         self._place = ("", "")
+        self._has_told = False
         self._page = Page()
 
     # What the frame asks for
@@ -187,7 +188,7 @@ class SetupView(View):
             return
         state = self.state
         self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
-        if self.here.cursor not in self._page.stops:
+        if self._page.stops and self.here.cursor not in self._page.stops:
             self.here.cursor = self.stop
             state = self.state
             self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
@@ -217,20 +218,24 @@ class SetupView(View):
 
     async def _arrived(self) -> None:
         """Deal with a new state of the engine: another page, the end of a check."""
-        page = self.page
-        check = page.check
-        if (page.step, page.name) != self._place:
-            self._place = (page.step, page.name)
-            self.kind = KINDS.get(page.kind, PageKind)(self)
-            self.here.with_advanced, self.here.goes_on, self.here.offered = False, False, ()
-            self.here.cursor = self._first_stop(page)
-            if self.is_mine:
-                await self.kind.opened()
-                if page.reach is None:
-                    await self._reach()
-        elif check is not None and check.holds and check.operation.state != "running":
+        if (self.page.step, self.page.name) != self._place:
+            await self._open_page()
+        check = self.page.check
+        if check is not None and check.holds and check.operation.state != "running":
             await self._ended(check)
         self.show()
+
+    async def _open_page(self) -> None:
+        """Begin with the page that the engine has gone to."""
+        page = self.page
+        self._place = (page.step, page.name)
+        self.kind = KINDS.get(page.kind, PageKind)(self)
+        self.here.with_advanced, self.here.offered = False, ()
+        self.here.cursor = self._first_stop(page)
+        if self.is_mine:
+            await self.kind.opened()
+            if page.reach is None:
+                await self._reach()
 
     def _first_stop(self, page: SetupPage) -> str:
         """Return where the cursor begins: the field that the engine names, in a choice the option that holds."""
@@ -256,10 +261,17 @@ class SetupView(View):
 
     async def take(self, key: str) -> bool:
         """Handle a key, and draw what it has changed; return whether it was used."""
-        self.tell("")
+        if self._has_told:
+            self.tell("")
         used = await self._keys.take(key)
-        self.show()
+        if used:
+            self.show()
         return used
+
+    def tell(self, message: str) -> None:
+        """Show a message in the last row until the next key press."""
+        self._has_told = bool(message)
+        super().tell(message)
 
     def typed(self, value: str) -> None:
         """Keep what stands in the field with the cursor, and send it soon."""
@@ -276,6 +288,7 @@ class SetupView(View):
         self.client.texts[key] = text
         self.here.goes_on = False
         self.run(self._send_soon(), "send")
+        self.show()
 
     async def _send_soon(self) -> None:
         await asyncio.sleep(SOON)
@@ -294,12 +307,23 @@ class SetupView(View):
 
     async def go(self, where: str) -> None:
         """Send what was typed and go to a page; what is done over there already is passed over."""
+        self.here.goes_on = False
+        if where == "next" and self.page.is_last:
+            await self.apply()
+            return
         if not await self.client.send(go=where, secrets=where == "next"):
             return
         while where == "next" and self.page.can_watch and is_passed(self.page) and not self.page.is_last:
             if not await self.client.send(go=where):
                 return
         await self._arrived()
+
+    async def apply(self) -> None:
+        """Apply everything, and leave the set-up."""
+        applied = await self.client.apply()
+        if applied is not None:
+            self.shell.go_back()
+            self.tell(applied_in_words(applied))
 
     async def check(self, *, goes_on: bool) -> None:
         """Check the page with a log-in; with `goes_on`, the next page follows if all is well."""

@@ -12,6 +12,7 @@ from engine.api.schema.setup import (
     FlowName,
     Setup,
     SetupAnswers,
+    SetupApplied,
     SetupBeginning,
     SetupCheckQuestion,
     SetupOption,
@@ -109,6 +110,13 @@ class SetupClient:
         question = SetupOptionsQuestion(key=key, search=search, limit=OFFERED)
         found = await self._tried(requests.options(question))
         return found.options if found is not None else ()
+
+    async def apply(self) -> SetupApplied | None:
+        """Send what was typed and apply everything; return what was applied."""
+        requests = self._requests()
+        if requests is None or not await self.send(secrets=True):
+            return None
+        return await self._tried(requests.apply())
 
     async def _do(self, ask: Callable[[SetupRequests], Awaitable[Setup]]) -> bool:
         requests = self._requests()

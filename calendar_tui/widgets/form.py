@@ -6,6 +6,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.geometry import Region
 from textual.widgets import Input
 
 from calendar_tui.documents.form_page import InputPlace, Page
@@ -88,6 +89,7 @@ class Form(Container):
         self._look = look
         self._owner = owner
         self._field = ""
+        self._laid = Region()
 
     def compose(self) -> ComposeResult:
         """Yield the rail, the lines and the input line."""
@@ -133,22 +135,28 @@ class Form(Container):
         if not self.input.has_focus:
             self.screen.set_focus(self.input, scroll_visible=False)
         lines = self.lines
-        lines.show(Sheet(Document(page.lines), tells_more=False))
         place = next((each for each in page.places if each.name == cursor), None)
         lines.keeps_cursor = place is None and bool(cursor)
-        self.input.is_over_field = place is not None
+        lines.show(Sheet(Document(page.lines), tells_more=False))
         if place is not None:
-            self._lay(place)
-        else:
-            self._field = ""
-            self.input.styles.width = 0
-            if cursor:
-                lines.go_to(cursor)
+            lines.bring_in_sight(place.row)
+        elif cursor:
+            lines.go_to(cursor)
+        self._lay(place)
 
-    def _lay(self, place: InputPlace) -> None:
-        """Lay the input line over a field."""
-        self.input.styles.width = place.width
-        self.input.styles.offset = (self.lines.region.x - self.region.x + place.column, place.row - self.lines.top)
+    def _lay(self, place: InputPlace | None) -> None:
+        """Lay the input line over a field, or nowhere; what was below it is drawn again."""
+        region = Region()
+        if place is not None:
+            region = Region(place.column, place.row - self.lines.top, place.width, 1)
+        self.input.is_over_field = place is not None
+        if region != self._laid:
+            self.lines.refresh(self._laid)
+            self._laid = region
+            self.input.styles.width = region.width
+            self.input.styles.offset = (self.lines.region.x - self.region.x + region.x, region.y)
+        if place is None:
+            self._field = ""
 
     def fill(self, field: str, text: str, *, hint: str, secret: bool) -> None:
         """Put the text of a field into the input line, with the cursor at its end, unless it is there already."""

@@ -173,6 +173,10 @@ class LineView(Widget):
         self._put_cursor(self.lines.position(key))
         self._scroll_to_cursor()
 
+    def bring_in_sight(self, index: int) -> None:
+        """Scroll as little as needed to show a line."""
+        self._show_from(min(max(self.place.top, index - self._rows(self.place.top) + 1), index))
+
     def row_of_cursor(self) -> int | None:
         """Return the row of this widget in which the cursor is, None if it is not visible."""
         if self.cursor is None or self.cursor not in self.seen:

@@ -63,7 +63,7 @@ def a_check(
         done=0,
         failed=0,
     )
-    given = {
+    given: dict[str, Any] = {
         "operation": operation,
         "log_in": True,
         "names": names,
