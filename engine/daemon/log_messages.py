@@ -9,7 +9,7 @@ from engine.core.errors import Failure, slug_of
 from engine.core.presence import missing_messages
 from engine.core.users import User
 from engine.daemon.log_formats import FIELDS
-from engine.settings.model import SiteSettings
+from engine.settings.model import EngineSettings, SiteSettings
 from engine.sync.events import (
     AccountPaused,
     ConcernArose,
@@ -35,7 +35,7 @@ def log_settings(settings: SiteSettings) -> None:
     """Log the start, and the messages that the presence language lacks and shows in English."""
     pbx, exchange = settings.pbx, settings.exchange
     logger.info("calendar-engine %s: PBX %s at %s:%s", version("calendar-tui"), pbx.master, pbx.host, pbx.port)
-    logger.info("Exchange %s as %s%s", exchange.type, exchange.user, "; dry run" if settings.engine.dry_run else "")
+    logger.info("Exchange %s as %s%s", exchange.type, exchange.user, _mode(settings.engine))
     missing = missing_messages(settings.presence.language)
     if missing:
         logger.warning("language %s lacks, and shows in English: %s", settings.presence.language, ", ".join(missing))
@@ -88,3 +88,10 @@ def fields_of(event: Event) -> Mapping[str, str]:
         **({"SIDE": side.value} if isinstance(side, Side) else {}),
         **({"FAILURE": failure.slug} if isinstance(failure, Failure) else {}),
     }
+
+
+def _mode(engine: EngineSettings) -> str:
+    """Return who is not written, in words."""
+    if engine.dry_run:
+        return "; dry run"
+    return "; only pilots are written" if engine.pilots else ""

@@ -23,11 +23,18 @@ class WithheldWrites:
         self._engine = engine
         self._withheld: dict[str, PresenceRecord] = {}
         self._seen: dict[str, PresenceRecord] = {}
+        self._live_names: dict[str, bool] = {}
 
     def concerns(self, guid: str) -> bool:
         """Return whether nothing is written for this user."""
+        if self._engine.dry_run or not self._engine.pilots:
+            return self._engine.dry_run
         participant = self._participants.get(guid)
-        return not self._engine.writes(participant.user if participant else User(guid=guid, name=""))
+        user = participant.user if participant else User(guid=guid, name="")
+        is_live = self._live_names.get(user.name)
+        if is_live is None:  # matching patterns takes too long to be repeated for everybody in each status
+            is_live = self._live_names[user.name] = self._engine.writes(user)
+        return not is_live
 
     def why(self, guid: str) -> NotWritten | None:
         """Return why nothing is written for this user, None if it is."""
@@ -42,6 +49,7 @@ class WithheldWrites:
             return False
         self._withheld.clear()
         self._seen.clear()
+        self._live_names.clear()
         return True
 
     def note(self, guid: str, record: PresenceRecord) -> None:
