@@ -97,9 +97,10 @@ SIGNS = {
     "●": "B",
     "◐": "W",
     "⊘": "D",
-    "·": "?",
+    "·": ".",
     "✓": "+",
-    "✗": "!",
+    "✗": "X",
+    "←": "<",
     "…": "~",
     "–": "-",
     "—": "-",
@@ -118,6 +119,10 @@ SIGNS = {
     "•": "*",
     "×": "x",
     "│": "|",
+    "╭": ".",
+    "╮": ".",
+    "╰": "'",
+    "╯": "'",
     "─": "-",
     "┊": ":",
     "↑": "^",
@@ -141,10 +146,15 @@ SIGNS = {
 """ASCII replacements of the same width, by use: activities, marks, punctuation, lines, bars from light to dark."""
 
 
+_LETTERS = {"ß": "s", "æ": "a", "Æ": "A", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+"""Letters that are not made of another one and an accent."""
+
+
 def ascii_letter(letter: str) -> str:
     """Return the nearest ASCII character, or a question mark if there is none."""
-    if letter in SIGNS:
-        return SIGNS[letter]
+    known = SIGNS.get(letter) or _LETTERS.get(letter)
+    if known is not None:
+        return known
     base = unicodedata.normalize("NFKD", letter)[0]
     return base if base.isascii() and base.isprintable() else "?"
 

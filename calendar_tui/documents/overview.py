@@ -1,7 +1,8 @@
 """The overview: both connections, how many users are up to date, problems by severity, and the last changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from calendar_tui.model import Lost, Model, sparkline
 from engine.api.schema import ChangeEvent, Concern, Status
@@ -155,6 +156,16 @@ FIRST_START = """\
 Nothing is set up yet. It takes about ten minutes; you can stop and go on at any time, and nothing is written to the \
 PBX before you say so."""
 
+SET_UP = "set up"
+ENTRIES: Mapping[str, str] = MappingProxyType(
+    {
+        SET_UP: "",
+        "load": "In a shell: calendar-engine setup --answers FILE, or copy the settings file to its place.",
+        "demo": "In a shell: calendar-tui --demo shows a simulated company.",
+    }
+)
+"""The ways to begin by their keys, with what is to be typed where this program does not do it."""
+
 NEEDED = (
     ("PBX", "its address, and somebody who may add an App object there"),
     ("Exchange", "a service account, or an administrator of the Microsoft 365 tenant (Exchange Online)"),
@@ -172,5 +183,5 @@ def first_start(model: Model, width: int) -> Document:
         if concern.trouble.type != "settings-missing":
             lines += [line(Span(f" ✗ {concern.trouble.title}", Role.PROBLEM))]
             lines += [*wrapped(concern.trouble.remedy, width - 2, "   "), line()]
-    entries = (("set up", "Set up now"), ("answers", "Load an answers file"), ("demo", "Look around (demo data)"))
-    return Document([*lines, *(line(f"  {text}", key=key) for key, text in entries)])
+    titles = ("Set up now", "Load a settings or answers file", "Look around (demo data)")
+    return Document([*lines, *(line(f"  {text}", key=key) for key, text in zip(ENTRIES, titles, strict=True))])

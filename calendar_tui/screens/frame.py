@@ -446,6 +446,10 @@ class Frame(Screen[None]):
 
     def action_set_up(self, flow: FlowName) -> None:
         """Open the set-up, or one later change of it."""
+        self.set_up(flow)
+
+    def set_up(self, flow: FlowName) -> None:
+        """Open the set-up, or one later change of it."""
         from calendar_tui.screens.setup import SetupView
 
         if not isinstance(self.view, SetupView):

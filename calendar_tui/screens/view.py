@@ -17,6 +17,7 @@ from calendar_tui.widgets.line_view import LineView, Place
 from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests
 from engine.api.schema import Operation
+from engine.api.schema.setup import FlowName
 from engine.documents.lines import Document, Line, Role, Span, wrapped
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
@@ -112,6 +113,10 @@ class Shell(Protocol):
 
     def open_view(self, name: str) -> None:
         """Open one of the main views."""
+        ...
+
+    def set_up(self, flow: FlowName) -> None:
+        """Open the set-up, or one later change of it."""
         ...
 
     def open_users(self, query: Query) -> None:

@@ -76,8 +76,8 @@ class ExchangeCertificateExpires(ExpiryWarning):
 
     fault = Fault.SERVER
     kind = Expiring.EXCHANGE_CERTIFICATE
-    subject = "The certificate of Exchange"
-    meaning = "The certificate of Exchange expires soon"
+    subject = "The Exchange certificate"
+    meaning = "The Exchange certificate ends soon"
     remedy = (
         "Renew the certificate on the Exchange server or the load balancer in front of it; no setting has to change "
         "here. The next connection shows the new one, which ends this warning."
@@ -102,8 +102,8 @@ class PbxCertificateExpires(ExpiryWarning):
 
     fault = Fault.SERVER
     kind = Expiring.PBX_CERTIFICATE
-    subject = "The certificate of the PBX"
-    meaning = "The certificate of the PBX expires soon"
+    subject = "The PBX certificate"
+    meaning = "The PBX certificate ends soon"
     remedy = (
         "Renew the certificate on the PBX (General/Certificates), and set pbx.fingerprint to the new one if that is "
         "set. The next connection shows the new one, which ends this warning; the present one may be older."

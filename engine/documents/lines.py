@@ -107,7 +107,7 @@ ACTIVITIES: dict[Activity, Span] = {
     "away": Span("◐ away     ", Role.AWAY),
     "dnd": Span("⊘ dnd      ", Role.DND),
 }
-UNKNOWN_ACTIVITY = Span("· unknown  ", Role.MUTED)
+UNKNOWN_ACTIVITY = Span("? unknown  ", Role.MUTED)
 """Glyph and word convey the same as the colour; all are eleven columns wide."""
 
 

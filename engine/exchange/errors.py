@@ -50,7 +50,7 @@ class CertificateNotTrusted(ExchangeFailure):
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The certificate of the Exchange server is not trusted"
+    meaning = "The Exchange certificate is not trusted"
     remedy = "Set exchange.ca_file to the CA that issued it, or correct the host name to match the certificate."
 
 
@@ -128,8 +128,8 @@ class MailboxNotFound(ExchangeFailure):
 
     fault = Fault.SETTINGS
     scope = Scope.USER
-    meaning = "No mailbox was found for this user"
-    remedy = "Add the user's e-mail address to the user object in the PBX, or ignore this if the user has no mailbox."
+    meaning = "No mailbox found"
+    remedy = "Give the user object in the PBX an e-mail address, or leave the user out (pbx.users.exclude)."
 
 
 class ManyMailboxesMissing(MailboxNotFound):
@@ -173,7 +173,7 @@ class ImpersonationDenied(ExchangeFailure):
 
     fault = Fault.PERMISSION
     scope = Scope.USER
-    meaning = "The service account may not impersonate this mailbox"
+    meaning = "No right to read the calendar"
     remedy = (
         "Add the mailbox to the scope of the service account's ApplicationImpersonation role (Set-ManagementScope, or "
         "Set-ManagementRoleAssignment -CustomRecipientWriteScope, in the Exchange Management Shell): "
@@ -278,7 +278,7 @@ class OnlyFreeBusy(ExchangeFailure):
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
-    meaning = "Only times and states of appointments are read, because the service account may not impersonate anybody"
+    meaning = "Only free and busy can be read"
     remedy = (
         "Assign the role ApplicationImpersonation to the service account, with a scope (New-ManagementScope and "
         "New-ManagementRoleAssignment -CustomRecipientWriteScope in the Exchange Management Shell; "
@@ -378,7 +378,7 @@ class NotificationsRefused(ExchangeFailure):
 
     fault = Fault.SERVER
     scope = Scope.CONNECTION
-    meaning = "Exchange refuses the connections for notifications of calendar changes"
+    meaning = "No live updates from Exchange"
     remedy = (
         "The calendars are read every exchange.poll_seconds instead, so changes are shown later; the connections are "
         "retried from time to time. If there is a load balancer in front of Exchange, it must pass on the cookie "
@@ -391,7 +391,7 @@ class ExchangeSlow(ExchangeFailure):
 
     fault = Fault.SERVER
     scope = Scope.CONNECTION
-    meaning = "Exchange is slow to answer"
+    meaning = "Exchange answers slowly"
     remedy = (
         "Presences follow changed appointments late; what is known already is shown on time. Check the load of "
         "Exchange and of its databases, throttling policies, and the network in between."
@@ -415,7 +415,7 @@ class ExchangeBusy(ExchangeFailure):
 
     fault = Fault.SERVER
     scope = Scope.SERVICE
-    meaning = "Exchange asks for a pause"
+    meaning = "Exchange limits our requests"
     remedy = "Nothing to do: reading continues after the pause. If it happens often, check the load of Exchange."
 
 

@@ -54,11 +54,11 @@ class PbxLinkUnstable(PbxFailure):
 
     fault = Fault.NETWORK
     scope = Scope.SERVICE
-    meaning = "The link to the PBX is unstable"
+    meaning = "The PBX link keeps dropping"
     remedy = (
-        "Check whatever ends it: the log of the PBX if the PBX closes it; firewalls, proxies and cables in between if "
-        "the network breaks it; the log of the engine if the engine gives it up. After each loss all users are "
-        "replicated again and changes are shown late."
+        "Often two engines use the same App object: stop the other one. Otherwise check what ends it: the log of the "
+        "PBX if the PBX closes it; firewalls, proxies and cables in between if the network breaks it; the log of the "
+        "engine if the engine gives it up. After each loss all users are replicated again and changes are shown late."
     )
 
 
@@ -67,7 +67,7 @@ class PbxCertificateNotTrusted(PbxFailure):
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The certificate of the PBX is not trusted"
+    meaning = "The PBX certificate is not trusted"
     remedy = (
         "Set pbx.ca_file to the CA that issued it, or correct pbx.host so that it matches the certificate. Or compare "
         "its SHA-256 with the one that the PBX itself shows for its certificate, and set pbx.fingerprint to it."

@@ -26,7 +26,7 @@ class SettingsUnwritable(Failure):
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "The settings file cannot be written"
+    meaning = "The settings cannot be saved"
     remedy = "Give the engine's account write access to the directory of the file, or edit the file by hand."
 
 

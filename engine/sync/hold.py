@@ -47,7 +47,7 @@ class NobodyTakesPart(Failure):
 
     fault = Fault.SETTINGS
     scope = Scope.SERVICE
-    meaning = "Nobody takes part, so no presence is shown"
+    meaning = "Nobody takes part"
     remedy = (
         "Check pbx.users.* in the settings, the groups, nodes and templates of the users in the PBX, and whether the "
         "App object may see the users (TableUsers)."

@@ -42,7 +42,7 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
     assert (people.status, people.err, program.status) == (0, "", 0)
     assert " PBX       ✓ working " in people.out
     assert " 12 users: 11 with a calendar, 0 watched, 0 not read yet, 1 without; 0 refused\n" in people.out
-    assert "✗ No mailbox was found for this user" in people.out
+    assert "✗ No mailbox found" in people.out
     assert "\x1b" not in people.out
     assert all(len(line) <= 80 for line in people.out.splitlines())
     assert " 1 user: User Number 7\n" in people.out

@@ -43,7 +43,7 @@ GROUPS = tuple(f"group number {number}" for number in range(12))
 URL = f"https://mail.corp.example/{'path/' * 20}Exchange.asmx"
 TROUBLE = Trouble(
     type="mailbox-not-found",
-    title="No mailbox was found for this user",
+    title="No mailbox found",
     detail="of one user alone",
     remedy="Add the address.",
     fault="settings",
@@ -278,7 +278,7 @@ def test_a_step_says_what_was_found_or_why_it_was_skipped() -> None:
     assert [line.text for line in step_lines(step, 80)] == [
         "✗ TLS                    failed (12 ms)",
         "    the certificate is of nobody",
-        "    No mailbox was found for this user: of one user alone",
+        "    No mailbox found: of one user alone",
         "    Trust it.",
     ]
     fixes = (Fix(label='use "hq"', settings={"pbx.master": "hq"}), Fix(label="save it", certificates={"x": "PEM"}))

@@ -61,7 +61,7 @@ async def test_what_is_the_matter_with_whom_is_evidence(clock: ManualClock) -> N
     steps: list[CheckStep] = []
     await CheckRun(["mailboxes"], steps.append, clock).run("mailboxes", step)
     in_full, seen = check_step(steps[0], in_full=True), check_step(steps[0], in_full=False)
-    assert seen.evidence == ("Anna: No mailbox was found for this user: none is proved to own it",)
+    assert seen.evidence == ("Anna: No mailbox found: none is proved to own it",)
     assert in_full.evidence == (*seen.evidence, f"Anna: offered: {ELSE}")
     assert ELSE not in str(seen)
     assert ELSE in str(in_full.trouble)

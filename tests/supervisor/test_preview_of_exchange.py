@@ -83,4 +83,4 @@ async def test_the_command_reads_by_graph_and_says_who_cannot_be_read(
         status, output = await run(served, "preview", *changes)
         assert status == 0
         assert "could not be read with these settings" in output
-        assert "The application may not read this mailbox" in output
+        assert "Entra keeps this mailbox from the engine" in output

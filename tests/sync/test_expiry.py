@@ -76,8 +76,8 @@ async def test_the_certificates_of_pbx_and_exchange(company: Company, clock: Man
         async with running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
             await site.settled()
             assert titles(site) == {
-                "The certificate of Exchange expires in 13 days",
-                "The certificate of the PBX expires in 2 days",
+                "The Exchange certificate expires in 13 days",
+                "The PBX certificate expires in 2 days",
             }
             [pbx] = [each for each in site.engine.status().expiring if isinstance(each, PbxCertificateExpires)]
             assert f"127.0.0.1:{company.pbx.port}: {clock.now() + 2 * DAY:%Y-%m-%d}" in pbx.detail

@@ -136,7 +136,7 @@ async def test_a_directory_that_finds_nobody_at_the_start_clears_nobody(
             await site.settled()
             trouble = await site.happens(ConnectionLost, lambda each: each.side is Side.EXCHANGE)
             assert isinstance(trouble.failure, NoCalendarReadable)
-            assert "No mailbox was found for this user (6)" in trouble.failure.detail
+            assert "No mailbox found (6)" in trouble.failure.detail
             assert not site.engine.status().exchange.works
             for _ in range(4):
                 await site.pass_time(minutes=8)

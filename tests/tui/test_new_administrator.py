@@ -76,7 +76,7 @@ async def press_what_is_shown(shown: Terminal, key: str) -> None:
 
 async def test_the_right_to_impersonate_is_missing_for_a_third_of_the_users(tmp_path: Path) -> None:
     async with site_in_trouble(tmp_path, PEOPLE) as (_, socket), terminal(socket) as shown:
-        await shown.shows("✗ The service account may not impersonate this mailbox")
+        await shown.shows("✗ No right to read the calendar")
         await shown.shows("3 users")
         await press_what_is_shown(shown, "l")
         await shown.shows("✗ ErrorImpersonateUs…")

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.documents.overview import in_sight, overview, states
+from calendar_tui.documents.overview import first_start, in_sight, overview, states
 from calendar_tui.model import Model
 from engine.api.schema import ChangeEvent, Concern, LinkState, RecentChanges, Shown, Status, StatusEvent, Trouble
 from engine.documents.columns import columns
+from engine.documents.lines import Role
 from engine.documents.problems import PROBLEM
 from engine.exchange.errors import MailboxNotFound
 from tests.support.served_engine import InstantSource, people, served_engine
@@ -168,4 +169,28 @@ async def test_errors_of_the_last_hour_can_be_opened(tmp_path: Path) -> None:
             await shown.shows("Overview › Errors of the last hour")
             await shown.shows("✗ problem    User Number 7")
             await shown.press("enter")
-            await shown.shows("Because  ✗ No mailbox was found for this user")
+            await shown.shows("Because  ✗ No mailbox found")
+
+
+def test_old_data_is_grey_and_says_its_age() -> None:
+    this = model(concerns=SIX)
+    this.attach(Path("engine.sock"))
+    this.lose(ConnectionError("refused"), timedelta(seconds=3))
+    first, second = states(this, 80)
+    assert first.text.startswith(" PBX       ? unknown   was working 10:00 ")
+    assert second.text.rstrip().endswith("Last hour   –")
+    lines = [*states(this, 80), *overview(this, 80, 19, "")]
+    assert lines[2].text.startswith(" Problems 6, as of 10:00 ")
+    assert {span.role for line in lines for span in line.spans} == {Role.MUTED}
+
+
+def test_before_the_first_start_one_is_led_to_the_set_up() -> None:
+    this = Model(lambda: TEN)
+    this.take(StatusEvent(number=1, status=status(state="not set up", links=(), users=0)))
+    lines = first_start(this, 80)
+    assert [line.text for line in lines if line.key] == [
+        "  Set up now",
+        "  Load a settings or answers file",
+        "  Look around (demo data)",
+    ]
+    assert max(columns(line.text) for line in lines) <= 80

@@ -24,10 +24,10 @@ LOOKS = {
     "ascii": TerminalCapabilities(letters=CharacterSet.ASCII),
 }
 AT_RANDOM = (
-    (re.compile(r"\d\d \w{3} \d\d:\d\d(?=, connection)"), "02 Mar 10:20"),  # by the clock of the network
+    (re.compile(r"(?<=live since )(\d\d \w{3} )?\d\d:\d\d"), "10:20"),  # by the clock of the network
     (re.compile(r"(?<=next reading   )[\w :]+"), "03 Mar 08:00"),  # jitter
     (re.compile(r"[?·] unknown  (?=  (Empfang|Gerd))"), "○ available"),  # perhaps learned from the PBX, perhaps not
-    (re.compile(r"(?<=shows     )[?·] unknown"), "○ available"),
+    (re.compile(r"(?<=Shows    )[?·] unknown  "), "○ available"),
 )
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -63,7 +63,7 @@ def compare(snapshot: Snapshot, pictures: dict[str, str]) -> None:
 
 async def pictures(shown: Terminal) -> dict[str, str]:
     found: dict[str, str] = {}
-    await shown.shows("24 watched")
+    await shown.shows("24 up to date")
     await shown.shows("since 10:20")
     rows = shown.app.model.users.rows
     await shown.eventually(
@@ -77,16 +77,22 @@ async def pictures(shown: Terminal) -> dict[str, str]:
     await shown.press("escape", "ctrl+p", *"user")
     found["palette"] = shown.grid()
     await shown.press("escape", "2")
-    await shown.shows("of 26")
+    await shown.shows("26 users")
+    await shown.shows("Because" if shown.app.frame.is_wide else "Aino")
     found["users"] = shown.grid()
-    await shown.press("e", "slash", *"empf")
-    await shown.shows("of 1 of 26")
+    await shown.press("d")
+    await shown.shows("Monday 2 March")
+    await shown.eventually(lambda: "▓▓▓" in shown.grid() or "===" in shown.grid())
+    found["day"] = shown.grid()
+    await shown.press("d", "e", "slash", *"empf")
+    await shown.eventually(lambda: "Empfang" in shown.grid() and "Gerd" not in shown.grid())
     found["users-filtered"] = shown.grid()
     await shown.press("enter", "enter")
-    await shown.shows("Add the user's e-mail address")
+    await shown.shows("Give the user object in the PBX an e-mail")
     found["user-without-mailbox"] = shown.grid()
     await shown.press("escape", "x", "slash", *"anna", "enter", "enter")
-    await shown.shows("Today")
+    await shown.shows("Users > Anna")
+    await shown.shows("private subjects are never shown")
     found["user"] = shown.grid()
     await shown.press("pagedown")
     found["user-below"] = shown.grid()
@@ -115,4 +121,5 @@ def test_ascii_is_ascii(picture: Path) -> None:
 @pytest.mark.parametrize("picture", sorted(SNAPSHOTS.glob("*-no-colour.txt")), ids=lambda path: path.stem)
 def test_nothing_is_said_by_colour_alone(picture: Path) -> None:
     with_colour = picture.with_name(picture.name.replace("no-colour", "normal"))
-    assert picture.read_text() == with_colour.read_text()
+    in_brackets = picture.read_text().replace("[", " ").replace("]", " ")
+    assert in_brackets == with_colour.read_text().replace("[", " ").replace("]", " ")

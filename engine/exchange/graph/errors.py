@@ -48,7 +48,7 @@ class GraphAccessDenied(ExchangeFailure):
 
     fault = Fault.PERMISSION
     scope = Scope.USER
-    meaning = "The application may not read this mailbox"
+    meaning = "Entra keeps this mailbox from the engine"
     remedy = (
         "Make the user a direct member of the group in the scope of the application's role, or check with "
         "Test-ServicePrincipalAuthorization (Exchange Online PowerShell) what the scope holds. A user without a "

@@ -67,7 +67,7 @@ class ClientSecretRefused(ExchangeFailure):
 
     fault = Fault.CREDENTIALS
     scope = Scope.SERVICE
-    meaning = "Microsoft Entra refuses the client secret"
+    meaning = "Entra refuses the client secret"
     remedy = (
         "Store the value of a client secret of the app registration (not its ID): calendar-engine secret set "
         "exchange.client_secret; a new one is tried at once. The present one is retried by itself, less often each "
@@ -134,11 +134,11 @@ class ResourceUnknown(ExchangeFailure):
 
 
 class ConsentMissing(ExchangeFailure):
-    """No administrator has consented to the permissions of the application (AADSTS65001, AADSTS90094, AADSTS650056)."""
+    """Consent is missing in Entra (AADSTS65001, AADSTS90094, AADSTS650056)."""
 
     fault = Fault.PERMISSION
     scope = Scope.SERVICE
-    meaning = "No administrator has consented to the permissions of the application"
+    meaning = "Consent is missing in Entra"
     remedy = 'In the app registration, under API permissions, press "Grant admin consent".'
 
 
