@@ -30,7 +30,7 @@ def states(model: Model, width: int) -> list[Line]:
     """Return a line for each connection, with the numbers of users and of the last hour."""
     status = model.status
     if status is None:
-        return [line(Span(" Nothing is known yet.", Role.MUTED))]
+        return [line(Span(" Nothing is known yet.", Role.MUTED)), line()]
     figures = (partial(spread, user_figures(status)), partial(_last_hour, model, status))
     lines = list(link_lines(status, model.zone, width, figures, known_until=model.stale_since))
     return faded(model, lines)
