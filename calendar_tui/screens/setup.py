@@ -244,7 +244,8 @@ class SetupView(View):
         at = next((each for each in page.fields if each.key == page.cursor), None) or next(iter(page.fields), None)
         if at is not None and page.kind == "choice":
             return f"{at.key}={chosen_option(at, self.state)}"
-        return page.cursor
+        chosen_by_nobody = (each.key for each in page.fields if each.setting and each.setting.origin != "file")
+        return next(chosen_by_nobody, page.cursor) if page.kind == "site" else page.cursor
 
     async def _ended(self, check: SetupCheck) -> None:
         """Go on after a check that was to lead on, or into the field that is wrong."""

@@ -150,6 +150,7 @@ class SetupKeys:
         view, here = self._view, self._view.here
         typed = view.state.text(field)
         if not here.offered and (not typed or field.key not in view.client.texts):
+            view.answer(field.key, typed)  # what was only a default is chosen now
             return True
         offered = here.offered or await view.client.options(field.key, typed)
         if not offered:
