@@ -45,6 +45,12 @@ class Page:
         moved = (replace(place, row=place.row + len(self.lines)) for place in below.places)
         return Page(self.lines + below.lines, (*self.places, *moved))
 
+    def without_blanks(self) -> "Page":
+        """Return the page without its empty lines, for a screen that is too low for it."""
+        kept = [row for row, each in enumerate(self.lines) if each.text.strip()]
+        places = tuple(replace(place, row=kept.index(place.row)) for place in self.places)
+        return Page(tuple(self.lines[row] for row in kept), places)
+
     @property
     def stops(self) -> tuple[str, ...]:
         """The names of the inputs and the keys of the lines, in the order of Tab."""

@@ -24,6 +24,8 @@ def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
     shown = text(line()) + body
     below = _help(page, state)
     room = state.height - len(below)
+    if len(shown.lines) > room:
+        shown = shown.without_blanks()
     if len(shown.lines) > room:  # help goes first
         return shown
     return shown + text(*[line()] * (room - len(shown.lines)), *below)
@@ -63,6 +65,11 @@ def _fix_keys(page: SetupPage, width: int) -> Iterator[Line]:
 def is_passed(page: SetupPage) -> bool:
     """Return whether the check has passed with the answers as they are."""
     return page.check is not None and page.check.passed and page.check.holds
+
+
+def is_missing(page: SetupPage) -> bool:
+    """Return whether an answer is missing without which nothing can be checked."""
+    return any(each.is_needed for each in page.fields)
 
 
 def fields_body(page: SetupPage, state: FormState) -> Page:

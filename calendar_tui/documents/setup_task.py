@@ -1,10 +1,11 @@
 """The page of something to do over there: in the PBX, in Exchange or in Entra, while the engine watches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 
 from calendar_tui.documents.form_page import Page, marked, text
-from engine.api.schema.setup import SetupTask, SetupTaskLine, SetupWatch
+from engine.api.schema.setup import SetupTask, SetupTaskLine, SetupText, SetupWatch
 from engine.documents.columns import columns, filled, printable
 from engine.documents.lines import Line, Role, Span, line, wrapped
 
@@ -85,11 +86,25 @@ def _beginning(source: str, width: int) -> str:
 def ways_to_take(task: SetupTask) -> Line:
     """Return the keys that copy, save or pass on what the page holds."""
     with_secret = any(each.secret for each in task.lines)
-    label = "password" if with_secret else next((each.label for each in task.texts if each.name != COLLEAGUE), "")
+    first = next((each for each in task.texts if each.name != COLLEAGUE), None)
+    label = "password" if with_secret else first.label if first is not None else ""
     ways = [("c", f"copy {label}")] if label else []
     ways += [("w", "file")] if task.texts else []
-    ways += [("t", "text for a colleague")] if any(each.name == COLLEAGUE for each in task.texts) else []
+    named = {each.name for each in task.texts if each is not first}
+    ways += [(key, short) for name, (key, short) in KEYS.items() if name in named]
     return line(*(part for key, what in ways for part in (Span(key, Role.KEY), Span(f" {what}   "))))
+
+
+KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"az": ("z", "az"), "group": ("s", "PowerShell"), COLLEAGUE: ("t", "as text")}
+)
+"""The keys that copy a text, each with a word, by its name; the first text of a page is also copied by c."""
+
+
+def text_of(texts: Sequence[SetupText], name: str) -> SetupText | None:
+    """Return the text that a command of this name is about: that of the name, else the first that is no prose."""
+    named = next((each for each in texts if each.name == name), None)
+    return named or next((each for each in texts if each.name != COLLEAGUE), next(iter(texts), None))
 
 
 def watching(watch: SetupWatch, now: datetime, zone: tzinfo, width: int) -> Page:

@@ -326,10 +326,10 @@ class SetupView(View):
             self.shell.go_back()
             self.tell(applied_in_words(applied))
 
-    async def check(self, *, goes_on: bool) -> None:
-        """Check the page with a log-in; with `goes_on`, the next page follows if all is well."""
+    async def check(self, *, goes_on: bool, watch: bool = False) -> None:
+        """Check the page with a log-in, with `watch` repeatedly; `goes_on`: the next one follows if all is well."""
         self.here.goes_on = goes_on
-        if await self.client.check(log_in=True):
+        if await self.client.check(log_in=True, watch=watch):
             await self._arrived()
 
     async def carry_out(self, command: Command) -> None:

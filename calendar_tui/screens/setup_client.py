@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from engine.api.client import ApiClient
 from engine.api.errors import ClientFailure
+from engine.api.resources.cloud import CloudRequests
 from engine.api.resources.settings import LogInRequests
 from engine.api.resources.setup import SetupRequests
 from engine.api.schema.setup import (
@@ -97,6 +98,12 @@ class SetupClient:
         api = self._api()
         if api is not None:
             await self._tried(LogInRequests(api).retry())
+
+    async def make_certificate(self) -> None:
+        """Have the engine make a certificate for the application in Entra."""
+        api = self._api()
+        if api is not None and await self._tried(CloudRequests(api).make()) is not None:
+            await self.refresh()
 
     async def stop(self) -> None:
         """Stop the check that is running, or watching."""

@@ -190,14 +190,14 @@ class SetupKeys:
             shown = view.page.reach
             await view.go(shown.page if shown is not None and shown.holds and shown.page else "next")
         else:
-            await view.check(goes_on=True)
+            await view.check(goes_on=True, watch=view.page.can_watch)
 
     def _leads_on(self, check: SetupCheck | None) -> bool:
         """Return whether Enter leads to the next page without a check: there is none, it was made, or it can only
         succeed when something was done over there, as the next page says."""
         view = self._view
         page = view.page
-        if not page.can_check or page.can_watch:
+        if not page.can_check or (page.can_watch and (not page.fields or page.watch is not None)):
             return True
         if check is not None and check.holds and check.operation.state != "running":
             return check.passed or bool(view.following)

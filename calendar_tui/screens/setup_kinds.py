@@ -7,13 +7,16 @@ from typing import ClassVar, Protocol
 
 from calendar_tui.documents.form_page import FormState, Page
 from calendar_tui.documents.setup_certificate import FIX, certificate_page
-from calendar_tui.documents.setup_page import choice_body, fields_body, is_passed, task_body
-from calendar_tui.documents.setup_task import COLLEAGUE
+from calendar_tui.documents.setup_page import choice_body, fields_body, is_missing, is_passed, task_body
+from calendar_tui.documents.setup_task import text_of
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_client import SetupClient
 from engine.api.schema.setup import PageKind as KindName
 from engine.api.schema.setup import SetupPage, SetupText
 from engine.display import counted
+
+CLIENT_SECRET = "exchange.client_secret"  # noqa: S105 - its name
+"""The secret in place of which the engine makes a certificate."""
 
 READING = 0.5
 """Seconds before Enter trusts a certificate: keys typed ahead must not."""
@@ -129,7 +132,7 @@ class CertificatePage(PageKind):
 class TaskPage(PageKind):
     """Something to do over there, while the engine watches."""
 
-    COMMANDS = ("copy", "write", "colleague", "next", "later", "check", "steps", "more", "password")
+    COMMANDS = ("copy", "write", "colleague", "next", "later", "check", "steps", "more", "password", "az", "group")
 
     def __init__(self, form: SetupForm) -> None:
         super().__init__(form)
@@ -146,9 +149,17 @@ class TaskPage(PageKind):
 
     async def opened(self) -> None:
         """Watch from now on, unless it works already."""
+        if any(each.secret is not None and each.key == CLIENT_SECRET for each in self.form.page.fields):
+            await self._have_a_certificate()
         page = self.form.page
-        if page.can_watch and page.watch is None and not is_passed(page):
+        if page.can_watch and page.watch is None and not is_passed(page) and not is_missing(page):
             await self.form.client.check(log_in=True, watch=True)
+
+    async def _have_a_certificate(self) -> None:
+        """Have the engine make a certificate, unless there is one or a client secret."""
+        secrets = [each.secret for each in self.form.page.fields if each.key == CLIENT_SECRET]
+        if any(each is not None and not each.is_known for each in secrets):
+            await self.form.client.make_certificate()
 
     async def do(self, name: str) -> None:
         """Copy, save or pass on what the page holds, or show the password."""
@@ -174,8 +185,7 @@ class TaskPage(PageKind):
 
     async def _pass_on(self, name: str, texts: tuple[SetupText, ...]) -> None:
         """Copy or save a text: the one in words for a colleague, else the first other one."""
-        in_words = [each for each in texts if each.name == COLLEAGUE]
-        chosen = next(iter(in_words if name == "colleague" else [each for each in texts if each not in in_words]), None)
+        chosen = text_of(texts, name)
         if chosen is None:
             self.form.tell("There is nothing to copy here.")
         elif name == "write":

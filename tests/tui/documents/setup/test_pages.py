@@ -195,7 +195,7 @@ def test_a_task_is_told_step_by_step_while_the_engine_watches() -> None:
   Not        [ ] Websocket
 4 OK. Give the App to no user.
 
-c copy password   w file   t text for a colleague
+c copy password   w file   t as text
 
 … 10:31:20  the PBX knows no such App object yet
             looked 4 times, again in 3 s
