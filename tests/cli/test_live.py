@@ -52,7 +52,9 @@ async def test_a_first_day_from_looking_to_goodbye(company: Company, clock: Manu
         status = await command("status", *socket)
         assert "▷ PILOTS: only 1 of 26 users are written to the PBX" in status.out
         explained = await command("explain", "juergen.gross", *socket)
-        assert "▷ No pilot: nothing is written to the PBX for this user." in explained.out
+        assert " Would show " in explained.out
+        listed = await command("users", "juergen.gross", *socket)
+        assert "no pilot, would show" in listed.out
         assert company.pbx.calendar_presence(guid) != CLEARED
 
         back = await command("go-back", *socket)

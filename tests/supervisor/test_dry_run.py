@@ -106,7 +106,7 @@ async def test_every_command_says_it(company: Company, clock: ManualClock, tmp_p
         assert "▷ DRY RUN: nothing is written to the PBX" in out
         assert f"{count} users would change" in " ".join(out.split())
     assert " ○ available  Anna Müller " in users
-    assert "▷ dry run, would be: ● busy " in users
+    assert "dry run, would show ● busy" in users
     assert " In the PBX  ○ available" in explained
     assert " Would show  ● busy       Busy" in explained
     assert json.loads(as_json)["dry_run"] is True
@@ -163,7 +163,7 @@ async def test_every_view_says_it(company: Company, clock: ManualClock, tmp_path
                 await shown.press("escape")
             await shown.press("2", "slash", *"anna", "enter")
             await shown.shows("○ available  Müller, Anna" if "Müller, Anna" in shown.grid() else "○ available  Anna")
-            await shown.shows("▷ dry run, would be:")
+            await shown.shows("dry run, would show")
             await shown.press("enter")
             await shown.shows("Would show  ● busy       Busy")
             await said(shown, "user")
