@@ -90,7 +90,8 @@ def _remark(link: LinkState, status: Status, zone: tzinfo) -> Span:
 
 
 def user_figures(status: Status) -> list[Span]:
-    """Return how many users there are, are up to date and wait; in a dry run, how many would show something."""
+    """Return how many users there are, are up to date, are no pilots and so not written, and wait; in a dry run, how
+    many would show something."""
     if status.dry_run:
         would = status.resolved - status.pending
         return [
@@ -98,9 +99,11 @@ def user_figures(status: Status) -> list[Span]:
             Span(f"{would:,} would show", Role.NOTICE),
             Span(f"{status.users - would:,} not"),
         ]
+    withheld = [Span(f"{status.withheld:,} not written", Role.NOTICE)] if status.withheld else []
     return [
         Span(counted(status.users, "user")),
         Span(f"{status.up_to_date:,} up to date"),
+        *withheld,
         Span(f"{waiting(status):,} waiting"),
     ]
 

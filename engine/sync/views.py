@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from engine.core.errors import Failure
 from engine.core.presence import decide
-from engine.core.presence.day_bars import KindBar, day_bars
+from engine.core.presence.day_bars import NOTHING, DayBars, day_bars
 from engine.core.presence.decide import Decision
 from engine.core.presence.local_days import day_of, local_day, start_of_day
 from engine.core.presence.model import Presence, PresenceSettings
@@ -75,7 +75,7 @@ class UserDetails:
 
 @dataclass(frozen=True, slots=True)
 class UserDay:
-    """A user's day from `start` until `end` as bars: what is in the calendar, and the presence that follows from it.
+    """A user's day from `start` until `end` as bars.
 
     Nothing is known outside of `window`; it is None before the first reading.
     """
@@ -83,8 +83,7 @@ class UserDay:
     start: datetime
     end: datetime
     window: Window | None = None
-    calendar: tuple[KindBar, ...] = ()
-    presence: tuple[PresenceChange, ...] = ()
+    bars: DayBars = NOTHING
 
 
 class EngineView(Protocol):
@@ -182,8 +181,7 @@ def day_of_user(participant: Participant, settings: PresenceSettings, day: date)
     reading, (start, end) = participant.reading, day_of(day, settings.timezone)
     if reading is None or participant.internal_error is not None:
         return UserDay(start, end)
-    bars = day_bars(reading.appointments, settings, start, end)
-    return UserDay(start, end, reading.window, bars, preview_day(reading.appointments, settings, day))
+    return UserDay(start, end, reading.window, day_bars(reading.appointments, settings, start, end))
 
 
 def _rationed(following: SubscriptionStatus) -> Failure | None:

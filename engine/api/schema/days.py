@@ -39,7 +39,8 @@ class CalendarBar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PresenceBar(msgspec.Struct, frozen=True, kw_only=True):
-    """From `begins` until `ends` the calendar makes the PBX show this activity; in a dry run, it would."""
+    """From `begins` until `ends` the calendar makes the PBX show this activity; in a dry run, it would. In between it
+    shows that the user is available."""
 
     begins: datetime
     ends: datetime

@@ -1,10 +1,7 @@
 """Route for the days of users as bars."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime
-from itertools import groupby
-from operator import itemgetter
+from datetime import date
 from typing import cast
 
 from aiohttp import web
@@ -12,7 +9,6 @@ from aiohttp import web
 from engine.api.schema import Activity, UserRow, UsersQuestion
 from engine.api.schema.days import CalendarBar, DaysPage, DaysQuestion, PresenceBar, UserDay
 from engine.core.presence.local_days import day_of, local_day
-from engine.core.presence.what_if import PresenceChange
 from engine.server.http import Route, answer, invalid, query_of
 from engine.server.state import ApiState
 from engine.sync import views
@@ -89,15 +85,10 @@ def _converted(row: UserRow, day: views.UserDay) -> UserDay:
         known_until=day.window.end if day.window else None,
         calendar=tuple(
             CalendarBar(begins=bar.start, ends=bar.end, kind=bar.kind.value if bar.kind else "free")
-            for bar in day.calendar
+            for bar in day.bars.kinds
         ),
-        presence=tuple(_presence(day.presence, day.end)),
+        presence=tuple(
+            PresenceBar(begins=bar.start, ends=bar.end, activity=cast("Activity", bar.activity.value))
+            for bar in day.bars.activities
+        ),
     )
-
-
-def _presence(changes: Iterable[PresenceChange], end: datetime) -> Iterator[PresenceBar]:
-    """Yield a bar for each activity; notes may change within it."""
-    begun = [(change.at, cast("Activity", change.presence.activity or "available")) for change in changes]
-    first = [next(alike) for _, alike in groupby(begun, key=itemgetter(1))]
-    ends = (*(at for at, _ in first[1:]), end)
-    return (PresenceBar(begins=at, ends=until, activity=each) for (at, each), until in zip(first, ends, strict=False))
