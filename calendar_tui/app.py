@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -16,12 +16,10 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from calendar_tui import themes
-from calendar_tui.commands.command import Command
-from calendar_tui.model import Lost, Model, Query
+from calendar_tui.model import Lost, Model
 from calendar_tui.pen import FrugalDriver
 from calendar_tui.screens.frame import Frame
 from calendar_tui.screens.overview import OverviewView
-from calendar_tui.screens.screen import BaseScreen, Navigator
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities, ThemeName
@@ -42,25 +40,22 @@ def _day(shell: Shell) -> View:
     return DayView(shell)
 
 
+def _log(shell: Shell) -> View:
+    from calendar_tui.screens.log import LogView
+
+    return LogView(shell)
+
+
+def _settings(shell: Shell) -> View:
+    from calendar_tui.screens.settings import SettingsView
+
+    return SettingsView(shell)
+
+
 MAIN_VIEWS: Mapping[str, Callable[[Shell], View]] = MappingProxyType(
-    {OverviewView.NAME: OverviewView, "users": _users, "day": _day}
+    {OverviewView.NAME: OverviewView, "users": _users, "log": _log, "settings": _settings, "day": _day}
 )
 """The main views by name, in the order of their tabs; each is made once and keeps its state."""
-
-
-def _log(shell: Navigator) -> BaseScreen:
-    from calendar_tui.screens.log import LogScreen
-
-    return LogScreen(shell)
-
-
-def _settings(shell: Navigator) -> BaseScreen:
-    from calendar_tui.screens.settings import SettingsScreen
-
-    return SettingsScreen(shell)
-
-
-OLD_VIEWS: Mapping[str, Callable[[Navigator], BaseScreen]] = MappingProxyType({"log": _log, "settings": _settings})
 
 MERGED = 0.2
 """Seconds within which changes are drawn in one go."""
@@ -99,7 +94,6 @@ class CalendarApp(App[None]):
         self.frame = Frame(self.model, self.session, look, MAIN_VIEWS)
         self.typist = Typist(self)
         self.crash: BaseException | None = None
-        self._old: dict[str, BaseScreen] = {}
         self._drawing: Timer | None = None
         self._countdown: Timer | None = None
         for theme in themes.THEMES.values():
@@ -137,77 +131,11 @@ class CalendarApp(App[None]):
         """Wait until what was entered in a field is dealt with."""
         await self.frame.answered()
 
-    # for the screens that are not views of the frame yet
-
-    def open_view(self, name: str) -> None:
-        """Open one of the main views."""
-        while self.screen is not self.frame:
-            self.pop_screen()
-        if name in MAIN_VIEWS:
-            self.frame.open_view(name)
-        else:
-            self.push_screen(self._old_view(name))
-
-    def open_users(self, query: Query) -> None:
-        """Open the list of users that match a query."""
-        while self.screen is not self.frame:
-            self.pop_screen()
-        self.frame.open_users(query)
-
-    def open_user(self, guid: str) -> None:
-        """Open the screen of one user."""
-        from calendar_tui.screens.user import UserScreen
-
-        self.push_screen(UserScreen(self, guid))
-
-    def open_log(self, *conditions: str) -> None:
-        """Open the debug log with the entries that match a filter."""
-        from calendar_tui.screens.log import LogScreen
-
-        view = self._old_view("log")
-        if view not in self.screen_stack:
-            self.push_screen(view)
-        while self.screen is not view:
-            self.pop_screen()
-        assert isinstance(view, LogScreen)  # noqa: S101 - for the type checker
-        view.narrow(*conditions)
-
-    def open_help(self, about: str) -> None:
-        """Show the keys of a screen."""
-        from calendar_tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(self, about))
-
-    def open_palette(self, choice: Sequence[Command], carry_out: Callable[[str | None], Awaitable[None]]) -> None:
-        """Open the palette with these commands, and run the one that is chosen."""
-        from calendar_tui.screens.help import CommandScreen
-
-        self.push_screen(CommandScreen(self, choice), carry_out)
-
-    def neighbour(self, guid: str, steps: int) -> str | None:
-        """Return the user some steps after a user in the list, None at its end."""
-        return self.frame.neighbour(guid, steps)
-
-    def go_back(self) -> None:
-        """Close the screen on top, except the first one."""
-        if self.screen is not self.frame:
-            self.pop_screen()
-
-    def _old_view(self, name: str) -> BaseScreen:
-        if name not in self._old:
-            self._old[name] = OLD_VIEWS[name](self)
-            self.install_screen(self._old[name], name)
-        return self._old[name]
-
     def next_theme(self) -> None:
         """Switch to the next theme."""
         names = [theme.name for theme in themes.THEMES.values()]
         if self.look.colour and self.look.theme is not ThemeName.ANSI:
             self.theme = names[(names.index(self.theme) + 1) % len(names)]
-
-    def leave(self) -> None:
-        """Quit the program."""
-        self.exit()
 
     def _handle_exception(self, error: Exception) -> None:
         """End after an internal error, without the traceback of Textual, which shows the values of variables."""
@@ -229,10 +157,7 @@ class CalendarApp(App[None]):
         self._drawing = None
         if not self.screen_stack:
             return  # the program is ending
-        if isinstance(self.screen, BaseScreen):
-            self.screen.show()
-        else:
-            self.frame.draw()
+        self.frame.draw()
         is_lost = isinstance(self.model.attachment, Lost)
         if is_lost and self._countdown is None:
             self._countdown = self.set_interval(COUNTDOWN, self._draw)

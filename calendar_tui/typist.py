@@ -43,9 +43,11 @@ class Typist:
     def __init__(self, app: Typed) -> None:
         self._app = app
         self._keys: asyncio.Queue[events.Key] = asyncio.Queue()
+        self._pressed = self._passed_on = 0
 
     def press(self, key: events.Key) -> None:
         """Add a key."""
+        self._pressed += 1
         self._keys.put_nowait(key)
 
     async def run(self) -> None:
@@ -59,11 +61,12 @@ class Typist:
                     for _ in range(ROUNDS):
                         await _turn(target)
                     await self._app.answered()
-            self._keys.task_done()
+            self._passed_on += 1
 
-    async def rest(self) -> None:
-        """Wait until every key is dealt with."""
-        await self._keys.join()
+    @property
+    def rests(self) -> bool:
+        """Whether every key is dealt with."""
+        return self._pressed == self._passed_on
 
 
 async def _turn(start: MessagePump) -> None:

@@ -37,6 +37,7 @@ class Command:
     `keys` are Textual's names; the first one is shown. `title` describes it in full, `label` in a word for the footer
     (empty: not shown there; `wide`: only where there is room). `action` is the action of the view that carries it out.
     `changes`: it needs the right to make changes. `capability` is the feature of the engine that it needs.
+    `synonyms` are other words by which the palette finds it. A command without keys is found there alone.
     """
 
     name: str
@@ -48,10 +49,11 @@ class Command:
     changes: bool = False
     capability: str = ""
     wide: bool = False
+    synonyms: str = ""
 
     @property
     def key(self) -> str:
-        """The first key as labelled on a keyboard."""
+        """The first key as labelled on a keyboard, "" if there is none."""
         return key_name(self.keys[0]) if self.keys else ""
 
 

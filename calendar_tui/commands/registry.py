@@ -1,7 +1,5 @@
 """All commands of all screens, and their key bindings."""
 
-from textual.binding import Binding, BindingType
-
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.commands.setup import SETUP_COMMANDS
 from calendar_tui.commands.views import VIEW_COMMANDS
@@ -344,21 +342,3 @@ def in_view(view: str) -> tuple[Command, ...]:
 def named(view: str, name: str) -> Command:
     """Return the command with that name in a screen. Raises `StopIteration` if there is none."""
     return next(command for command in (*in_view(view), *of_place(LIST)) if command.name == name)
-
-
-def list_bindings() -> list[BindingType]:
-    """Return the key bindings of every list."""
-    return [
-        Binding(",".join(command.keys), command.action, command.title)
-        for command in of_place(LIST)
-        if command.name != "other pane"
-    ]
-
-
-def view_bindings(view: str) -> list[BindingType]:
-    """Return the key bindings of a screen, including the global ones, which run through `action_command`."""
-    return [
-        Binding(",".join(command.keys), f"command({command.name!r})", command.title)
-        for command in (*of_place(view), *of_place(EVERYWHERE))
-        if command.keys
-    ]

@@ -1,10 +1,11 @@
 """The frame of every screen (header and footer), and the help."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command, key_name
+from calendar_tui.commands.palette import Entry
 from calendar_tui.model import Attaching, Lost, Model
 from calendar_tui.terminal import SMALLEST
 from engine.documents.columns import columns
@@ -17,6 +18,9 @@ LONGEST_MESSAGE = 6
 
 WIDE, WIDE_ROWS, WIDEST, WITH_QUIT = 110, 30, 150, 100
 """The least columns and rows of the wide layout; the least columns for its wider left pane, and for `q quit`."""
+
+NOTES = 24
+"""The width of what stands at the right of what the palette finds."""
 
 
 def is_wide(width: int, height: int) -> bool:
@@ -146,28 +150,29 @@ def is_too_small(width: int, height: int) -> bool:
 
 
 def help_document(view: str) -> Document:
-    """Return the commands of a screen by their keys."""
+    """Return the commands of a view by their keys; the key of a line is the name of its command."""
     groups = ((" In this view", view), (" In every list", LIST), (" Everywhere", EVERYWHERE))
     lines: list[Line] = []
     for title, place in groups:
-        commands = registry.of_place(place)
+        commands = [each for each in registry.of_place(place) if each.keys]
         if commands:
-            lines += [heading(title), *_commands(commands), line()]
+            lines += [heading(title), *map(_by_key, commands), line()]
     return Document(lines)
 
 
-def palette_document(commands: Iterable[Command], words: str) -> Document:
-    """Return the commands whose name or title contains every word."""
-    wanted = words.casefold().split()
-    fitting = [each for each in commands if all(word in f"{each.name} {each.title}".casefold() for word in wanted)]
-    nothing = line(Span(" No command matches these words.", Role.MUTED))
-    return Document([_command(each) for each in fitting] or [nothing])
-
-
-def _commands(commands: Iterable[Command]) -> Iterator[Line]:
-    return (Line(_command(each).spans) for each in commands)
-
-
-def _command(command: Command) -> Line:
+def _by_key(command: Command) -> Line:
     keys = " ".join(key_name(key) for key in command.keys)
-    return line(Span(f"   {keys:<12}", Role.KEY), command.title, key=command.name)
+    name = "" if command.place == LIST else command.name
+    return line(Span(f"   {keys:<12}", Role.KEY), command.title, key=name)
+
+
+def palette_document(choice: Sequence[Entry], width: int) -> Document:
+    """Return what the palette has found, with what it is at the right."""
+    lines = [_found(each, width) for each in choice]
+    return Document(lines or [line(Span(" Nothing is called that.", Role.MUTED))])
+
+
+def _found(entry: Entry, width: int) -> Line:
+    note = cut(entry.note, NOTES)
+    room = max(10, width - 4 - NOTES - 2)
+    return line("   ", fitted(entry.title, room), "  ", Span(note, Role.MUTED), key=entry.key)

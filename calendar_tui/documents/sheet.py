@@ -15,8 +15,9 @@ class Sheet:
     """The content of a pane: lines that scroll, between heads and a foot that stay.
 
     `title` and `order` stand in the frame that panes have in the wide layout, at the top left and right; `place` at the
-    bottom right, where the range of visible lines is shown if it is empty. `tells_more`: the last row says how many
-    lines are below. `cursor_scrolls`: the wheel moves the cursor, as in a list whose end is followed.
+    bottom right, where the range of visible lines is shown if it is empty. `cursor` is the key of the line that the
+    cursor goes to, "" leaves it where it is. `tells_more`: the last row says how many lines are below.
+    `cursor_scrolls`: the wheel moves the cursor, as in a list whose end is followed.
     """
 
     lines: Lines
@@ -25,6 +26,7 @@ class Sheet:
     title: str = ""
     order: str = ""
     place: str = ""
+    cursor: str = ""
     tells_more: bool = True
     cursor_scrolls: bool = False
 
@@ -34,18 +36,26 @@ class Row:
     """The second row of the screen: where one is and what is shown at the left, order and place at the right."""
 
     left: tuple[Span, ...] = ()
-    right: str = ""
+    right: str | tuple[Span, ...] = ""
 
     def line(self, width: int) -> Line:
         """Return the row in `width` columns; the left part is cut if there is no room for both."""
-        right = cut(self.right, width - 2)
-        room = width - 2 - (columns(right) + 2 if right else 0)
+        right = self.at_right
+        taken = columns("".join(span.text for span in right))
+        room = max(0, width - 2 - (taken + 2 if taken else 0))
         parts: list[Span] = []
         for span in self.left:
             text = cut(span.text, room)
             parts.append(span._replace(text=text))
             room -= columns(text)
-        return line(" ", *parts, " " * (room + (2 if right else 0)), Span(right, Role.MUTED))
+        return line(" ", *parts, " " * (room + (2 if taken else 0)), *right)
+
+    @property
+    def at_right(self) -> tuple[Span, ...]:
+        """What stands at the right; a bare text is muted."""
+        if isinstance(self.right, str):
+            return (Span(self.right, Role.MUTED),) if self.right else ()
+        return self.right
 
 
 def edge(left: str, right: str, width: int, *, below: bool, focused: bool) -> Line:

@@ -1,6 +1,7 @@
 """Everybody's day hour by hour; its lines come from calendar_tui.documents.days."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from calendar_tui.documents.days import DayLines
 from calendar_tui.documents.sheet import Sheet
@@ -121,7 +122,7 @@ class DayView(UserListView):
         old = [guid for guid in guids if guid not in self._days or self._days[guid].user != rows.get(guid)]
         if old and not self._is_loading:
             self._is_loading = True
-            self.run(self._load(self.day, tuple(old)), "days")
+            self.run(partial(self._load, self.day, tuple(old)), "days")
 
     async def _load(self, day: date, guids: tuple[str, ...]) -> None:
         """Request the days of some users; those in sight that have changed meanwhile are next."""

@@ -1,8 +1,10 @@
 """The one screen of the program: header, banner, second row, panes, footer; views only say what is in them."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from inspect import isawaitable
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual import actions, events, on
 from textual.app import ComposeResult
@@ -37,7 +39,6 @@ LEFT, LEFT_WIDEST = 56, 68
 """The width of the left pane, and from 150 columns on."""
 
 SMALLEST_FIELD = 20
-TABS = ("overview", "users", "log", "settings", "day")
 
 
 class Frame(Screen[None]):
@@ -64,6 +65,9 @@ class Frame(Screen[None]):
         self._forms: dict[View, list[Widget]] = {}
         self._question: Question | None = None
         self._answering: Worker[None] | None = None
+        self._entered_form = asyncio.Event()
+        self._entered_form.set()
+        self._confirmed: Callable[[], object] | None = None
         self._message = ""
         self._followed = ""
         self._visit = -1
@@ -82,7 +86,9 @@ class Frame(Screen[None]):
             yield self._lines("main", cursor=True)
             yield self._lines("pane", cursor=True)
         yield self._lines("footer", "as-needed")
-        yield Field(self.look)
+        field = Field(self.look, "field")
+        field.display = False
+        yield field
 
     def _lines(self, id: str, *classes: str, cursor: bool = False) -> LineView:  # noqa: A002
         widget = LineView(self.look.letters, cursor=cursor, id=id)
@@ -101,7 +107,12 @@ class Frame(Screen[None]):
     @property
     def field(self) -> Field:
         """The input field."""
-        return self.query_one(Field)
+        return self.query_one("#field-box", Field)
+
+    @property
+    def width(self) -> int:
+        """The number of columns of the terminal."""
+        return self.app.size.width
 
     @property
     def is_wide(self) -> bool:
@@ -181,7 +192,7 @@ class Frame(Screen[None]):
                 self.main.place, self.line_view("pane").place = self.view.place, self.view.pane_place
                 self.view.shown()
                 self.view.ask()
-                self.set_focus(self.main)
+                self._focus_main()
             self.draw()
 
     def _leave(self, view: View) -> None:
@@ -202,11 +213,23 @@ class Frame(Screen[None]):
 
     def open_user(self, guid: str) -> None:
         """Open the view of one user."""
-        self.app.open_user(guid)  # type: ignore[attr-defined]
+        from calendar_tui.screens.user import UserView
+
+        self.push(UserView(self, guid))
 
     def open_log(self, *conditions: str) -> None:
         """Open the debug log with the entries that match a filter."""
-        self.app.open_log(*conditions)  # type: ignore[attr-defined]
+        from calendar_tui.screens.log import LogView
+
+        self.go_to(LogView.NAME)
+        self.main_view(LogView).narrow(*conditions)
+
+    def open_setting(self, key: str) -> None:
+        """Open the settings with the cursor on one of them."""
+        from calendar_tui.screens.settings import SettingsView
+
+        self.open_view(SettingsView.NAME)
+        self.main_view(SettingsView).seek(key)
 
     def neighbour(self, guid: str, steps: int) -> str | None:
         """Return the user some steps after a user in the list, None at its end."""
@@ -236,7 +259,7 @@ class Frame(Screen[None]):
                 self.line_view("too-small").show(frame.too_small(width, height))
                 return
             tab = next((each.TAB for each in reversed(self._stack) if each.TAB), "")
-            header = frame.header(self.model, TABS, tab, width, brackets=self.look.brackets)
+            header = frame.header(self.model, tuple(self._makers), tab, width, brackets=self.look.brackets)
             own = self.view.header(width)
             self.line_view("header").show(header if own is None else Document([own]))
             self._show_as_needed("banner", frame.banner(self.model, width))
@@ -245,8 +268,7 @@ class Frame(Screen[None]):
             self._draw_footer()
 
     def _draw_body(self, width: int, height: int) -> None:
-        form = self.view.form()
-        self.query_one(ContentSwitcher).current = self._mounted(form) if form is not None else "panes"
+        self._draw_form()
         wide = self.is_wide
         above = self.view.above(width)
         self._show_as_needed("above", above)
@@ -264,14 +286,46 @@ class Frame(Screen[None]):
         if (now.value if now is not None and now.is_cells else None) != width:
             widget.styles.width = "1fr" if width is None else width
 
-    def _mounted(self, form: Widget) -> str:
-        """Return the id of a container, after mounting it if it is new."""
-        forms = self._forms.setdefault(self.view, [])
-        if form not in forms:
-            forms.append(form)
-            self.query_one(ContentSwitcher).mount(form)
-        assert form.id is not None  # noqa: S101 - views give one
-        return form.id
+    def _draw_form(self) -> None:
+        """Show the container of the view, or the panes."""
+        form, switcher = self.view.form(), self.query_one(ContentSwitcher)
+        if form is None:
+            if switcher.current != "panes":
+                switcher.current = "panes"
+                self._focus_main()
+            return
+        if switcher.current != form.id:
+            self._entered_form.clear()
+            _: Worker[None] = self.run_worker(partial(self._enter_form, form, switcher), group="form", exclusive=True)
+
+    async def _enter_form(self, form: Widget, switcher: ContentSwitcher) -> None:
+        """Show a container, after mounting it if it is new, and give it the focus."""
+        if form not in self._forms.setdefault(self.view, []):
+            self._forms[self.view].append(form)
+            form.display = False
+            await switcher.mount(form)
+        switcher.current = form.id
+        self.draw()
+        self._focus_form(form)
+
+    def _focus_form(self, form: Widget) -> None:
+        """Give the focus to the container."""
+        self._entered_form.set()
+        if self._stack and form is self.view.form() and not self.is_asking:
+            wanted = self.view.focused() or next((each for each in form.query("*") if each.focusable), None)
+            self.set_focus(wanted)
+
+    def _return_focus(self) -> None:
+        """Give the focus back to what had it before the field."""
+        form = self.view.form()
+        if form is None:
+            self._focus_main()
+        else:
+            self._focus_form(form)
+
+    def _focus_main(self) -> None:
+        if self.query_one(ContentSwitcher).current == "panes":
+            self.set_focus(self.main)
 
     def _draw_row(self) -> None:
         row, width = self.view.row(), self.app.size.width
@@ -286,7 +340,7 @@ class Frame(Screen[None]):
         over_line = self.main.row_of_cursor() if question.at else None
         if over_line is None:
             start = 1 + columns(question.label)
-            right = columns(row.right) + 2 if row.right else 0
+            right = columns("".join(span.text for span in row.at_right)) + 2 if row.right else 0
             y = self.line_view("banner").region.bottom if len(frame.banner(self.model, width)) else 1
             return Offset(start, y), max(SMALLEST_FIELD, width - 1 - start - right)
         main = self.main.region
@@ -320,8 +374,13 @@ class Frame(Screen[None]):
         self.tell(progress(operation))
         self._followed = operation.id
 
+    def confirm(self, question: str, confirmed: Callable[[], object]) -> None:
+        """Ask a question in the footer, and call something if the next key is y."""
+        self.tell(f"{question}   y yes  n no")
+        self._confirmed = confirmed
+
     def _say(self, message: str) -> None:
-        self._message, self._followed = message, ""
+        self._message, self._followed, self._confirmed = message, "", None
 
     # The input field
 
@@ -331,7 +390,8 @@ class Frame(Screen[None]):
         with self.app.batch_update():
             self.draw()
             place, width = self._place_of_field(question, self.view.row())
-            self.field.open(place, width, question.text, question.hint, secret=question.secret)
+            completes = question.completed is not None
+            self.field.open(place, width, question.text, question.hint, secret=question.secret, completes=completes)
 
     def put_text(self, text: str) -> None:
         """Replace the text of the open field."""
@@ -343,7 +403,7 @@ class Frame(Screen[None]):
             self._question = None
             with self.app.batch_update():
                 self.field.close()
-                self.set_focus(self.main)
+                self._return_focus()
                 self.draw()
 
     @on(Input.Changed, "#field")
@@ -366,12 +426,13 @@ class Frame(Screen[None]):
             if await answer and self._question is question:
                 self.stop_asking()
 
-        self._answering = self.run_worker(wait(), group="answer", exclusive=True)
+        self._answering = self.run_worker(wait, group="answer", exclusive=True)
 
     async def answered(self) -> None:
-        """Wait until what was entered in the field is dealt with."""
+        """Wait until what was entered in the field is dealt with, and a container that opens has the focus."""
         if self._answering is not None and not self._answering.is_finished:
             await self._answering.wait()
+        await self._entered_form.wait()
 
     @on(FieldInput.Completing)
     def _complete(self) -> None:
@@ -386,8 +447,15 @@ class Frame(Screen[None]):
         """Run the command of a key, unless a field or another widget of a form takes it."""
         if event.key != "Y":
             self._to_confirm = None
+        confirmed = self._confirmed
         if self._message:
             self.tell("")
+        if confirmed is not None:
+            event.stop()
+            event.prevent_default()
+            if event.key == "y":
+                self._follow_up(confirmed())
+            return
         command = self._command(event.key)
         if command is not None:
             event.stop()
@@ -416,6 +484,10 @@ class Frame(Screen[None]):
         else:
             self.carry_out(command.action)
 
+    def action_clicked(self, action: str) -> None:
+        """Run the action of a part of a line that was clicked."""
+        self.carry_out(action)
+
     def carry_out(self, action: str) -> None:
         """Run an action of the view, of the pane with the focus, or of the frame."""
         _, name, parameters = actions.parse(action)
@@ -429,10 +501,13 @@ class Frame(Screen[None]):
         for owner in (self.view, pane, self):
             method = getattr(owner, f"action_{name}", None)
             if method is not None:
-                result = method(*parameters)
-                if isawaitable(result):
-                    self.run_worker(result, group="command")
+                self._follow_up(method(*parameters))
                 return
+
+    def _follow_up(self, result: object) -> None:
+        """Carry out in the background what an action returned, if it is asynchronous."""
+        if isawaitable(result):
+            self.run_worker(result, group="command")
 
     def action_other_pane(self) -> None:
         """Give the focus to the other pane, if there is one."""
@@ -442,7 +517,7 @@ class Frame(Screen[None]):
 
     def action_open(self, name: str) -> None:
         """Open a main view."""
-        self.app.open_view(name)  # type: ignore[attr-defined]
+        self.open_view(name)
 
     def action_set_up(self, flow: FlowName) -> None:
         """Open the set-up, or one later change of it."""
@@ -457,16 +532,15 @@ class Frame(Screen[None]):
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.app.open_help(self.view.NAME)  # type: ignore[attr-defined]
+        from calendar_tui.screens.help import HelpView
+
+        self.push(HelpView(self, self.view.NAME))
 
     def action_palette(self) -> None:
-        """Open the command palette, and run the chosen command."""
+        """Open the palette."""
+        from calendar_tui.screens.palette import PaletteView
 
-        async def carry_out(name: str | None) -> None:
-            if name is not None:
-                self.action_command(name)
-
-        self.app.open_palette(self.view.commands(), carry_out)  # type: ignore[attr-defined]
+        self.push(PaletteView(self, self.view))
 
     async def action_confirm_hold(self) -> None:
         """Confirm the held change: the first key press shows what it would clear, the second confirms."""
@@ -526,11 +600,23 @@ class Frame(Screen[None]):
 
     # What views have done in the background
 
-    def run(self, view: View, work: Coroutine[Any, Any, None], group: str) -> None:
+    def run(self, view: View, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
         """Run something in the background; it replaces what runs in the same group, and ends with the view."""
         name = f"{view.NAME} {id(view)} {group}"
         self._groups.setdefault(view, set()).add(name)
-        self.run_worker(work, group=name, exclusive=True)
+        _: Worker[None] = self.run_worker(work, group=name, exclusive=True)
+
+    def end(self, view: View, group: str) -> None:
+        """End what runs in a group."""
+        self.workers.cancel_group(self, f"{view.NAME} {id(view)} {group}")
+
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        """Call something when everything is drawn."""
+        self.call_after_refresh(call)
+
+    def give_focus(self, widget: Widget) -> None:
+        """Give the focus to a widget of the view's container."""
+        self.set_focus(widget)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call something after a while."""

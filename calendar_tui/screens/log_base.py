@@ -1,30 +1,29 @@
-"""The base of the screens of the debug log: loads the visible entries, and listens for new ones."""
+"""The base of the views of the debug log: loads the visible entries, and listens for new ones."""
 
 import asyncio
-
-from textual import events, work
-from textual.timer import Timer
 
 from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_list import LogLines, Marks, waiting
 from calendar_tui.documents.log_window import LogWindow
-from calendar_tui.screens.screen import BaseScreen, Navigator
-from calendar_tui.widgets.line_view import LineView, LogList
+from calendar_tui.documents.sheet import Sheet
+from calendar_tui.screens.view import Shell, View, remark
+from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.resources.log import LogRequests, capture_events
 from engine.api.schema.log import CaptureState, LogRow
+from engine.documents.lines import Document
 
 PAUSE = 2.0
 """Seconds before another attempt to listen for events."""
 
-MERGED = 0.2
+MERGED = 0.25
 """Seconds within which new entries are shown in one go."""
 
 
-class LogBaseScreen(BaseScreen):
-    """Shows a window of the log in the list `#main`, and loads what is missing."""
+class LogBaseView(View):
+    """Shows a window of the log, and loads what is missing."""
 
-    def __init__(self, shell: Navigator) -> None:
+    def __init__(self, shell: Shell) -> None:
         super().__init__(shell)
         self.conditions = FilterConditions()
         self.capture: CaptureState | None = None
@@ -34,31 +33,40 @@ class LogBaseScreen(BaseScreen):
         self._failure = ""
         self._aim: int | None = None
         self._wake = asyncio.Event()
-        self._soon: Timer | None = None
+        self._shows_soon = False
+        self._is_on_top = False
 
-    def on_mount(self) -> None:
-        """Start loading entries."""
-        super().on_mount()
-        self._feed()
+    def shown(self) -> None:
+        """Load entries and listen for new ones while the view is on top."""
+        self._is_on_top = True
+        self.run(self._feed, "feed")
+        self.run(self._listen, "listen")
 
-    def on_screen_resume(self) -> None:
-        """Listen for new entries while the screen is shown."""
-        super().on_screen_resume()
-        self._listen()
+    def hidden(self) -> None:
+        """Stop loading and listening."""
+        self._is_on_top = False
+        self.end("feed")
+        self.end("listen")
 
-    def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
-        """Stop listening while the screen is hidden."""
-        self.workers.cancel_group(self, "listen")
+    @property
+    def list(self) -> LineView:
+        """The list widget."""
+        return self.shell.main
 
-    def refresh_content(self) -> None:
-        """Show the entries in memory, and request missing ones."""
-        self._pause_if_moved()
-        self._show_rows(0)
+    def entries(self, width: int, heads: Document) -> Sheet:
+        """Return the entries in memory, and request missing ones."""
         self._wake.set()
+        window = self.window
+        if not window.rows:
+            self._lines = None
+            return Sheet(remark(waiting(window, self._failure, self.conditions), width), heads=heads)
+        self._lines = LogLines(window, self.marks, self.model.zone)
+        sought = self._sought(self._lines)
+        return Sheet(self._lines, heads=heads, cursor=sought, tells_more=False, cursor_scrolls=True)
 
-    def position(self) -> str:
+    def where(self) -> str:
         """Return the time of the selected entry, and the number of new ones."""
-        row = self.row()
+        row = self.selected()
         when = f"{row.at.astimezone(self.model.zone):%Y-%m-%d %H:%M:%S}" if row else ""
         if self.window.following:
             return f"{when}  following"
@@ -66,7 +74,7 @@ class LogBaseScreen(BaseScreen):
 
     def apply(self, conditions: FilterConditions) -> None:
         """Filter by other conditions, staying near the selected entry if there is one."""
-        row = None if self.window.following else self.row()
+        row = None if self.window.following else self.selected()
         self.conditions = conditions
         self.go_to(None if row is None else row.id)
 
@@ -77,9 +85,9 @@ class LogBaseScreen(BaseScreen):
         self._failure = ""
         self.show()
 
-    def row(self) -> LogRow | None:
+    def selected(self) -> LogRow | None:
         """Return the selected entry, None if there is none."""
-        key = self.log_list.cursor_key if self.is_mounted else ""
+        key = self.place.key
         place = self.window.position(int(key)) if key else None
         return None if place is None else self.window.rows[place]
 
@@ -88,33 +96,30 @@ class LogBaseScreen(BaseScreen):
         """The log requests to the engine, None while it is unreachable."""
         return LogRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
-    @property
-    def log_list(self) -> LogList:
-        """The list widget."""
-        return self.query_one("#main", LogList)
-
-    def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Show the new position, and request missing entries."""
+    def moved(self) -> None:
+        """Request missing entries."""
         self._pause_if_moved()
-        super().on_line_view_moved(event)
         self._wake.set()
 
-    def on_log_list_end(self, event: LogList.End) -> None:
-        """Go to the newest entry and follow, or to the oldest."""
-        self.go_to(None if event.newest else 1)
+    def action_top(self) -> None:
+        """Go to the oldest entry."""
+        self.go_to(1)
 
-    @work(exclusive=True, group="feed")
+    def action_bottom(self) -> None:
+        """Go to the newest entry, and follow."""
+        self.go_to(None)
+
     async def _feed(self) -> None:
         """Request missing entries whenever there may be any."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self.is_there and self.is_current and self.api is not None and await self._ask(self.api):
+            while self.api is not None and await self._ask(self.api):
                 pass
 
     async def _ask(self, log: LogRequests) -> bool:
         """Send one request, and return whether more may be needed."""
-        window, seen = self.window, self.log_list.seen
+        window, seen = self.window, self.list.seen
         question = window.wanted(seen.start, seen.stop)
         if question is None:
             return False
@@ -124,25 +129,26 @@ class LogBaseScreen(BaseScreen):
             self._failure = f"{failure}. {failure.remedy}"
             self.tell(self._failure)
             return window is not self.window
-        if window is self.window and self.is_there:
+        if window is self.window:
             self._pause_if_moved()
-            anchor = self.row()
+            anchor = self.selected()
             before = window.position(anchor.id) if anchor else None
             window.take(question, page)
             after = window.position(anchor.id) if anchor else None
-            self._show_rows(after - before if before is not None and after is not None else 0)
-            self.show_frame()
+            if before is not None and after is not None:
+                self.place.top += after - before
+            self.show()
         return True
 
-    @work(exclusive=True, group="listen")
     async def _listen(self) -> None:
-        """Receive events about new entries while the screen is shown."""
+        """Receive events about new entries."""
         while True:
             api = self.shell.session.api
             try:
                 if api is not None:
                     async for event in capture_events(api):
                         self.capture = event.capture or self.capture
+                        self.model.is_capturing = self.capture is not None and self.capture.on
                         self.window.heard(max(event.newest, event.capture.newest if event.capture else 0))
                         self._show_soon()
             except ClientFailure:
@@ -150,31 +156,27 @@ class LogBaseScreen(BaseScreen):
             await asyncio.sleep(PAUSE)
 
     def _show_soon(self) -> None:
-        if self._soon is None:
-            self._soon = self.set_timer(MERGED, self._show_now)
+        if not self._shows_soon:
+            self._shows_soon = True
+            self.shell.later(MERGED, self._show_now)
 
     def _show_now(self) -> None:
-        self._soon = None
+        self._shows_soon = False
+        self._pause_if_moved()
         self.show()
 
     def _pause_if_moved(self) -> None:
-        is_shown = self._lines is not None and self._lines.window is self.window
-        if is_shown and self.window.following and not self.log_list.at_end:
+        is_shown = self._lines is not None and self.list.lines is self._lines and self._lines.window is self.window
+        if self._is_on_top and is_shown and self.window.following and not self.list.at_end:
             self.window.pause()
 
-    def _show_rows(self, moved: int) -> None:
-        main, window = self.log_list, self.window
-        if not window.rows:
-            self._lines = None
-            main.show(self.placeholder(waiting(window, self._failure, self.conditions)))
-            return
-        self._lines = LogLines(window, self.marks, self.model.zone)
-        if window.following:
-            main.show_end(self._lines)
-            return
-        main.show_moved(self._lines, moved)
-        if self._aim is not None:
-            place = self._lines.nearest(self._aim)
-            if place is not None:
-                main.go_to(str(window.rows[place].id))
-                self._aim = None
+    def _sought(self, lines: LogLines) -> str:
+        """Return the key of the newest entry while following, or of the one looked for; "" if there is none."""
+        rows = self.window.rows
+        if self.window.following:
+            return str(rows[-1].id)
+        place = lines.nearest(self._aim) if self._aim is not None else None
+        if place is None:
+            return ""
+        self._aim = None
+        return str(rows[place].id)

@@ -1,48 +1,48 @@
 """The dialogs of the debug log: filter conditions, statistics, and capturing."""
 
-from textual import on, work
+from functools import partial
+
+from textual import on
 from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widget import Widget
 from textual.widgets import Input
 
-from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.capture import InputNotUnderstood, capture_form, capture_question
 from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_list import conditions_document
-from calendar_tui.screens.log_base import LogBaseScreen
-from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
-from calendar_tui.widgets.inputs import FilterLine
+from calendar_tui.documents.sheet import Row, Sheet
+from calendar_tui.screens.log_base import LogBaseView
+from calendar_tui.screens.view import READING_ONLY, Shell, View, path, remark
+from calendar_tui.widgets.field import Field
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.schema.log import CaptureQuestion, LogDiagnosis, LogStatistics
+from engine.documents.lines import Document
 from engine.documents.log_status import statistics
 
 
-class ConditionsScreen(BaseScreen):
+class ConditionsView(View):
     """Suspends, removes and reuses conditions of a log."""
 
     NAME = "conditions"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, log: LogBaseScreen) -> None:
+    def __init__(self, shell: Shell, log: LogBaseView) -> None:
         super().__init__(shell)
         self._log = log
         self._changed: FilterConditions = log.conditions
 
-    def content(self) -> ComposeResult:
-        """Return the widget for the lines."""
-        yield self.lines("main", cursor=True)
+    def row(self) -> Row:
+        """Return the path."""
+        return path("Log", "Conditions")
 
-    def refresh_content(self) -> None:
-        """Update the conditions."""
-        self.line_view("main").show(conditions_document(self._changed))
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the conditions."""
+        return Sheet(conditions_document(self._changed))
 
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return "calendar-tui > Log > Conditions"
-
-    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+    def chosen(self, key: str) -> None:
         """Suspend or resume a condition, or apply an earlier filter."""
-        kind, _, number = event.key.partition(":")
+        kind, _, number = key.partition(":")
         if kind == "on":
             self._change(self._changed.toggled(int(number)))
         else:
@@ -68,7 +68,7 @@ class ConditionsScreen(BaseScreen):
             self._log.apply(self._changed)
 
     def _number(self) -> int | None:
-        kind, _, number = self.line_view("main").cursor_key.partition(":")
+        kind, _, number = self.place.key.partition(":")
         return int(number) if kind == "on" else None
 
     def _change(self, conditions: FilterConditions) -> None:
@@ -76,49 +76,40 @@ class ConditionsScreen(BaseScreen):
         self.show()
 
 
-class StatisticsScreen(BaseScreen):
+class StatisticsView(View):
     """Errors and statistics of the entries that match the conditions of `log`; a line leads to its entries."""
 
     NAME = "statistics"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, log: LogBaseScreen) -> None:
+    def __init__(self, shell: Shell, log: LogBaseView) -> None:
         super().__init__(shell)
         self._log = log
         self._found: tuple[LogStatistics, LogDiagnosis] | None = None
         self._said = "Asking the engine ..."
 
-    def content(self) -> ComposeResult:
-        """Return the widget for the lines."""
-        yield self.lines("main", cursor=True)
+    def row(self) -> Row:
+        """Return the path, and the filter that selects the entries."""
+        return path("Log", "Errors and figures", right=self._log.conditions.filter or "all entries")
 
-    def refresh_content(self) -> None:
-        """Update the figures."""
-        main = self.line_view("main")
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the figures."""
         if self._found is None:
-            main.show(self.placeholder(self._said))
-        else:
-            main.show(statistics(*self._found, self.app.size.width))
+            return Sheet(remark(self._said, width))
+        return Sheet(statistics(*self._found, width))
 
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return "calendar-tui > Log > Errors and figures"
-
-    def position(self) -> str:
-        """Return the filter that selects the entries."""
-        return self._log.conditions.filter or "all entries"
-
-    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+    def chosen(self, key: str) -> None:
         """Show the entries of the line."""
         self.shell.go_back()
         conditions = self._log.conditions
-        for text in event.key.split(" "):
+        for text in key.split(" "):
             conditions = conditions.with_one(text)
         self._log.apply(conditions)
 
-    @work(exclusive=True)
-    async def ask(self) -> None:
+    def ask(self) -> None:
         """Request the statistics."""
+        self.run(self._ask, "ask")
+
+    async def _ask(self) -> None:
         log = self._log.api
         if log is None:
             return
@@ -130,47 +121,72 @@ class StatisticsScreen(BaseScreen):
         self.show()
 
 
-class CaptureScreen(BaseScreen):
-    """A form with two fields to start capturing."""
+class CaptureForm(Vertical):
+    """The two fields of the dialogue that starts capturing, below their explanation."""
 
-    NAME = "capture"
-    AUTO_FOCUS = "#mailboxes"
-    BINDINGS = view_bindings(NAME)
+    def __init__(self, view: "CaptureView") -> None:
+        super().__init__(id="capture-form")
+        self._view = view
 
-    def __init__(self, shell: Navigator, log: LogBaseScreen) -> None:
-        super().__init__(shell)
-        self._log = log
+    def compose(self) -> ComposeResult:
+        """Yield the explanation and the fields."""
+        look = self._view.shell.look
+        yield LineView(look.letters, id="capture-state")
+        yield Field(look, name="mailboxes", hint="everybody")
+        yield Field(look, name="duration", hint="until stopped", text="15m")
 
-    def content(self) -> ComposeResult:
-        """Return the current state and the fields."""
-        yield self.lines("main")
-        yield FilterLine("everybody", is_open=True, id="mailboxes")
-        duration = FilterLine("until stopped", is_open=True, id="duration")
-        duration.fill("15m")
-        yield duration
-        yield self.lines("rest")
+    def show(self, document: Document) -> None:
+        """Show another explanation."""
+        state = self.query_one("#capture-state", LineView)
+        state.styles.height = len(document)
+        state.show(document)
 
-    def refresh_content(self) -> None:
-        """Update the explanation of the fields."""
-        self.show_as_needed("main", capture_form(self._log.capture, self.model.zone, self.app.size.width))
-
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return "calendar-tui > Log > Capture"
+    def value(self, name: str) -> str:
+        """Return what is in a field."""
+        return self.query_one(f"#{name}", Input).value
 
     @on(Input.Submitted)
-    async def _submitted(self) -> None:
-        mailboxes, duration = (self.query_one(f"#{name}", FilterLine).value for name in ("mailboxes", "duration"))
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._view.begin()
+
+
+class CaptureView(View):
+    """Asks whose requests are captured and for how long."""
+
+    NAME = "capture"
+
+    def __init__(self, shell: Shell, log: LogBaseView) -> None:
+        super().__init__(shell)
+        self._log = log
+        self._form = CaptureForm(self)
+
+    def row(self) -> Row:
+        """Return the path."""
+        return path("Log", "Capture")
+
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return nothing: the form takes the place."""
+        if self._form.is_mounted:
+            self._form.show(capture_form(self._log.capture, self.model.zone, width))
+        return Sheet(Document())
+
+    def form(self) -> Widget:
+        """Return the form."""
+        return self._form
+
+    def begin(self) -> None:
+        """Begin as the fields say."""
         try:
-            question = capture_question(mailboxes, duration)
+            question = capture_question(self._form.value("mailboxes"), self._form.value("duration"))
         except InputNotUnderstood as mistake:
             self.tell(str(mistake))
         else:
-            await self._switch(question)
+            self.run(partial(self._switch, question), "switch")
 
-    async def action_end(self) -> None:
+    def action_end(self) -> None:
         """Stop capturing."""
-        await self._switch(CaptureQuestion(on=False))
+        self.run(partial(self._switch, CaptureQuestion(on=False)), "switch")
 
     async def _switch(self, question: CaptureQuestion) -> None:
         log = self._log.api

@@ -1,42 +1,49 @@
-"""The screen of one log entry: its outcome and cause, both bodies, the headers, and the next entries."""
+"""The view of one log entry: its outcome and cause, both bodies, the headers, and the next entries."""
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
-from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Input
+from textual.widget import Widget
 
-from calendar_tui.commands.registry import view_bindings
+from calendar_tui.documents.frame import WIDE
+from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.private_files import write_here
-from calendar_tui.screens.log_base import LogBaseScreen
-from calendar_tui.screens.screen import BaseScreen, Navigator
+from calendar_tui.screens.log_base import LogBaseView
+from calendar_tui.screens.view import COPIED, Question, Shell, View, path, remark
+from calendar_tui.terminal import CharacterSet
 from calendar_tui.widgets.body_pane import BodyPane
-from calendar_tui.widgets.inputs import FilterLine
-from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.resources.log import LogRequests
 from engine.api.schema.log import LogExchange, LogQuestion, LogRow
 from engine.display import visible_lines
-from engine.documents.lines import Document
 from engine.documents.log_entry import commands_of, headers, parts_line, summary
 from engine.documents.log_status import quoted
-
-WIDE = 110
-"""Minimum number of columns to show request and response side by side."""
 
 SUMMARY, REQUEST, RESPONSE, BODIES, HEADERS = "summary", "request", "response", "bodies", "headers"
 ATTEMPTS = 50
 
 
-class LogEntryScreen(BaseScreen):
+class Bodies(Horizontal):
+    """Both bodies side by side, or one of them."""
+
+    def __init__(self, letters: CharacterSet) -> None:
+        super().__init__(id="bodies")
+        self.panes = (BodyPane("request", letters), BodyPane("response", letters))
+
+    def compose(self) -> ComposeResult:
+        """Yield the bodies."""
+        yield from self.panes
+
+
+class LogEntryView(View):
     """Shows one entry of the log `log`, which determines the next and previous ones."""
 
     NAME = "exchange"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, log: LogBaseScreen, id: int) -> None:  # noqa: A002 - as in the API
+    def __init__(self, shell: Shell, log: LogBaseView, id: int) -> None:  # noqa: A002 - as in the API
         super().__init__(shell)
         self._log = log
         self._number = id
@@ -45,66 +52,63 @@ class LogEntryScreen(BaseScreen):
         self._said = "Asking the engine ..."
         self._exchange: LogExchange | None = None
         self._attempts: Sequence[LogRow] = ()
+        self._bodies = Bodies(shell.look.letters)
 
-    def content(self) -> ComposeResult:
-        """Return the names of the parts, the search field and the part shown."""
-        yield self.lines("parts", "one-line")
-        yield FilterLine("search in both bodies", id="search")
-        yield self.lines("main", cursor=True)
-        with Horizontal(id="bodies"):
-            yield BodyPane("request", self.shell.look.letters)
-            yield BodyPane("response", self.shell.look.letters)
+    def row(self) -> Row:
+        """Return the path, and the names of the parts."""
+        parts = parts_line(self._parts, self._part).spans[1:]
+        return replace(path("Log", str(self._number)), right=parts)
 
-    def refresh_content(self) -> None:
-        """Show the selected part."""
-        width = self.app.size.width
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the selected part, unless it is a body."""
         if self._part not in self._parts:
             self._part = BODIES if self._part in (REQUEST, RESPONSE) else RESPONSE
-        in_bodies = self._part in (REQUEST, RESPONSE, BODIES)
-        main = self.line_view("main")
-        main.display = not in_bodies
-        self.query_one("#bodies").display = in_bodies
+        if self._exchange is None:
+            return Sheet(remark(self._said, width))
+        if self._part == HEADERS:
+            return Sheet(headers(self._exchange, width))
+        return Sheet(summary(self._exchange, self._attempts, width, self.model.zone))
+
+    def form(self) -> Widget | None:
+        """Return the bodies, if they are the part."""
+        if self._part not in (REQUEST, RESPONSE, BODIES):
+            return None
         for pane in self._panes:
             pane.display = self._part in (BODIES, pane.side)
-        self.line_view("parts").show(Document([parts_line(self._parts, self._part)]))
-        if self._exchange is None:
-            main.show(self.placeholder(self._said))
-        elif self._part == SUMMARY:
-            main.show(summary(self._exchange, self._attempts, width, self.model.zone))
-        elif self._part == HEADERS:
-            main.show(headers(self._exchange, width))
-        self.call_after_refresh(self._fit)
-
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return f"calendar-tui > Log > {self._number}"
+        self.shell.after_drawing(self._fit)
+        return self._bodies
 
     @property
     def _parts(self) -> tuple[str, ...]:
-        return (SUMMARY, BODIES, HEADERS) if self.app.size.width >= WIDE else (SUMMARY, REQUEST, RESPONSE, HEADERS)
+        return (SUMMARY, BODIES, HEADERS) if self.shell.width >= WIDE else (SUMMARY, REQUEST, RESPONSE, HEADERS)
 
     @property
-    def _panes(self) -> list[BodyPane]:
-        return list(self.query(BodyPane))
+    def _panes(self) -> tuple[BodyPane, ...]:
+        return self._bodies.panes
 
     @property
     def _pane(self) -> BodyPane | None:
         """The focused body."""
-        seen = [pane for pane in self._panes if pane.display]
+        if self._part not in (REQUEST, RESPONSE, BODIES):
+            return None
+        seen = [pane for pane in self._panes if pane.display and pane.is_mounted]
         return next((pane for pane in seen if pane.lines.has_focus), seen[-1] if seen else None)
 
-    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Open another attempt, or fold or unfold."""
-        if event.view.id == "main":
-            self._follow(int(event.key))
-        else:
-            self.action_fold()
+    def focused(self) -> Widget | None:
+        """Return the body that gets the focus."""
+        return self._pane.lines if self._pane is not None else None
+
+    def chosen(self, key: str) -> None:
+        """Open another attempt."""
+        self._follow(int(key))
 
     def action_part(self, step: int) -> None:
         """Go to the next or previous part; if bodies are side by side, both are visited."""
-        if self._part == BODIES and not self.query_one(f"#{'response' if step > 0 else 'request'}", LineView).has_focus:
-            self.query_one(f"#{'response' if step > 0 else 'request'}", LineView).focus()
-            return
+        if self._part == BODIES:
+            last = self._panes[-1 if step > 0 else 0]
+            if self._pane is not last:
+                self.shell.give_focus(last.lines)
+                return
         parts = self._parts
         self.action_open_part(parts[(parts.index(self._part) + step) % len(parts)], step)
 
@@ -112,7 +116,8 @@ class LogEntryScreen(BaseScreen):
         """Show a part; `step` is the direction that it is entered from."""
         self._part = part
         self.show()
-        self.query_one(f"#{_focused(part, step)}", LineView).focus()
+        if part == BODIES:
+            self.shell.give_focus(self._panes[0 if step > 0 else -1].lines)
 
     def action_fold(self) -> None:
         """Fold or unfold the element at the cursor."""
@@ -132,32 +137,28 @@ class LogEntryScreen(BaseScreen):
         self._grow()
 
     def action_search(self) -> None:
-        """Open the search field."""
-        self.query_one("#search", FilterLine).open()
+        """Ask for words to look for in the bodies."""
+        self.shell.ask(Question("/ ", entered=self._searched, hint="search in both bodies"))
 
-    @on(Input.Submitted, "#search")
-    def _searched(self, event: Input.Submitted) -> None:
-        counts = {pane: pane.search(event.value) for pane in self._panes}
-        self._close_search()
+    def _searched(self, words: str) -> bool:
+        counts = {pane: pane.search(words) for pane in self._panes}
         best = next((pane for pane in (self._pane, *self._panes) if pane is not None and counts[pane]), None)
         if best is not None:
             self._part = BODIES if BODIES in self._parts else best.side
             self.show()
-            best.lines.focus()
-            self.call_after_refresh(best.go_to_found, 1)
-        self.tell(", ".join(f"{count:,} in the {pane.side}" for pane, count in counts.items()))
+            self.shell.after_drawing(lambda: self._go_to_found(best))
+        said = ", ".join(f"{count:,} in the {pane.side}" for pane, count in counts.items())
+        self.shell.after_drawing(lambda: self.tell(said))
+        return True
+
+    def _go_to_found(self, pane: BodyPane) -> None:
+        self.shell.give_focus(pane.lines)
+        pane.go_to_found(1)
 
     def action_found(self, step: int) -> None:
         """Go to the next or previous match."""
         if self._pane is None or not self._pane.go_to_found(step):
             self.tell("No match here; / searches.")
-
-    def action_back(self) -> None:
-        """Close the search field, or else the screen."""
-        if self.query_one("#search", FilterLine).is_open:
-            self._close_search()
-        else:
-            super().action_back()
 
     async def action_step(self, step: int, by: str) -> None:
         """Go to the next or previous entry of the list, of the same user, or of the same operation."""
@@ -205,20 +206,14 @@ class LogEntryScreen(BaseScreen):
 
     def _copy(self, text: str, otherwise: str) -> None:
         if text:
-            self.app.copy_to_clipboard(text)
-        self.tell("Copied, if the terminal allows it (OSC 52); w writes a file instead." if text else otherwise)
+            self.shell.copy(text)
+        self.tell(COPIED if text else otherwise)
 
     def _text(self) -> str:
         if self._pane is not None:
             return visible_lines(self._pane.text)
-        lines = self.line_view("main").lines
-        width = self.app.size.width
+        lines, width = self.shell.main.lines, self.shell.main.width
         return "".join(f"{lines.line(index, width).text.rstrip()}\n" for index in range(len(lines)))
-
-    def _close_search(self) -> None:
-        self.query_one("#search", FilterLine).close()
-        shown = self._pane.lines if self._pane is not None else self.line_view("main")
-        self.set_focus(shown)
 
     def _follow(self, id: int) -> None:  # noqa: A002 - as in the API
         """Show another entry."""
@@ -229,12 +224,15 @@ class LogEntryScreen(BaseScreen):
 
     def _fit(self) -> None:
         for pane in self._panes:
-            pane.fit()
+            if pane.is_mounted:
+                pane.fit()
         self._grow()
 
-    @work(exclusive=True, group="ask")
-    async def ask(self) -> None:
+    def ask(self) -> None:
         """Request the entry and its bodies."""
+        self.run(self._ask, "ask")
+
+    async def _ask(self) -> None:
         log = self._log.api
         if log is None:
             return
@@ -263,17 +261,12 @@ class LogEntryScreen(BaseScreen):
                 break
         pane.fill(data)
 
-    @work(exclusive=True, group="grow")
-    async def _grow(self) -> None:
+    def _grow(self) -> None:
+        self.run(self._lay_out, "grow")
+
+    async def _lay_out(self) -> None:
         """Lay out large bodies a portion at a time, so that keys are handled in between."""
         for pane in self._panes:
             while not pane.complete:
                 pane.grow()
                 await asyncio.sleep(0)
-
-
-def _focused(part: str, step: int) -> str:
-    """Return the id of the widget that gets the focus in a part."""
-    if part == BODIES:
-        return REQUEST if step > 0 else RESPONSE
-    return part if part in (REQUEST, RESPONSE) else "main"

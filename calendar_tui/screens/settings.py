@@ -1,21 +1,15 @@
-"""The screen of the settings; its content comes from engine.documents.settings."""
+"""The view of the settings; its content comes from engine.documents.settings."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
-from textual import on, work
-from textual.app import ComposeResult
-from textual.timer import Timer
-from textual.widgets import Input
-
-from calendar_tui.commands.registry import view_bindings
-from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
-from calendar_tui.widgets.inputs import FilterLine
-from calendar_tui.widgets.line_view import LineView
+from calendar_tui.documents.sheet import Row, Sheet
+from calendar_tui.screens.view import READING_ONLY, Question, Shell, View, remark
 from engine.api.errors import ClientFailure
 from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
-from engine.documents.lines import Document
+from engine.documents.lines import Document, Role, Span
 from engine.documents.settings import help_document, rollback_outcome, settings_document, state_lines
 from engine.documents.settings_draft import Draft, setting_of, typed, words_of, written
 
@@ -24,14 +18,18 @@ T = TypeVar("T")
 TICK = 1.0
 """Seconds between two updates of the countdown while a change awaits confirmation."""
 
+VALUES = 36
+"""The column before the one in which values begin."""
 
-class SettingsScreen(BaseScreen):
+
+class SettingsView(View):
     """Shows every setting with its help; changes are collected in a draft, checked as they are typed, and reviewed."""
 
     NAME = "settings"
-    BINDINGS = view_bindings(NAME)
+    TAB = NAME
+    ENTER = "edit"
 
-    def __init__(self, shell: Navigator) -> None:
+    def __init__(self, shell: Shell) -> None:
         super().__init__(shell)
         self.draft = Draft()
         self.settings: Settings | None = None
@@ -40,51 +38,54 @@ class SettingsScreen(BaseScreen):
         self._problems: tuple[SettingProblem, ...] = ()
         self._edited: Setting | None = None
         self._audits = -1
-        self._countdown: Timer | None = None
+        self._ticks = False
+        self._sought = ""
 
-    def content(self) -> ComposeResult:
-        """Return the filter, the notices, the list of settings, the input field and the help."""
-        yield FilterLine("words in the name, the help or the value of a setting")
-        yield self.lines("state", "as-needed")
-        yield self.lines("main", cursor=True)
-        yield FilterLine("", id="value")
-        yield self.lines("help", "as-needed")
-
-    def on_screen_resume(self) -> None:
-        """Request the settings again, in case another program has changed them."""
-        super().on_screen_resume()
-        self.load()
+    def row(self) -> Row:
+        """Return the number of settings with the filter, and the path of the settings file."""
+        if self.settings is None:
+            return Row((Span("Settings"),))
+        chip = (Span("   "), Span(f"[{self._words}]", Role.CHIP)) if self._words else ()
+        return Row((Span(f"{len(self.settings.settings)} settings"), *chip), self.settings.file)
 
     def ask(self) -> None:
-        """Request the settings, for instance after the engine is back."""
+        """Request the settings, in case another program has changed them."""
         self.load()
 
-    def refresh_content(self) -> None:
-        """Show the settings, including the draft."""
-        if self.settings is None:
-            self.line_view("main").show(self.placeholder(self._said))
-            return
+    def shown(self) -> None:
+        """Request the settings again when a dialogue has been left."""
+        self.load()
+
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the settings, including the draft, with the help of the one under the cursor."""
+        settings = self.settings
+        if settings is None:
+            return Sheet(remark(self._said, width))
         if self.model.audits != self._audits:
             self._audits = self.model.audits
             self.load()
-        width = self.app.size.width
-        self.line_view("main").show(settings_document(self.settings, self.draft, self._words, width))
-        self._show_state(self.settings, width)
-        self._show_help(width)
+        until = settings.version.confirm_until if settings.version else None
+        if until is not None and not self._ticks:
+            self._ticks = True
+            self.shell.later(TICK, self._tick)
+        sought, self._sought = self._sought, ""
+        return Sheet(
+            settings_document(settings, self.draft, self._words, width),
+            heads=state_lines(settings, self.draft, until, self.model.now, width),
+            foot=self._help(width),
+            cursor=sought,
+        )
 
-    def breadcrumb(self) -> str:
-        """Return the title and its parent."""
-        return "calendar-tui > Settings"
-
-    def position(self) -> str:
-        """Return the path of the settings file."""
-        return self.settings.file if self.settings else ""
+    def seek(self, key: str) -> None:
+        """Put the cursor on a setting."""
+        self._words, self._sought = "", key
+        self.show()
 
     def take(self, draft: Draft) -> None:
         """Replace the draft, and check it."""
         self.draft = draft
         self._problems = ()
-        self._check(draft)
+        self.run(partial(self._ask_about, draft), "check")
         self.show()
 
     @property
@@ -92,14 +93,8 @@ class SettingsScreen(BaseScreen):
         """The settings requests to the engine, None while it is unreachable."""
         return SettingsRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
-    def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Show the help of the setting under the cursor."""
-        super().on_line_view_moved(event)
-        if self._edited is None and self.settings is not None:
-            self._show_help(self.app.size.width)
-
-    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Open the input field for another value."""
+    def chosen(self, key: str) -> None:
+        """Ask for another value."""
         setting = self._setting()
         if setting is None:
             return
@@ -107,47 +102,56 @@ class SettingsScreen(BaseScreen):
             self.tell(READING_ONLY)
             return
         self._edited = setting
-        value = self.query_one("#value", FilterLine)
-        value.fill(written(self.draft.value(setting)))
-        value.cursor_position = len(value.value)
-        value.open()
-        self.show()
+        self.shell.ask(
+            Question(
+                "",
+                entered=self._entered,
+                text=written(self.draft.value(setting)),
+                typed=self._typed,
+                left=self._discard,
+                at=key,
+                indent=VALUES,
+            )
+        )
 
-    @on(Input.Changed, "#value")
-    def _typed(self, event: Input.Changed) -> None:
+    def _typed(self, text: str) -> None:
         if self._edited is not None:
-            self.take(self.draft.with_value(self._edited, typed(event.value, self._edited)))
+            self.take(self.draft.with_value(self._edited, typed(text, self._edited)))
 
-    @on(Input.Submitted, "#value")
-    async def _entered(self) -> None:
+    async def _entered(self, _: str) -> bool:
         await self._ask_about(self.draft)
         if self._edited is not None and any(each.key == self._edited.key for each in self._problems):
             self.tell("Invalid value; Esc discards it.")
-        else:
-            self._close()
+            return False
+        self._edited = None
+        return True
 
-    @on(Input.Changed, "#filter")
-    def _narrowed(self, event: Input.Changed) -> None:
-        self._words = event.value
-        self.show()
-
-    @on(Input.Submitted, "#filter")
-    def _filtered(self) -> None:
-        self._close()
+    def _discard(self) -> None:
+        edited, self._edited = self._edited, None
+        if edited is not None:
+            self.take(self.draft.without(edited.key))
 
     def action_filter(self) -> None:
-        """Open the filter."""
-        self.query_one("#filter", FilterLine).open()
+        """Ask for words in the name, the help or the value of a setting."""
+        self.shell.ask(
+            Question(
+                "/ ",
+                entered=lambda _: True,
+                text=self._words,
+                hint="words in the name, the help or the value of a setting",
+                typed=self._narrow,
+                left=lambda: self._narrow(""),
+            )
+        )
+
+    def _narrow(self, words: str) -> None:
+        self._words = words
+        self.show()
 
     def action_back(self) -> None:
-        """Close the input field, else clear the filter, else close the screen."""
-        if self._edited is not None:
-            self.take(self.draft.without(self._edited.key))
-            self._close()
-        elif self.query_one("#filter", FilterLine).is_open or self._words:
-            self._words = ""
-            self.query_one("#filter", FilterLine).fill("")
-            self._close()
+        """Clear the filter, or else leave the view."""
+        if self._words:
+            self._narrow("")
         else:
             super().action_back()
 
@@ -164,7 +168,7 @@ class SettingsScreen(BaseScreen):
 
     def action_undo(self) -> None:
         """Undo the change under the cursor."""
-        self.take(self.draft.without(self.line_view("main").cursor_key))
+        self.take(self.draft.without(self.place.key))
 
     def action_undo_all(self) -> None:
         """Undo every change of the draft."""
@@ -172,24 +176,24 @@ class SettingsScreen(BaseScreen):
 
     def action_review(self) -> None:
         """Open the review of the draft."""
-        from calendar_tui.screens.settings_dialogs import ReviewScreen
+        from calendar_tui.screens.settings_dialogs import ReviewView
 
         if self.draft:
-            self.app.push_screen(ReviewScreen(self.shell, self))
+            self.shell.push(ReviewView(self.shell, self))
         else:
             self.tell("Nothing to review yet: Enter changes the setting under the cursor.")
 
     def action_versions(self) -> None:
         """Open the history of versions."""
-        from calendar_tui.screens.settings_dialogs import VersionsScreen
+        from calendar_tui.screens.settings_dialogs import VersionsView
 
-        self.app.push_screen(VersionsScreen(self.shell, self))
+        self.shell.push(VersionsView(self.shell, self))
 
     def action_secrets(self) -> None:
         """Open the list of secrets."""
-        from calendar_tui.screens.settings_dialogs import SecretsScreen
+        from calendar_tui.screens.settings_dialogs import SecretsView
 
-        self.app.push_screen(SecretsScreen(self.shell, self))
+        self.shell.push(SecretsView(self.shell, self))
 
     async def action_keep(self) -> None:
         """Confirm the last change."""
@@ -211,41 +215,24 @@ class SettingsScreen(BaseScreen):
             self.tell(said(answer))
 
     def _setting(self) -> Setting | None:
-        return setting_of(self.settings, self.line_view("main").cursor_key) if self.settings else None
-
-    def _close(self) -> None:
-        self._edited = None
-        for each in self.query(FilterLine):
-            each.close()
-        self.set_focus(self.line_view("main"))
-        self.show()
-
-    def _show_state(self, settings: Settings, width: int) -> None:
-        until = settings.version.confirm_until if settings.version else None
-        self.show_as_needed("state", state_lines(settings, self.draft, until, self.model.now, width))
-        if until is not None and self._countdown is None:
-            self._countdown = self.set_interval(TICK, self._tick)
-        elif until is None and self._countdown is not None:
-            self._countdown.stop()
-            self._countdown = None
+        return setting_of(self.settings, self.place.key) if self.settings else None
 
     def _tick(self) -> None:
         until = self.settings.version.confirm_until if self.settings and self.settings.version else None
         if until is not None and self.model.now > until:
             self.load()
-        if self.is_current:
-            self.show()
+        if until is not None:
+            self.shell.later(TICK, self._tick)
+        self._ticks = until is not None
+        self.show()
 
-    def _show_help(self, width: int) -> None:
+    def _help(self, width: int) -> Document:
         setting = self._edited or self._setting()
-        self.show_as_needed(
-            "help", help_document(setting, self.draft, self._problems, width) if setting else Document()
-        )
+        return help_document(setting, self.draft, self._problems, width) if setting else Document()
 
-    @work(exclusive=True, group="load")
-    async def load(self) -> None:
+    def load(self) -> None:
         """Start requesting the settings."""
-        await self.reload()
+        self.run(self.reload, "load")
 
     async def reload(self) -> None:
         """Request the settings, and show them."""
@@ -256,11 +243,6 @@ class SettingsScreen(BaseScreen):
         except ClientFailure as failure:
             self._said = f"{failure}. {failure.remedy}"
         self.show()
-
-    @work(exclusive=True, group="check")
-    async def _check(self, draft: Draft) -> None:
-        """Check the draft while it is typed; only the last check counts."""
-        await self._ask_about(draft)
 
     async def _ask_about(self, draft: Draft) -> None:
         if self.api is None or not draft:

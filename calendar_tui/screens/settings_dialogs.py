@@ -2,14 +2,8 @@
 
 from typing import Protocol
 
-from textual import on, work
-from textual.app import ComposeResult
-from textual.widgets import Input
-
-from calendar_tui.commands.registry import view_bindings
-from calendar_tui.screens.screen import READING_ONLY, BaseScreen, Navigator
-from calendar_tui.widgets.inputs import FilterLine, SecretLine
-from calendar_tui.widgets.line_view import LineView
+from calendar_tui.documents.sheet import Row, Sheet
+from calendar_tui.screens.view import READING_ONLY, Question, Shell, View, path, remark
 from engine.api.errors import ClientFailure, RequestRefused
 from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.preview import Preview
@@ -57,35 +51,29 @@ class EditedSettings(Protocol):
         ...
 
 
-class ReviewScreen(BaseScreen):
+class ReviewView(View):
     """The review of a draft of `settings`: differences, interruptions, and users whose presence would change."""
 
     NAME = "review"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, settings: EditedSettings) -> None:
+    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
         super().__init__(shell)
         self._settings = settings
         self._found: SettingsCheck | None = None
         self._preview: Preview | None = None
         self._remark = ""
 
-    def content(self) -> ComposeResult:
-        """Return the widget for the lines."""
-        yield self.lines("main", cursor=True)
+    def row(self) -> Row:
+        """Return the path."""
+        return path("Settings", "Changes", right="not applied")
 
-    def refresh_content(self) -> None:
-        """Update the review."""
-        document = review_document(self._found, self._preview, self._remark, self.app.size.width)
-        self.line_view("main").show(document)
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the review."""
+        return Sheet(review_document(self._found, self._preview, self._remark, width))
 
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return "calendar-tui > Settings > Changes"
-
-    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+    def chosen(self, key: str) -> None:
         """Open a user whose presence would change."""
-        self.shell.open_user(event.key)
+        self.shell.open_user(key)
 
     async def action_apply(self, confirm_within: float | None = None) -> None:
         """Apply the draft, permanently or on trial."""
@@ -112,9 +100,11 @@ class ReviewScreen(BaseScreen):
         await self._settings.reload()
         self.ask()
 
-    @work(exclusive=True)
-    async def ask(self) -> None:
+    def ask(self) -> None:
         """Request the content from the engine."""
+        self.run(self._ask, "ask")
+
+    async def _ask(self) -> None:
         api = self._settings.api
         if api is None:
             return
@@ -138,39 +128,32 @@ class ReviewScreen(BaseScreen):
             self._preview = await api.preview(changes)
 
 
-class VersionsScreen(BaseScreen):
+class VersionsView(View):
     """Shows the versions with author, time and changes."""
 
     NAME = "versions"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, settings: EditedSettings) -> None:
+    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
         super().__init__(shell)
         self._settings = settings
         self._versions: SettingsVersions | None = None
         self._said = "Asking the engine ..."
 
-    def content(self) -> ComposeResult:
-        """Return the widget for the lines."""
-        yield self.lines("main", cursor=True)
+    def row(self) -> Row:
+        """Return the path."""
+        return path("Settings", "History")
 
-    def refresh_content(self) -> None:
-        """Update the versions."""
-        main, width = self.line_view("main"), self.app.size.width
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the versions."""
         if self._versions is None:
-            main.show(self.placeholder(self._said))
-            return
+            return Sheet(remark(self._said, width))
         settings = self._settings.settings
         current = settings.version.id if settings and settings.version else None
-        main.show(versions_document(self._versions, current, width, self.model.zone))
-
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return "calendar-tui > Settings > History"
+        return Sheet(versions_document(self._versions, current, width, self.model.zone))
 
     async def action_roll_back(self) -> None:
         """Roll back to the version under the cursor."""
-        api, key = self._settings.api, self.line_view("main").cursor_key
+        api, key = self._settings.api, self.place.key
         if api is None or not key:
             return
         try:
@@ -182,9 +165,11 @@ class VersionsScreen(BaseScreen):
         self.shell.go_back()
         self._settings.tell(change_outcome(changed))
 
-    @work(exclusive=True)
-    async def ask(self) -> None:
+    def ask(self) -> None:
         """Request the content from the engine."""
+        self.run(self._ask, "ask")
+
+    async def _ask(self) -> None:
         if self._settings.api is None:
             return
         try:
@@ -194,65 +179,62 @@ class VersionsScreen(BaseScreen):
         self.show()
 
 
-class SecretsScreen(BaseScreen):
+class SecretsView(View):
     """Shows the names of the secrets, their sources and ages, and stores new ones; the input is not echoed."""
 
     NAME = "secrets"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, settings: EditedSettings) -> None:
+    def __init__(self, shell: Shell, settings: EditedSettings) -> None:
         super().__init__(shell)
         self._settings = settings
         self._secrets: SecretOrigins | None = None
         self._said = "Asking the engine ..."
-        self._chosen = ""
 
-    def content(self) -> ComposeResult:
-        """Return the list of names and the input field."""
-        yield self.lines("main", cursor=True)
-        yield SecretLine("the new secret; it is not shown", id="value")
+    def row(self) -> Row:
+        """Return the path, and how secrets are kept."""
+        return path("Settings", "Secrets", right="stored encrypted, never shown again")
 
-    def refresh_content(self) -> None:
-        """Update the list of secrets."""
-        document = self.placeholder(self._said) if self._secrets is None else secrets_document(self._secrets)
-        self.line_view("main").show(document)
-
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        return "calendar-tui > Settings > Secrets"
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the names, sources and ages of the secrets."""
+        return Sheet(remark(self._said, width) if self._secrets is None else secrets_document(self._secrets))
 
     @property
     def api(self) -> SettingsRequests | None:
         """The settings requests to the engine, None while it is unreachable."""
         return self._settings.api
 
-    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Open the input field for a new secret."""
+    def chosen(self, key: str) -> None:
+        """Ask for a new secret."""
         if not self.model.may_change:
             self.tell(READING_ONLY)
             return
-        self._chosen = event.key
-        self.query_one("#value", FilterLine).open()
-        self.tell(f"Type {event.key}; Enter stores it, Esc cancels.")
 
-    @on(Input.Submitted, "#value")
-    async def _typed(self, event: Input.Submitted) -> None:
-        if self.api is None or not event.value:
-            self._close()
-            return
+        async def store(value: str) -> bool:
+            return await self._store(key, value)
+
+        self.shell.ask(Question(f"new {key} ", entered=store, hint="not shown; Enter stores it", secret=True))
+
+    async def _store(self, key: str, value: str) -> bool:
+        if self.api is None or not value:
+            return True
         try:
-            changed = await self.api.put_secret(self._chosen, event.value)
+            changed = await self.api.put_secret(key, value)
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
-        else:
-            self._close()
-            self.tell(stored(changed))
-            self.ask()
+            return False
+        self.shell.stop_asking()
+        self.tell(stored(changed))
+        self.ask()
+        return True
 
-    async def action_drop(self) -> None:
-        """Remove the stored secret under the cursor."""
-        name = self.line_view("main").cursor_key
-        if self.api is None or not name:
+    def action_drop(self) -> None:
+        """Ask whether to remove the stored secret under the cursor."""
+        name = self.place.key
+        if name:
+            self.shell.confirm(f"Delete {name}? The engine cannot log in with it any more.", lambda: self._drop(name))
+
+    async def _drop(self, name: str) -> None:
+        if self.api is None:
             return
         try:
             await self.api.drop_secret(name)
@@ -261,28 +243,15 @@ class SecretsScreen(BaseScreen):
             self.tell(f"{failure}. {failure.remedy}")
         self.ask()
 
-    def action_back(self) -> None:
-        """Discard the input, or else close the screen."""
-        if self.query_one("#value", FilterLine).is_open:
-            self._close()
-        else:
-            super().action_back()
-
-    def _close(self) -> None:
-        typed = self.query_one("#value", FilterLine)
-        typed.fill("")
-        typed.close()
-        self.line_view("main").focus()
-
-    @work(exclusive=True)
-    async def ask(self) -> None:
+    def ask(self) -> None:
         """Request the content from the engine."""
+        self.run(self._ask, "ask")
+
+    async def _ask(self) -> None:
         if self.api is None:
             return
         try:
             self._secrets = await self.api.secrets()
         except ClientFailure as failure:
             self._said = f"{failure}. {failure.remedy}"
-        message = self.message
         self.show()
-        self.tell(message)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from inspect import isawaitable
 from typing import ClassVar
 
@@ -65,7 +66,7 @@ class SetupView(View):
 
     def ask(self) -> None:
         """Go on with the set-up, or begin it."""
-        self.run(self._follow(), "follow")
+        self.run(self._follow, "follow")
 
     def header(self, width: int) -> Line | None:
         """Return the first row: the step, and who is at it."""
@@ -97,7 +98,7 @@ class SetupView(View):
         """Ask for what somebody else has changed, or for the end of it."""
         event, setup = self.model.setup, self.client.setup
         if event is not None and setup is not None and (event.ended or event.revision > setup.revision):
-            self.run(self._refreshed(), "refresh")
+            self.run(self._refreshed, "refresh")
 
     async def _refreshed(self) -> None:
         if await self.client.refresh():
@@ -288,7 +289,7 @@ class SetupView(View):
         """Put an answer into a field; it is sent soon."""
         self.client.texts[key] = text
         self.here.goes_on = False
-        self.run(self._send_soon(), "send")
+        self.run(self._send_soon, "send")
         self.show()
 
     async def _send_soon(self) -> None:
@@ -398,7 +399,7 @@ class SetupView(View):
 
     def action_back(self) -> None:
         """Go one step back; nothing is lost."""
-        self.run(self._press("escape"), "back")
+        self.run(partial(self._press, "escape"), "back")
 
     async def _press(self, key: str) -> None:
         await self.take(key)

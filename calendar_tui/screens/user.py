@@ -1,12 +1,9 @@
-"""The screen of one user; its content comes from engine.documents.user."""
+"""The view of one user; its content comes from engine.documents.user."""
 
-from textual import work
-from textual.app import ComposeResult
-
-from calendar_tui.commands.registry import view_bindings
 from calendar_tui.documents.log_filter import conditions_of_user
+from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.private_files import write_here
-from calendar_tui.screens.screen import BaseScreen, Navigator
+from calendar_tui.screens.view import COPIED, Shell, View, path, remark
 from engine.api.errors import ClientFailure, RequestRefused
 from engine.api.resources.engine import EngineRequests, UsersOperation
 from engine.api.schema import UserDetail, UserRow
@@ -16,39 +13,32 @@ LONGEST_NAME = 100
 """Characters of a user's name in a file name: file systems allow 255 bytes."""
 
 
-class UserScreen(BaseScreen):
+class UserView(View):
     """Shows one user; reloaded whenever the user's row in the list changes."""
 
     NAME = "user"
-    BINDINGS = view_bindings(NAME)
 
-    def __init__(self, shell: Navigator, guid: str) -> None:
+    def __init__(self, shell: Shell, guid: str) -> None:
         super().__init__(shell)
         self.guid = guid
         self._user: UserDetail | None = None
         self._row: UserRow | None = None
         self._failure = ""
 
-    def content(self) -> ComposeResult:
-        """Return the widget for the lines."""
-        yield self.lines("main", cursor=True)
+    def row(self) -> Row:
+        """Return the path, and the keys that lead to the users before and after."""
+        name = (self._row.display_name or self._row.name) if self._row else "gone"
+        return path("Users", name, right="] next [ prev")
 
-    def refresh_content(self) -> None:
-        """Show the user, and request newer details."""
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return what is known of the user, and request newer details."""
         row = self.model.users.rows.get(self.guid)
         if row is not self._row:
             self._row = row
             self.ask()
-        main = self.line_view("main")
         if self._user is None:
-            main.show(self.placeholder(self._failure or "Asking the engine ..."))
-        else:
-            main.show(user_document(self._user, self.model.now, self.model.zone, main.size.width))
-
-    def breadcrumb(self) -> str:
-        """Return the title and its parents."""
-        name = (self._row.display_name or self._row.name) if self._row else "gone"
-        return f"calendar-tui > Users > {name}"
+            return Sheet(remark(self._failure or "Asking the engine ...", width))
+        return Sheet(user_document(self._user, self.model.now, self.model.zone, width))
 
     def follow(self, guid: str) -> None:
         """Show another user."""
@@ -67,8 +57,8 @@ class UserScreen(BaseScreen):
     def action_copy(self) -> None:
         """Copy everything to the clipboard of the terminal."""
         if self._user is not None:
-            self.app.copy_to_clipboard(user_text(self._user, self.model.now, self.model.zone))
-            self.tell("Copied, if the terminal allows it (OSC 52); w writes a file instead.")
+            self.shell.copy(user_text(self._user, self.model.now, self.model.zone))
+            self.tell(COPIED)
 
     async def action_save(self) -> None:
         """Write everything to a file that only this account can read."""
@@ -85,9 +75,11 @@ class UserScreen(BaseScreen):
         else:
             self.follow(guid)
 
-    @work(exclusive=True)
-    async def ask(self) -> None:
+    def ask(self) -> None:
         """Request the details from the engine."""
+        self.run(self._ask, "ask")
+
+    async def _ask(self) -> None:
         api = self.shell.session.api
         if api is None:
             return

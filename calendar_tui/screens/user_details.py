@@ -1,5 +1,7 @@
 """The details of one user after the other, for the view of a user and for the pane beside a list."""
 
+from functools import partial
+
 from calendar_tui.screens.view import View
 from engine.api.errors import ClientFailure, RequestRefused
 from engine.api.resources.engine import EngineRequests
@@ -27,7 +29,7 @@ class UserDetails:
     def request(self) -> None:
         """Request the details of the user shown last."""
         if self._guid:
-            self._view.run(self._load(self._guid), "details")
+            self._view.run(partial(self._load, self._guid), "details")
 
     async def _load(self, guid: str) -> None:
         api = self._view.shell.session.api

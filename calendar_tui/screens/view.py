@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from textual.widget import Widget
 
@@ -13,6 +13,7 @@ from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.model import Model, Query
 from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities
+from calendar_tui.widgets.field import Field
 from calendar_tui.widgets.line_view import LineView, Place
 from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests
@@ -21,6 +22,8 @@ from engine.api.schema.setup import FlowName
 from engine.documents.lines import Document, Line, Role, Span, wrapped
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
+
+COPIED = "Copied, if the terminal allows it (OSC 52); w writes a file instead."
 
 Answer = bool | Awaitable[bool]
 
@@ -58,6 +61,16 @@ class Shell(Protocol):
         ...
 
     @property
+    def field(self) -> Field:
+        """The input field."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """The number of columns of the terminal."""
+        ...
+
+    @property
     def is_wide(self) -> bool:
         """Whether there is room for a second pane."""
         ...
@@ -91,8 +104,20 @@ class Shell(Protocol):
         """Close the input field."""
         ...
 
-    def run(self, view: "View", work: Coroutine[Any, Any, None], group: str) -> None:
+    def run(self, view: "View", work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
         """Run something in the background; it replaces what runs in the same group, and ends with the view."""
+        ...
+
+    def end(self, view: "View", group: str) -> None:
+        """End what runs in a group."""
+        ...
+
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        """Call something when everything is drawn."""
+        ...
+
+    def give_focus(self, widget: Widget) -> None:
+        """Give the focus to a widget of the view's container."""
         ...
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -129,6 +154,18 @@ class Shell(Protocol):
 
     def open_log(self, *conditions: str) -> None:
         """Open the debug log with the entries that match a filter."""
+        ...
+
+    def open_setting(self, key: str) -> None:
+        """Open the settings with the cursor on one of them."""
+        ...
+
+    def confirm(self, question: str, confirmed: Callable[[], object]) -> None:
+        """Ask a question in the footer, and call something if the next key is y."""
+        ...
+
+    def action_command(self, name: str) -> None:
+        """Run a command of the view on top by its name, or show why that is not possible."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -187,6 +224,10 @@ class View:
         """
         return None
 
+    def focused(self) -> Widget | None:
+        """Return what gets the focus when the container is shown, None: its first widget that can."""
+        return None
+
     def ask(self) -> None:
         """Request what is not part of the events: called when the view opens and when the engine is back."""
 
@@ -234,9 +275,13 @@ class View:
         """Show a message in the footer until the next key press."""
         self.shell.tell(message)
 
-    def run(self, work: Coroutine[Any, Any, None], group: str) -> None:
+    def run(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
         """Run something in the background; it replaces what runs in the same group, and ends with the view."""
         self.shell.run(self, work, group)
+
+    def end(self, group: str) -> None:
+        """End what runs in a group."""
+        self.shell.end(self, group)
 
     async def start_operation(self, begin: Callable[[EngineRequests], Awaitable[Operation]]) -> None:
         """Start an operation, and show its progress in the footer."""

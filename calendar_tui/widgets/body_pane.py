@@ -17,25 +17,25 @@ class BodyPane(Vertical):
 
     def __init__(self, side: BodySide, letters: CharacterSet) -> None:
         super().__init__(id=f"{side}-pane")
+        self.lines = LineView(letters, cursor=True, id=side)
+        self._title = LineView(letters, id=f"{side}-title")
+        self._title.add_class("one-line")
         self.side = side
         self.text = ""
         self.body: LogBody | None = None
-        self._letters = letters
         self._raw = False
         self._view: BodyView | None = None
         self._fetched = 0
 
     def compose(self) -> ComposeResult:
         """Yield the title and the lines."""
-        title = LineView(self._letters, id=f"{self.side}-title")
-        title.add_class("one-line")
-        yield title
-        yield LineView(self._letters, cursor=True, id=self.side)
+        yield self._title
+        yield self.lines
 
-    @property
-    def lines(self) -> LineView:
-        """The widget for the lines of the body."""
-        return self.query_one(f"#{self.side}", LineView)
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Fold or unfold."""
+        event.stop()
+        self.fold()
 
     @property
     def complete(self) -> bool:
@@ -115,4 +115,4 @@ class BodyPane(Vertical):
     def _show_title(self, shape: str) -> None:
         if self.body is not None:
             title = body_title(self.side, self.body, shape, self._fetched)
-            self.query_one(f"#{self.side}-title", LineView).show(Document([title]))
+            self._title.show(Document([title]))

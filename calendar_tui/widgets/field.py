@@ -20,9 +20,10 @@ class FieldInput(Input):
     class Completing(Message):
         """Message: Tab was pressed."""
 
-    def __init__(self, hidden_as: str) -> None:
-        super().__init__(compact=True, select_on_focus=False, id="field")
+    def __init__(self, name: str, hidden_as: str) -> None:
+        super().__init__(compact=True, select_on_focus=False, id=name)
         self.cursor_blink = False
+        self.completes = False
         self._hidden_as = hidden_as
 
     @property
@@ -33,7 +34,7 @@ class FieldInput(Input):
 
     def on_key(self, event: events.Key) -> None:
         """Take Tab, with which Textual would leave the field."""
-        if event.key == "tab":
+        if event.key == "tab" and self.completes:
             event.stop()
             event.prevent_default()
             self.post_message(self.Completing())
@@ -42,29 +43,26 @@ class FieldInput(Input):
 class Field(Horizontal):
     """An input line between two cells, which are brackets where the background of the line is not seen."""
 
-    def __init__(self, look: TerminalCapabilities) -> None:
-        super().__init__(id="field-box")
-        self._look = look
-        self.display = False
+    def __init__(self, look: TerminalCapabilities, name: str, *, hint: str = "", text: str = "") -> None:
+        super().__init__(id=f"{name}-box")
+        self.input = FieldInput(name, "*" if look.is_ascii else "•")
+        self.input.placeholder = hint
+        self._sides = (LineView(look.letters), LineView(look.letters))
+        for side, bracket in zip(self._sides, "[]", strict=True):
+            side.add_class("field-side")
+            side.show(Document([line(Span(bracket if look.brackets else " "))]))
+        self.put(text)
 
     def compose(self) -> ComposeResult:
         """Yield the line and the cells beside it."""
-        for side in ("[", "]"):
-            cell = LineView(self._look.letters, id="field-begins" if side == "[" else "field-ends")
-            cell.add_class("field-side")
-            cell.show(Document([line(Span(side if self._look.brackets else " "))]))
-            yield cell
-            if side == "[":
-                yield FieldInput("*" if self._look.is_ascii else "•")
+        begin, end = self._sides
+        yield begin
+        yield self.input
+        yield end
 
-    @property
-    def input(self) -> FieldInput:
-        """The input line."""
-        return self.query_one(FieldInput)
-
-    def open(self, at: Offset, width: int, text: str, hint: str, *, secret: bool) -> None:
+    def open(self, at: Offset, width: int, text: str, hint: str, *, secret: bool, completes: bool) -> None:
         """Show the field at a place of the screen, with the focus and a text."""
-        self.input.password = secret
+        self.input.password, self.input.completes = secret, completes
         self.input.placeholder = hint
         self.put(text)
         self.move(at, width)

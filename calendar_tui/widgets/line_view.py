@@ -12,7 +12,6 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from calendar_tui.commands.registry import list_bindings
 from calendar_tui.documents.sheet import DOWN, Sheet, edge, with_mark
 from calendar_tui.terminal import CharacterSet, written
 from engine.documents.columns import printable
@@ -41,7 +40,6 @@ class LineView(Widget):
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in Role} | {"lines--cursor"}
-    BINDINGS = list_bindings()
 
     class Chosen(Message):
         """Message: Enter was pressed on the line with this key."""
@@ -82,12 +80,10 @@ class LineView(Widget):
             self.refresh()
         if self.can_focus:
             self._put_cursor(self._place_of_cursor())
-        self._show_from(self.place.top)
-
-    def show_moved(self, shown: Sheet | Lines, by: int) -> None:
-        """Show other lines, in which everything is `by` lines further down than before."""
-        self.place.top += by
-        self.show(shown)
+        if self._sheet.cursor:
+            self.go_to(self._sheet.cursor)
+        else:
+            self._show_from(self.place.top)
 
     @property
     def lines(self) -> Lines:
@@ -364,41 +360,4 @@ class LineView(Widget):
 
 def _clicked(action: str) -> Style | None:
     """Return the style metadata by which Textual finds the action of a click on a part of a line."""
-    return Style.from_meta({"@click": f"screen.{action}"}) if action else None
-
-
-class LogList(LineView):
-    """A list whose first and last line are those of the whole log, which may be far outside the loaded window."""
-
-    class End(Message):
-        """Message: the first or the last line of the log was requested."""
-
-        def __init__(self, *, newest: bool) -> None:
-            super().__init__()
-            self.newest = newest
-
-    def show_end(self, lines: Lines) -> None:
-        """Show other lines, with the cursor on the last one."""
-        self.show(lines)
-        self.go_to(lines.line(len(lines) - 1, self.size.width).key)
-
-    def action_top(self) -> None:
-        """Request the oldest entry."""
-        self.post_message(self.End(newest=False))
-
-    def action_bottom(self) -> None:
-        """Request the newest entry."""
-        self.post_message(self.End(newest=True))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move the cursor, because only a cursor at the end follows new entries."""
-        self._follow(WHEEL)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move the cursor, because only a cursor at the end follows new entries."""
-        self._follow(-WHEEL)
-
-    def _follow(self, by: int) -> None:
-        if self.cursor is not None:
-            self._put_cursor(min(max(self.cursor + by, 0), len(self.lines) - 1))
-            self._scroll_to_cursor()
+    return Style.from_meta({"@click": f"screen.clicked({action!r})"}) if action else None

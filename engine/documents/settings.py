@@ -23,6 +23,7 @@ from engine.documents.lines import Document, Line, Role, Span, cut, fitted, line
 from engine.documents.preview import preview_lines
 from engine.documents.quantities import age
 from engine.documents.settings_draft import Draft, form, shown
+from engine.documents.vendor import also_called
 
 GROUPS = {
     "pbx": "PBX: which one, how it is reached, which users are synchronised",
@@ -154,7 +155,7 @@ def _setting(setting: Setting, draft: Draft, width: int) -> Line:
 
 
 def _fits(setting: Setting, draft: Draft, words: Sequence[str]) -> bool:
-    haystack = f"{setting.key}\n{setting.help}\n{shown(draft.value(setting))}".casefold()
+    haystack = f"{setting.key}\n{setting.help}\n{shown(draft.value(setting))}\n{also_called(setting.key)}".casefold()
     return all(word in haystack for word in words)
 
 

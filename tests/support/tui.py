@@ -11,8 +11,6 @@ from textual.pilot import Pilot
 
 from calendar_tui.app import CalendarApp
 from calendar_tui.model import Attached
-from calendar_tui.screens.frame import Frame
-from calendar_tui.screens.screen import BaseScreen
 from calendar_tui.screens.view import View
 from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.line_view import LineView
@@ -37,23 +35,25 @@ class Terminal:
         self.pilot = pilot
 
     @property
-    def view(self) -> View | BaseScreen:
-        return self.app.screen if isinstance(self.app.screen, BaseScreen) else self.app.frame.view
+    def view(self) -> View:
+        return self.app.frame.view
 
     def line_view(self, id: str) -> LineView:  # noqa: A002
-        screen = self.app.screen
-        assert isinstance(screen, (BaseScreen, Frame))
-        return screen.line_view(id)
+        return self.app.frame.line_view(id)
 
     def grid(self) -> str:
         """The picture as text; Textual has a public name for it as SVG alone."""
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
+    def row(self) -> str:
+        """The second row, which says where one is."""
+        return self.grid().splitlines()[1]
+
     async def press(self, *keys: str) -> None:
         for key in keys:
             await self.pilot.press(key)
-            await self.app.typist.rest()
+            await self.eventually(lambda: self.app.typist.rests or not self.app.is_running)
         await self.pilot.pause()
 
     async def click(self, text: str) -> None:

@@ -1,8 +1,8 @@
 """Every command is found by keys, footer, palette and help, and does something."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.widgets import Input
@@ -10,14 +10,17 @@ from textual.widgets import Input
 from calendar_tui.app import MAIN_VIEWS, CalendarApp
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import EVERYWHERE, LIST, Command
+from calendar_tui.commands.palette import entries, found
 from calendar_tui.documents.frame import help_document, palette_document
 from calendar_tui.main import make_parser
-from calendar_tui.screens.overview import ProblemScreen
+from calendar_tui.model import Model
+from calendar_tui.screens.overview import ProblemView
 from tests.support.exchanges import traced
 from tests.support.parsers import options
 from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
 
+NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MANUAL = (Path(__file__).parents[2] / "man" / "calendar-tui.1").read_text()
 MANUAL_NAMES = {"↑": "Up", "↓": "Down"}
 BESIDE: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -36,7 +39,7 @@ VIEWS = sorted(PLACES - {EVERYWHERE, LIST})
 
 def test_no_key_means_two_things() -> None:
     for view in {*VIEWS, *MAIN_VIEWS}:
-        commands = (*registry.in_view(view), *registry.of_place(LIST))
+        commands = registry.in_view(view)
         keys = [key for command in commands for key in command.keys]
         assert sorted(keys) == sorted(set(keys)), view
         names = [command.name for command in commands]
@@ -61,13 +64,13 @@ def test_the_manual_has_them_all(command: Command) -> None:
 
 
 def test_the_palette_finds_by_any_words() -> None:
-    found = palette_document(registry.in_view("users"), "user problem")
-    assert [line.key for line in found] == ["errors only"]
-    assert "matches these words" not in "\n".join(line.text for line in found)
-    assert [line.text for line in palette_document(registry.in_view("users"), "xyz")] == [
-        " No command matches these words."
-    ]
-    assert len(palette_document(registry.in_view("users"), "")) == len(registry.in_view("users"))
+    def keys(words: str) -> list[str]:
+        return [each.key for each in found(entries(Model(lambda: NINE), "users", lambda _: "", ()), words)]
+
+    assert keys("user problem")[0] == "command:users:errors only"
+    assert "command:log:capture" in keys("capturing")
+    assert not keys("xyz")
+    assert [line.text for line in palette_document((), 80)] == [" Nothing is called that."]
 
 
 @pytest.mark.slow
@@ -94,15 +97,15 @@ async def to_place(shown: Terminal, place: str) -> None:
     view = place if place in MAIN_VIEWS else BESIDE.get(place, ("users",))[0]
     if isinstance(shown.app.focused, Input):
         await shown.press("escape")
-    shown.app.open_view(view)
+    shown.app.frame.open_view(view)
     await shown.eventually(lambda: view == shown.view.NAME)
     if view == "users":
-        await shown.shows("of 40")
+        await shown.shows("2 Users 40")
     if place == "user":
         await shown.press("enter")
         await shown.shows("Appointments")
     if place == "problem":
-        await shown.app.push_screen(ProblemScreen(shown.app, "any"))
+        shown.app.frame.push(ProblemView(shown.app.frame, "any"))
     if place in BESIDE:
         _, text, keys = BESIDE[place]
         await shown.shows(text)
@@ -113,12 +116,11 @@ async def to_place(shown: Terminal, place: str) -> None:
 def watched(app: CalendarApp, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return a list that receives the names of all further actions."""
     done: set[str] = set()
-    carry_out = app.run_action
+    carry_out = app.frame.carry_out
 
-    async def noting(action: str, *more: Any) -> bool:
-        was_done = await carry_out(action, *more)
-        done.update([action.partition("(")[0].rpartition(".")[2]] if was_done else [])
-        return was_done
+    def noting(action: str) -> None:
+        carry_out(action)
+        done.add(action.partition("(")[0])
 
-    monkeypatch.setattr(app, "run_action", noting)
+    monkeypatch.setattr(app.frame, "carry_out", noting)
     return done

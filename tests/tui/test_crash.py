@@ -12,21 +12,21 @@ from tests.support.pty import on_terminal
 
 SECRET = "Kuendigung-Meier"
 SHOW = """
-def mistaken(self):
+def mistaken(self, *room):
     subject = "-".join(["Kuendigung", "Meier"])
     raise LookupError(f"what of {subject}?")
 """
 PROGRAM = """
 import sys
 from calendar_tui.main import main
-from calendar_tui.screens.overview import OverviewScreen
+from calendar_tui.screens.overview import OverviewView
 from calendar_tui.session import EngineSession
 {show}
 {place} = mistaken
 sys.exit(main())
 """
 PLACES = {
-    "a view": PROGRAM.format(show=SHOW, place="OverviewScreen.refresh_content"),
+    "a view": PROGRAM.format(show=SHOW, place="OverviewView.sheet"),
     "a worker": PROGRAM.format(show=SHOW.replace("def", "async def"), place="EngineSession.run"),
 }
 

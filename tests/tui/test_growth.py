@@ -21,7 +21,7 @@ async def test_changes_leave_nothing_behind(tmp_path: Path) -> None:
         await served.settled()
         async with terminal(served.socket) as shown:
             await shown.press("2")
-            await shown.shows("of 50")
+            await shown.shows("50 users")
             kept = [await objects_after_changes(shown) for _ in range(ROUNDS)]
     assert kept[-1] - kept[1] < CHANGES
 

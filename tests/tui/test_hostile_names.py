@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from textual.widgets import Input
 
 from calendar_tui.app import MAIN_VIEWS
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities
@@ -37,17 +36,17 @@ async def test_every_view_shows_them_and_none_lets_them_through(tmp_path: Path) 
         )
         async with terminal(served.socket, size=(160, 50)) as shown:
             for name in MAIN_VIEWS:
-                shown.app.open_view(name)
+                shown.app.frame.open_view(name)
                 await shown.pilot.pause(0.1)
                 seen(shown)
-            shown.app.open_view("users")
+            shown.app.frame.open_view("users")
             await shown.shows("Zoé")
             assert seen(shown).count("Zoé") >= 3
-            shown.app.open_user(USERS[0].guid)
+            shown.app.frame.open_user(USERS[0].guid)
             await shown.shows("ERROR forged")
             seen(shown)
             await shown.press("escape")
-            shown.app.open_view("log")
+            shown.app.frame.open_view("log")
             await shown.shows("FindItem")
             seen(shown)
             await shown.press("enter")
@@ -58,15 +57,15 @@ async def test_every_view_shows_them_and_none_lets_them_through(tmp_path: Path) 
             shown.view.tell(f"something about {NAME}")
             await shown.pilot.pause()
             assert "something about" in seen(shown)
-            shown.app.open_view("users")
+            shown.app.frame.open_view("users")
             await shown.press("/")
-            line = shown.view.query_one("#filter", Input)
+            line = shown.app.frame.field.input
             line.value = NAME
             await shown.shows("ERROR forged")
             seen(shown)
             assert line.value == NAME
         async with terminal(served.socket, look=TerminalCapabilities(letters=CharacterSet.ASCII)) as plain:
-            plain.app.open_view("users")
+            plain.app.frame.open_view("users")
             await plain.shows("owned")
             assert seen(plain).isascii()
 

@@ -65,15 +65,15 @@ async def test_no_view_lets_any_of_it_through(site: HostileSite, size: tuple[int
         site.socket, size=size, look=TerminalCapabilities(letters=letters), real_time=site.clock.now
     ) as shown:
         for name in MAIN_VIEWS:
-            shown.app.open_view(name)
+            shown.app.frame.open_view(name)
             await shown.pilot.pause()
             seen(shown)
             for key in KEYS[name].split():
                 await shown.press(key)
                 seen(shown)
         for name in (LONG_NAMED, HALVED, CODED, PAGE, UNSHOWN, UNKNOWN, TWIN):
-            shown.app.open_user(site.company.world.person(name).guid)
-            await shown.shows(f"Users > {name} ")
+            shown.app.frame.open_user(site.company.world.person(name).guid)
+            await shown.shows(f"Users › {name} ")
             seen(shown)
             await shown.press("y", "pagedown", "w")
             await shown.shows("Written to")
@@ -85,8 +85,8 @@ async def test_no_view_lets_any_of_it_through(site: HostileSite, size: tuple[int
 
 async def test_each_user_has_one_row(site: HostileSite) -> None:
     async with terminal(site.socket, size=(100, 40), real_time=site.clock.now) as shown:
-        shown.app.open_view("users")
-        await shown.shows(f"of {len(EVERYBODY)}")
+        shown.app.frame.open_view("users")
+        await shown.shows(f"{len(EVERYBODY)} users  ")
         rows = [row for row in seen(shown).splitlines() if any(f"  {name} " in row for name in EVERYBODY)]
         assert len(rows) == len(EVERYBODY)
 
@@ -94,7 +94,7 @@ async def test_each_user_has_one_row(site: HostileSite) -> None:
 @pytest.mark.parametrize("name", [WELL, CODED, UNKNOWN])
 async def test_the_exchanges_of_each_user_are_found(site: HostileSite, name: str) -> None:
     async with terminal(site.socket, real_time=site.clock.now) as shown:
-        shown.app.open_user(site.company.world.person(name).guid)
+        shown.app.frame.open_user(site.company.world.person(name).guid)
         await shown.shows("log")
         await shown.press("l")
         await shown.shows("ResolveNames")
@@ -103,11 +103,13 @@ async def test_the_exchanges_of_each_user_are_found(site: HostileSite, name: str
 
 async def test_no_exchange_lets_any_of_it_through(site: HostileSite) -> None:
     async with terminal(site.socket, size=(100, 30), real_time=site.clock.now) as shown:
-        shown.app.open_log("is:error", f"user:{PAGE} or user:{CODED} or user:{FAULT}", "op:FindItem or op:Subscribe")
+        shown.app.frame.open_log(
+            "is:error", f"user:{PAGE} or user:{CODED} or user:{FAULT}", "op:FindItem or op:Subscribe"
+        )
         await shown.shows("FindItem")
         await shown.press("home", "enter")
         shown_in, last = 0, ""
-        while last != (last := shown.view.breadcrumb()):
+        while last != (last := shown.row()):
             for key in ("tab", "tab", "y", "v", "y", "tab", "y", "tab", "y", "c", "x", "w"):
                 await shown.press(key)
                 shown_in += SHOWN in seen(shown)
@@ -122,7 +124,7 @@ async def test_no_byte_of_it_reaches_the_terminal(site: HostileSite) -> None:
     async with on_terminal("--socket", str(site.socket), size=(100, 30)) as seen:
         await seen.shows(f"{len(EVERYBODY)} users")
         seen.press("2")
-        await seen.shows(f"of {len(EVERYBODY)}")
+        await seen.shows(f"{len(EVERYBODY)} users  ")
         seen.press("\r")
         await seen.shows("Appointments and their outcome")
         seen.press("y")
@@ -130,7 +132,7 @@ async def test_no_byte_of_it_reaches_the_terminal(site: HostileSite) -> None:
         seen.press("l")
         await seen.shows("ResolveNames")
         seen.press("\r")
-        await seen.shows("> Log >")
+        await seen.shows("Log ›")
         seen.press("q")
         await seen.process.wait()
         received = seen.received.decode()

@@ -29,7 +29,7 @@ async def test_a_row_is_chosen_and_opened(tmp_path: Path) -> None:
         assert shown.line_view("main").cursor_key == people(40)[13].guid
         await shown.shows("40 users")
         await shown.click("User Number 13 ")
-        await shown.shows("Users > User Number 13")
+        await shown.shows("Users › User Number 13")
 
 
 async def test_the_wheel_scrolls(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.settings import SettingsScreen
+from calendar_tui.screens.settings import SettingsView
 from tests.support.clock import ManualClock
 from tests.support.served_engine import people, served_engine
 from tests.support.tui import Terminal, terminal
@@ -13,11 +13,11 @@ from tests.support.tui import Terminal, terminal
 pytestmark = pytest.mark.slow
 
 
-async def open_settings(shown: Terminal, words: str) -> SettingsScreen:
+async def open_settings(shown: Terminal, words: str) -> SettingsView:
     await shown.press("4")
     await shown.shows("PBX: which one, how it is reached")
     await shown.press("slash", *words, "enter")
-    assert isinstance(shown.view, SettingsScreen)
+    assert isinstance(shown.view, SettingsView)
     return shown.view
 
 
@@ -127,4 +127,8 @@ async def test_a_secret_goes_in_and_is_never_seen(tmp_path: Path) -> None:
         await shown.shows(", stored ")
         assert "Tr0ub4dor" not in shown.grid()
         await shown.press("d")
+        await shown.shows("Delete exchange.password?")
+        await shown.press("n")
+        await shown.shows(", stored ")
+        await shown.press("d", "y")
         await shown.shows("is no longer stored")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.documents.frame import footer, lost
+from calendar_tui.documents.frame import banner, footer
 from calendar_tui.documents.users import UserLines
 from calendar_tui.model import LastHour, Model, Query, UserTable, sparkline
 from engine.api.schema import (
@@ -169,8 +169,8 @@ def test_how_old_the_picture_is() -> None:
     real.at += 60 * MINUTE  # in which nothing happened
     model.lose(ConnectionError("gone"), timedelta(seconds=20))
     real.at += timedelta(seconds=12)
-    text = "\n".join(line.text for line in lost(model, 80))
-    assert "This view is 12 s old. Next try in 8 s." in text
+    text = "\n".join(line.text for line in banner(model, 80))
+    assert "Data is 12 s old." in text
     assert [age(seconds) for seconds in (0, 119, 120, 7200, 200_000)] == ["0 s", "119 s", "2 min", "2 h", "55 h"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.user import UserScreen
+from calendar_tui.screens.user import UserView
 from tests.support.served_engine import people, served_engine
 from tests.support.tui import terminal
 from tests.tui.test_settings_view import open_settings
@@ -26,7 +26,7 @@ async def test_a_calendar_read_again_for_one_is_news_for_the_other(tmp_path: Pat
             await served.clock.advance(600)
             await shown.press("r")
             await other.shows("last read      09:15")
-            assert isinstance(other.view, UserScreen)
+            assert isinstance(other.view, UserView)
 
 
 async def test_a_trial_of_one_is_kept_by_the_other(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from calendar_tui.screens.user import UserScreen
+from calendar_tui.screens.user import UserView
 from calendar_tui.screens.users import UsersView
 from engine.exchange.errors import MailboxNotFound
 from tests.support.eventually import eventually
@@ -74,11 +74,11 @@ async def test_back_leads_where_one_came_from(tmp_path: Path) -> None:
         await served.settled()
         async with terminal(served.socket) as shown:
             await shown.press("2", "enter")
-            await shown.shows("Users > User Number 0")
+            await shown.shows("Users › User Number 0")
             await shown.press("l")
-            await shown.shows("calendar-tui > Log")
+            await shown.shows(" Debug log")
             await shown.press("escape")
-            await shown.shows("Users > User Number 0")
+            await shown.shows("Users › User Number 0")
             await shown.press("escape")
             assert isinstance(shown.view, UsersView)
 
@@ -188,9 +188,9 @@ async def test_from_a_change_to_its_user_and_on(tmp_path: Path) -> None:
             await shown.shows("● busy       User Number")
             await shown.press("enter")
             await shown.shows("Appointments")
-            first = shown.view.breadcrumb()
+            first = shown.row()
             await shown.press("n")
-            await shown.eventually(lambda: shown.view.breadcrumb() != first or "no more" in shown.grid())
+            await shown.eventually(lambda: shown.row() != first or "no more" in shown.grid())
             await shown.press("p")
             await shown.press("escape")
             await shown.shows("Last changes")
@@ -216,6 +216,6 @@ async def test_one_user_who_goes(tmp_path: Path) -> None:
         async with terminal(served.socket) as shown:
             await shown.press("2", "enter")
             await shown.shows("Jour fixe")
-            assert isinstance(shown.view, UserScreen)
+            assert isinstance(shown.view, UserView)
             served.link.remove(shown.view.guid)
             await shown.shows("There is no such user")
