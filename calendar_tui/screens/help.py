@@ -3,6 +3,7 @@
 from calendar_tui.documents.frame import help_document
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.screens.view import Shell, View, path
+from engine.documents.vendor import VENDOR_SETTINGS, vendor_document
 
 
 class HelpView(View):
@@ -31,3 +32,21 @@ class HelpView(View):
     def action_help(self) -> None:
         """Close it, with the same key that opened it."""
         self.shell.go_back()
+
+
+class VendorView(View):
+    """Lists the settings of the vendor's Calendar App, and which of ours correspond; Enter opens one."""
+
+    NAME = "vendor"
+
+    def row(self) -> Row:
+        """Return the path."""
+        return path("Settings", "by the names in the innovaphone Calendar App")
+
+    def sheet(self, width: int, height: int) -> Sheet:
+        """Return the vendor's settings."""
+        return Sheet(vendor_document(VENDOR_SETTINGS, width))
+
+    def chosen(self, key: str) -> None:
+        """Open the setting."""
+        self.shell.open_setting(key)

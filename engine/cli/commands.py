@@ -347,6 +347,10 @@ def _add_settings(commands: SubParsers) -> None:
         "rollback": ("go back to an earlier version", "Applies an earlier version again."),
         "confirm": ("confirm the last change", "Confirms a change that awaits confirmation."),
         "schema": ("describe every setting", "Describes each setting and its possible values."),
+        "vendor": (
+            "find settings by the names in the Calendar App",
+            "Lists the settings of the innovaphone Calendar App, and which ones here correspond to them.",
+        ),
     }
     parsers = declare(actions, texts, _run_settings, attached_or_beside())
     parsers["get"].add_argument("key", metavar="KEY", help="for instance presence.language")

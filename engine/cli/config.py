@@ -35,6 +35,7 @@ from engine.documents.settings import (
     versions_document,
 )
 from engine.documents.settings_draft import typed
+from engine.documents.vendor import VENDOR_SETTINGS, vendor_document
 from engine.settings.parsers import nearest
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -73,6 +74,7 @@ class ConfigCommands:
             "rollback": self._roll_back,
             "confirm": self._confirm,
             "schema": self._schema,
+            "vendor": self._vendor,
         }
         return await actions[action]()
 
@@ -89,6 +91,10 @@ class ConfigCommands:
     async def _schema(self) -> int:
         settings = await self._settings()
         self._show(settings, lambda these: schema_document(these, room()))
+        return WELL
+
+    async def _vendor(self) -> int:
+        show_document(VENDOR_SETTINGS, lambda these: vendor_document(these, room()), as_json=self._options.json)
         return WELL
 
     async def _check(self) -> int:

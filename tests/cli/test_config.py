@@ -58,6 +58,10 @@ def test_settings_without_an_engine(file: Path, capsys: pytest.CaptureFixture[st
     assert (status, "calendar-engine preview --set exchange.connections=4" in err) == (0, True)
     status, out, _ = run("schema")
     assert "   Port of the PBX\n   whole number from 1 to 65535; default: 443. Affects " in out
+    status, out, _ = run("vendor")
+    assert "   Exchange-Server to use" in out
+    assert "exchange.server\n" in out
+    assert any(row["keys"] == ["pbx.master"] for row in json.loads(run("vendor", "--json")[1]))
     assert not (file.parent / "state").exists()
 
     status, out, err = run("set", "presence.language=de", "presence.priority_words=Kunde,Chef", "pbx.port=")

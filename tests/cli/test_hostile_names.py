@@ -36,6 +36,7 @@ COMMANDS: list[tuple[str, ...]] = [
     ("config", "check", f"pbx.host={NAME}"),
     ("config", "history"),
     ("config", "schema"),
+    ("config", "vendor"),
     ("secret", "list"),
     ("secret", "delete", HOSTILE),
     ("log", "show"),

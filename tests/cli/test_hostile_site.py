@@ -53,6 +53,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "config rollback": (("77",),),
     "config confirm": ((),),
     "config schema": ((),),
+    "config vendor": ((),),
     "secret list": ((),),
     "secret delete": ((HOSTILE,),),
     "cloud certificate": (("show",), (), ("--out", f"/no/such{HOSTILE}/file"), ("delete",)),

@@ -104,6 +104,40 @@ async def test_nothing_happens_nothing_is_sent(tmp_path: Path) -> None:
             assert len(seen.received) - before < 500
 
 
+VIEW = 4096
+"""Bytes that a change of view may take at 80x24."""
+
+
+@pytest.mark.pty
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"TERM": "linux", "COLORTERM": ""}])
+async def test_a_change_of_view_is_drawn_once_and_costs_little(tmp_path: Path, environment: dict[str, str]) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket), environment=environment) as seen:
+            await seen.shows("Users 30")
+            await seen.quiet()
+            for keys, text in (("2", "by name"), ("\x1b", "Last changes"), ("4", "settings.toml"), ("2", "by name")):
+                before = len(seen.received)
+                seen.press(keys)
+                await seen.shows(text)
+                await seen.quiet()
+                assert len(seen.received) - before <= VIEW, keys
+
+
+@pytest.mark.pty
+async def test_keys_of_one_packet_go_where_they_belong(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, USERS) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket)) as seen:
+            await seen.shows("Users 30")
+            seen.press("2/29\r\r")
+            await seen.shows("Users › User Number 29")
+            seen.press("\x10vendor\r")
+            await seen.shows("Master PBX Name")
+            seen.press("4/exchange.ser\r\rint\x1b2")
+            await seen.shows("30 users")
+
+
 @pytest.mark.pty
 @pytest.mark.parametrize(
     ("environment", "busy", "has_colour"),
