@@ -97,9 +97,9 @@ class Frame(DrawnScreen):
                 self._question = None
                 self.field.close()
                 self.main.place, self.line_view("pane").place = self.view.place, self.view.pane_place
+                self._focus_main()
                 self.view.shown()
                 self.view.ask()
-                self._focus_main()
             self.draw()
 
     def _leave(self, view: View) -> None:
