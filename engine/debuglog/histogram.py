@@ -16,11 +16,14 @@ STEPS = (1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400)
 class Histogram:
     """Columns of `seconds` each from `begin` on, both in seconds since 1970, with their entries and errors.
 
-    `count`, `error_count`, `oldest` and `newest` are of all matching entries, also of those outside the columns.
+    `finer` and `coarser` are the next lengths of a column. `count`, `error_count`, `oldest` and `newest` are of all
+    matching entries, also of those outside the columns.
     """
 
     begin: float
     seconds: int
+    finer: int | None
+    coarser: int | None
     counts: tuple[int, ...]
     errors: tuple[int, ...]
     count: int
@@ -65,6 +68,8 @@ def histogram(
     return Histogram(
         begin=start,
         seconds=step,
+        finer=max((each for each in STEPS if each < step), default=None),
+        coarser=min((each for each in STEPS if each > step), default=None),
         counts=tuple(by_column.get(column, (0, 0))[0] for column in range(length)),
         errors=tuple(by_column.get(column, (0, 0))[1] for column in range(length)),
         count=count,

@@ -1,57 +1,67 @@
-"""One entry of the debug log without its bodies: result, cause, remedy, and a waterfall of its phases."""
+"""One entry of the debug log without its bodies: result, cause, remedy, and where the time went."""
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from itertools import zip_longest
+from types import MappingProxyType
 
 from engine.api.schema.log import Diagnosis, LogBody, LogExchange, LogHeader, LogPhase, LogRow
 from engine.documents.body import DEEPEST, STEP, BodyView
 from engine.documents.body_syntax import Shape, body_text, shape_of
-from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, cut, heading, line, typed_as_is, wrapped
-from engine.documents.log_rows import outcome, row_line, whom
+from engine.documents.columns import columns
+from engine.documents.lines import (
+    UNLIMITED,
+    Document,
+    Line,
+    Role,
+    Span,
+    cut,
+    fitted,
+    heading,
+    line,
+    typed_as_is,
+    wrapped,
+)
+from engine.documents.log_rows import NARROW, operation, outcome, outcome_by_code, whom
 from engine.documents.quantities import duration, size
 
-MEANINGS = {
-    "queue": "waiting for a free connection",
-    "connect": "connecting",
-    "tls": "agreeing on TLS",
-    "login": "logging in",
-    "send": "sending the request",
-    "wait": "waiting for Exchange to answer",
-    "receive": "receiving the answer",
-}
-NAME, TIME = 9, 9
-"""Width of the name and of the duration."""
+PHASES = MappingProxyType({"queue": "wait", "login": "log-in", "wait": "server"})
+"""What a phase is called, if not by its own name: the time for a free connection, and until the server answers."""
+
+LONGEST_BAR = 8
+HALF = 39
+"""Width of the left one of two columns."""
+
+TRY = 18
+"""Width of the outcome of a try."""
 
 
-def waterfall(phases: Sequence[LogPhase], width: int) -> list[Line]:
-    """Return a line with a bar for each phase, and an explanation of the longest one."""
+def phase_lines(phases: Sequence[LogPhase], width: int) -> Iterator[Line]:
+    """Yield the phases side by side, each with a bar that is as long as its share."""
     total = sum(phase.ms for phase in phases)
-    room = max(width - NAME - TIME - 2, 8)
     longest = max(phases, key=lambda phase: phase.ms, default=None)
-    lines: list[Line] = []
-    before = 0.0
+    spans: list[Span] = []
+    used = 0
     for phase in phases:
-        start, end = (_column(edge, total, room) for edge in (before, before + phase.ms))
-        before += phase.ms
-        bar = "█" * (end - start) or "▏"
-        role = Role.NOTICE if phase is longest else Role.BAR
-        start = min(start, room - 1)
-        lines.append(
-            line(
-                f"{phase.name:<{NAME}}",
-                Span(f"{duration(phase.ms):>{TIME}}  ", role),
-                " " * start,
-                Span(bar[: room - start], role),
-            )
+        bar = "█" * round(phase.ms / total * LONGEST_BAR) if total else ""
+        last = " ms" if phase is phases[-1] else ""
+        part = (
+            Span(f"{PHASES.get(phase.name, phase.name)} ", Role.MUTED),
+            Span(bar or "▏", Role.NOTICE if phase is longest and total else Role.BAR),
+            Span(f" {_milliseconds(phase.ms)}{last}"),
         )
-    if longest is not None and longest.ms > 0:
-        share = f"{longest.ms / total:.0%} of {duration(total)}: {MEANINGS.get(longest.name, longest.name)}"
-        lines.append(line(Span(share, Role.MUTED)))
-    return lines
+        wide = sum(len(span.text) for span in part)
+        if used and used + 3 + wide > width - 2:
+            yield line(" ", *spans)
+            spans, used = [], 0
+        spans += ((Span("   "),) if used else ()) + part
+        used += wide + (3 if used else 0)
+    if spans:
+        yield line(" ", *spans)
 
 
-def _column(ms: float, total: float, room: int) -> int:
-    return round(ms / total * room) if total > 0 else 0
+def _milliseconds(ms: float) -> str:
+    return f"{ms:.1f}".removesuffix(".0") if ms < 9.95 else f"{ms:,.0f}"
 
 
 def summary(
@@ -59,15 +69,16 @@ def summary(
 ) -> Document:
     """Return the most important facts of an entry; the lines of other `attempts` have their ids as keys.
 
-    The command that solves a problem is included as a `whole`, or only its beginning.
+    The `whole` has what the path above it says otherwise, and the whole command that solves a problem.
     """
     return Document(
         [
-            *_facts(exchange, width, zone),
+            *_result(exchange, width, zone, whole=whole),
             *(each for diagnosis in exchange.diagnosis for each in diagnosis_lines(diagnosis, width, whole=whole)),
-            *_times(exchange.phases, width),
-            *_attempts(exchange.row, attempts, width, zone),
-            *_headers(" For Exchange's own logs", exchange.server, width),
+            line(),
+            *_facts(exchange, width),
+            *phase_lines(exchange.phases, width),
+            *_tries_and_server(exchange, attempts, width, zone),
         ]
     )
 
@@ -77,7 +88,7 @@ def headers(exchange: LogExchange, width: int) -> Document:
     return Document(
         [
             *_headers(" Request", exchange.request_headers, width),
-            *_headers(" Response", exchange.response_headers, width),
+            *_headers(" Reply", exchange.response_headers, width),
         ]
     )
 
@@ -111,40 +122,32 @@ def body_document(side: str, body: LogBody, data: bytes, *, raw: bool) -> Docume
 NO_BODY = line(Span(" no body", Role.MUTED))
 
 
-def parts_line(parts: Sequence[str], shown: str) -> Line:
-    """Return the names of the parts; the selected one is also in brackets."""
-    spans: list[str | Span] = [" "]
-    for part in parts:
-        spans += [
-            Span(f"[{part}]", Role.CHIP) if part == shown else Span(f" {part} ", Role.MUTED, f"open_part({part!r})"),
-            " ",
-        ]
-    return line(*spans)
-
-
 def commands_of(exchange: LogExchange) -> str:
     """Return the suggested command for an entry, empty if there is none."""
     return "\n".join(diagnosis.command for diagnosis in exchange.diagnosis if diagnosis.command)
 
 
-def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
+def _result(exchange: LogExchange, width: int, zone: tzinfo, *, whole: bool) -> Iterator[Line]:
     row = exchange.row
-    result = outcome(row)
-    yield line(
-        " ",
-        Span(row.operation, Role.TITLE),
-        "  ",
-        result,
-        "  ",
-        cut(whom(row), width - len(row.operation + result.text) - 6),
-    )
-    local = row.at.astimezone(zone)
-    when = f"ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}"
-    yield from wrapped(f"{when}, attempt {row.attempt}, connection {row.lane}", width - 1, " ")
-    yield line(Span(cut(f" {exchange.method} {exchange.url}", width), Role.MUTED))
-    status = f"HTTP {row.status}" if row.status else "no answer"
-    amounts = f"{status}, {size(row.sent)} sent, {size(row.received)} received"
-    yield from wrapped(f"{amounts}, request {exchange.request_id}", width - 1, " ", Role.MUTED)
+    if whole:
+        result = outcome_by_code(row)
+        yield line(" ", Span(operation(row), Role.TITLE), "  ", result, "  ", cut(whom(row), width))
+        local = row.at.astimezone(zone)
+        yield line(f" ended {local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03} after {duration(row.ms)}")
+    elif not exchange.diagnosis:
+        result = outcome(row)
+        yield line(" ", result, "   ", cut(whom(row), width - columns(result.text) - 5))
+
+
+def _facts(exchange: LogExchange, width: int) -> Iterator[Line]:
+    row = exchange.row
+    yield line(Span(cut(f" {_way(exchange)}", width), Role.MUTED))
+    status = () if row.peer == "pbx" else (f"HTTP {row.status}" if row.status else "no answer",)
+    amounts = (f"sent {size(row.sent)}", f"received {size(row.received)}", duration(row.ms))
+    attempt = (f"attempt {row.attempt}",) if row.attempt > 1 else ()
+    yield from wrapped(" · ".join((*status, *amounts, *attempt, f"connection {row.lane}")), width - 1, " ")
+    if exchange.request_id:
+        yield from wrapped(f"request {exchange.request_id}", width - 1, " ", Role.MUTED)
     batch, _, part = exchange.request_id.partition("/")
     if part:
         yield from wrapped(f"Part {part} of a batch, which request:{batch} finds with its other parts", width - 1, " ")
@@ -154,35 +157,73 @@ def _facts(exchange: LogExchange, width: int, zone: tzinfo) -> Iterator[Line]:
         yield line(" The engine: ", Span(row.decision, Role.NOTICE))
 
 
+def _way(exchange: LogExchange) -> str:
+    if exchange.row.peer == "pbx":
+        return f"{'to' if exchange.method == 'SEND' else 'from'} the PBX by {exchange.url}"
+    return f"{exchange.method} {exchange.url}"
+
+
 def diagnosis_lines(diagnosis: Diagnosis, width: int, *, whole: bool) -> Iterator[Line]:
-    """Yield the diagnosis and the remedy."""
-    yield line()
-    yield from wrapped(f"✗ {diagnosis.code}: {diagnosis.meaning}", width - 1, " ", Role.PROBLEM)
-    for name, text in (("Cause", diagnosis.cause), ("Remedy", diagnosis.remedy), ("The engine", diagnosis.reaction)):
-        if text:
-            yield from wrapped(f"{name}: {text}", width - 1, "   ")
+    """Yield what the problem is, its cause, and what to do."""
+    title, code = f" ✗ {diagnosis.meaning}", diagnosis.code
+    if columns(title) + columns(code) + 3 <= min(width, 100):
+        between = max(2, min(47, width - columns(code) - 1) - columns(title))
+        yield line(Span(title, Role.PROBLEM), " " * between, Span(code, Role.MUTED))
+    else:
+        yield from wrapped(f"✗ {diagnosis.meaning}", width - 1, " ", Role.PROBLEM)
+        yield from wrapped(code, width - 1, "   ", Role.MUTED)
+    yield from wrapped(diagnosis.cause, width - 1, "   ")
+    first, *others = wrapped(diagnosis.remedy, width - 1, "   ") or [line()]
+    if diagnosis.remedy:
+        yield line(" → ", first.text.removeprefix("   "))
+        yield from others
     if diagnosis.command:
-        yield line(Span(f"   Command{'' if whole else ' (c copies all of it)'}:", Role.MUTED))
-        yield from typed_as_is(diagnosis.command, UNLIMITED if whole else width - 1, "     ")
+        rest = "" if whole else ": c copies it all, w writes a file"
+        yield from typed_as_is(diagnosis.command, UNLIMITED if whole else width - 1, "     ", rest)
+    if diagnosis.reaction:
+        yield from wrapped(f"The engine: {diagnosis.reaction}", width - 1, "   ", Role.MUTED)
 
 
-def _times(phases: Sequence[LogPhase], width: int) -> Iterator[Line]:
-    if not phases:
+def _tries_and_server(exchange: LogExchange, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Iterator[Line]:
+    tries = list(_tries(exchange.row, attempts, zone))
+    if width < NARROW or width >= UNLIMITED or not tries:
+        yield from _below(tries)
+        yield from _below(list(_server(exchange, width)))
         return
     yield line()
-    yield heading(" Where the time went")
-    for each in waterfall(phases, width - 4):
-        yield Line((Span("   "), *each.spans))
+    for left, right in zip_longest(tries, _server(exchange, width - HALF), fillvalue=line()):
+        gap = " " * (HALF - columns(left.text))
+        yield Line((*left.spans, Span(gap), *right.spans), left.key)
 
 
-def _attempts(this: LogRow, attempts: Sequence[LogRow], width: int, zone: tzinfo) -> Iterator[Line]:
+def _below(lines: Sequence[Line]) -> Iterator[Line]:
+    if lines:
+        yield line()
+        yield from lines
+
+
+def _tries(this: LogRow, attempts: Sequence[LogRow], zone: tzinfo) -> Iterator[Line]:
     if len(attempts) < 2:
         return
-    yield line()
-    yield heading(" Attempts of this request")
+    yield heading(" Tries")
     for row in attempts:
-        shown = row_line(row, width - 1, zone, marked=row.id == this.id)
-        yield Line((Span(" "), *shown.spans), shown.key)
+        cell = outcome(row)
+        yield line(
+            Span("  *" if row.id == this.id else "   ", Role.KEY),
+            Span(f"{row.at.astimezone(zone):%H:%M:%S}  ", Role.MUTED),
+            Span(fitted(cell.text, TRY), cell.role),
+            f"{duration(row.ms):>8}",
+            key=str(row.id),
+        )
+
+
+def _server(exchange: LogExchange, width: int) -> Iterator[Line]:
+    if not exchange.server:
+        return
+    yield heading(" For Exchange's own logs")
+    longest = max(len(header.name) for header in exchange.server)
+    for header in exchange.server:
+        yield line(Span(f"  {header.name:<{longest}}  ", Role.MUTED), cut(header.value, width - longest - 5))
 
 
 def _headers(title: str, sent: Sequence[LogHeader], width: int) -> Iterator[Line]:

@@ -18,7 +18,6 @@ from engine.documents.lines import (
     fitted,
     heading,
     line,
-    typed_as_is,
     wrapped,
 )
 from engine.documents.log_entry import diagnosis_lines
@@ -41,20 +40,25 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
-    """Return a line with the state of capturing: of which mailboxes, until when, and the amount stored."""
+def capture_spans(state: CaptureState | None, zone: tzinfo) -> tuple[Span, ...]:
+    """Return the state of capturing: of which mailboxes, until when, and the amount stored."""
     if state is None:
-        return line(Span(" The state of the log is not known yet.", Role.MUTED))
+        return (Span("The state of the log is not known yet.", Role.MUTED),)
     if state.trouble or state.dropped:
-        return line(Span(cut(f" {_dropped(state)}", width), Role.PROBLEM))
+        return (Span(_dropped(state), Role.PROBLEM),)
     if not state.on:
-        detail = f" (C starts)   {_kept(state)}"
-        return line(Span(NOT_CAPTURING, Role.NOTICE), Span(cut(detail, width - len(NOT_CAPTURING)), Role.MUTED))
+        return (Span(NOT_CAPTURING, Role.NOTICE), Span(". C starts.", Role.MUTED), *_kept(state))
     until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
-    said = f"{_capturing(state)}{until}"
-    return line(
-        Span(cut(said, width), Role.GOOD), Span(cut(f"   {_kept(state)}", max(0, width - len(said))), Role.MUTED)
-    )
+    return (Span(f"{_capturing(state)}{until}", Role.GOOD), *_kept(state))
+
+
+def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
+    """Return the state of capturing in at most `width` columns."""
+    spans, room = [Span(" ")], width - 1
+    for span in capture_spans(state, zone):
+        spans.append(span._replace(text=cut(span.text, room)))
+        room -= columns(spans[-1].text)
+    return line(*spans)
 
 
 def capture_document(state: CaptureState, zone: tzinfo, width: int) -> Document:
@@ -62,15 +66,15 @@ def capture_document(state: CaptureState, zone: tzinfo, width: int) -> Document:
     until = f" until {state.until.astimezone(zone):%Y-%m-%d %H:%M:%S}" if state.until else ""
     said = Span(f"{_capturing(state)}{until}", Role.GOOD) if state.on else Span(NOT_CAPTURING, Role.NOTICE)
     dropped = wrapped(_dropped(state), width, " ", Role.PROBLEM) if state.trouble or state.dropped else ()
-    return Document([line(said, Span(f"   {_kept(state)}", Role.MUTED)), *dropped])
+    return Document([line(" ", said, *_kept(state)), *dropped])
 
 
 SIDES = MappingProxyType({"exchange": "Exchange", "pbx": "the PBX"})
-NOT_CAPTURING = " · not capturing"
+NOT_CAPTURING = "· not capturing"
 
 
-def _kept(state: CaptureState) -> str:
-    return f"{counted(state.stored, 'entry', 'entries')} kept, {size(state.bytes)} of {size(state.max_bytes)}"
+def _kept(state: CaptureState) -> tuple[Span, ...]:
+    return (Span(f" · {state.stored:,} kept · {size(state.bytes)} of {size(state.max_bytes)}", Role.MUTED),)
 
 
 def _dropped(state: CaptureState) -> str:
@@ -79,18 +83,31 @@ def _dropped(state: CaptureState) -> str:
 
 def _capturing(state: CaptureState) -> str:
     side = "" if len(state.peers) > 1 else f", only {SIDES[state.peers[0]]}"
-    return f" ✓ capturing {', '.join(state.mailboxes) or 'everybody'}{side}"
+    return f"● capturing {', '.join(state.mailboxes) or 'everybody'}{side}"
 
 
-def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, width: int) -> Document:
+TIMES, USERS, LAST = 7, 8, 9
+"""Width of the columns of the errors."""
+
+
+def statistics(figures: LogStatistics, diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Document:
     """Return errors and figures; the key of a line is the filter that shows its entries."""
-    return Document([*_findings(diagnosis, width), line(), *_figures(figures, width)])
+    return Document([*_findings(diagnosis, zone, width), line(), *_figures(figures, width)])
 
 
-def _findings(diagnosis: LogDiagnosis, width: int) -> Iterator[Line]:
-    yield _errors(diagnosis)
+def _findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Iterator[Line]:
+    room = width - TIMES - USERS - LAST - 1
+    if not diagnosis.findings:
+        yield line(Span(" Errors", Role.TITLE), Span("   none", Role.MUTED))
+        return
+    names = f"{'times':>{TIMES}}{'users':>{USERS}}{'last':>{LAST}}"
+    yield line(Span(fitted(f" Errors {diagnosis.count:,}", room), Role.TITLE), Span(names, Role.MUTED))
     for finding in diagnosis.findings:
-        yield from _finding(finding, width)
+        this = finding.diagnosis
+        numbers = f"{finding.count:>{TIMES},}{finding.users:>{USERS},}"
+        last = f"{finding.last.astimezone(zone):%H:%M}"
+        title = Span(fitted(f" ✗ {this.meaning}", room), Role.PROBLEM)
+        yield line(title, numbers, Span(f"{last:>{LAST}}", Role.MUTED), key=condition_of_code(this.code))
 
 
 def _errors(diagnosis: LogDiagnosis) -> Line:
@@ -103,21 +120,6 @@ def _whom(finding: Finding) -> str:
     times = "once" if finding.count == 1 else f"{finding.count:,} times"
     named = f": {', '.join(finding.mailboxes)}" if finding.mailboxes else ""
     return f"{times}, {counted(finding.users, 'user')}{named}"
-
-
-def _finding(finding: Finding, width: int) -> Iterator[Line]:
-    this = finding.diagnosis
-    whom = _whom(finding)
-    first, *more = wrapped(f"✗ {this.code}", width - 1, " ", Role.PROBLEM)
-    room = width - columns(first.text) - 1
-    yield line(*first.spans, "" if more else cut(f"  {whom}", room), key=condition_of_code(this.code))
-    yield from more
-    if more:
-        yield line(cut(f"   {whom}", width - 1))
-    yield from wrapped(this.meaning, width - 1, "     ")
-    yield from wrapped(f"Cause: {this.cause}" if this.cause else "", width - 1, "     ", Role.MUTED)
-    yield from wrapped(f"Remedy: {this.remedy}" if this.remedy else "", width - 1, "     ")
-    yield from typed_as_is(this.command, width - 1, "       ", ": open one of these entries and press c to copy it")
 
 
 def whole_findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Document:
@@ -133,34 +135,35 @@ def whole_findings(diagnosis: LogDiagnosis, zone: tzinfo, width: int) -> Documen
 
 
 def figures_document(figures: LogStatistics, width: int) -> Document:
-    """Return only the figures."""
-    return Document([*_figures(figures, width)])
+    """Return only the figures, below the number of entries."""
+    said = f" {counted(figures.count, 'entry', 'entries')}, {counted(figures.errors, 'error')}"
+    return Document([heading(said), *_figures(figures, width)])
+
+
+COUNT, PERCENTILE = 8, 15
+"""Width of the columns of the figures."""
 
 
 def _figures(figures: LogStatistics, width: int) -> Iterator[Line]:
-    yield heading(f" Statistics for {counted(figures.count, 'entry', 'entries')}, {counted(figures.errors, 'error')}")
-    room = width - 46
+    room = width - 2 * COUNT - 2 * PERCENTILE - 2
     if width >= UNLIMITED:
-        room = max(columns(printable(_name(each))) for each in figures.figures) if figures.figures else 0
+        room = max((columns(printable(_name(each))) for each in figures.figures), default=0)
         room = max(room, 21)
-    yield line(Span(f" {'operation and outcome':<{room}}  count errors        median    95th pct.", Role.MUTED))
+    names = f"{'count':>{COUNT}}{'errors':>{COUNT}}{'half within':>{PERCENTILE}}{'95 % within':>{PERCENTILE}}"
+    yield line(Span(f" {fitted('Operation', room)}", Role.TITLE), Span(names, Role.MUTED))
     for each in figures.figures:
         yield _figure(each, room)
 
 
 def _figure(figure: LogFigures, room: int) -> Line:
-    name = fitted(_name(figure), room)
     role = Role.PROBLEM if figure.errors else Role.PLAIN
-    times = f" {duration(figure.p50):>13} {duration(figure.p95):>12}"
+    numbers = f"{figure.count:>{COUNT},}"
+    times = f"{duration(figure.p50):>{PERCENTILE}}{duration(figure.p95):>{PERCENTILE}}"
     key = f"op:{quoted(figure.operation)}" + (f" {condition_of_code(figure.code)}" if figure.errors else "")
-    return line(" ", Span(name, role), f" {figure.count:>6,}", Span(f" {figure.errors:>6,}", role), times, key=key)
+    return line(
+        " ", Span(fitted(_name(figure), room), role), numbers, Span(f"{figure.errors:>{COUNT},}", role), times, key=key
+    )
 
 
 def _name(figure: LogFigures) -> str:
-    return f"{figure.operation}  {figure.code}"
-
-
-def totals(figures: LogStatistics) -> str:
-    """Return the number of bytes sent and received."""
-    sent, received = sum(each.sent for each in figures.figures), sum(each.received for each in figures.figures)
-    return f"{size(sent)} sent, {size(received)} received"
+    return f"{figure.operation}  {figure.code}" if figure.errors else figure.operation

@@ -30,6 +30,7 @@ from engine.api.schema.log import (
     LogStatistics,
 )
 from engine.core.clock import Clock
+from engine.core.errors import slug_of
 from engine.debuglog import query
 from engine.debuglog.entry import EntryRow, LogEntry, Peer
 from engine.debuglog.filter.complete import Completion, complete
@@ -86,7 +87,8 @@ def _failure_of_pbx(this: EntryRow | ErrorCount, reason: str) -> tuple[Diagnosis
 def log_row(this: EntryRow, account: ServiceAccount) -> LogRow:
     """Return an entry as a row of a list."""
     found = _diagnosed(this, account)
-    return converted(this, LogRow, at=_instant(this.at), decision=found[0].in_short if found else "")
+    problem = slug_of(found[0].failure) if found else this.failure
+    return converted(this, LogRow, at=_instant(this.at), problem=problem, decision=found[0].in_short if found else "")
 
 
 def exchange(this: LogEntry, account: ServiceAccount) -> LogExchange:

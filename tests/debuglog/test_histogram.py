@@ -52,7 +52,7 @@ def test_narrowed_by_a_filter(log: sqlite3.Connection) -> None:
 
 def test_moved_and_zoomed(log: sqlite3.Connection) -> None:
     found = counted(log, columns=4, begin=NINE_O_CLOCK + 31, seconds=14)
-    assert (found.begin, found.seconds) == (NINE_O_CLOCK + 30, 15)
+    assert (found.begin, found.seconds, found.finer, found.coarser) == (NINE_O_CLOCK + 30, 15, 5, 60)
     assert (found.counts, found.errors) == ((15, 15, 15, 15), (1, 0, 1, 0))
     before = counted(log, columns=2, begin=NINE_O_CLOCK - 60, seconds=15)
     assert (before.counts, before.count) == ((0, 0), 91)

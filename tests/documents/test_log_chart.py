@@ -13,7 +13,16 @@ NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 def chart(counts: tuple[int, ...], seconds: int = 300, **changes: object) -> LogHistogram:
     ends = {"oldest": NINE if counts else None, "newest": NINE + timedelta(seconds=seconds) if counts else None}
-    values = {"begin": NINE, "errors": (0,) * len(counts), "count": sum(counts), "error_count": 0, **ends, **changes}
+    values = {
+        "begin": NINE,
+        "finer": 60,
+        "coarser": 900,
+        "errors": (0,) * len(counts),
+        "count": sum(counts),
+        "error_count": 0,
+        **ends,
+        **changes,
+    }
     return LogHistogram(counts=counts, seconds=seconds, **values)  # type: ignore[arg-type]
 
 

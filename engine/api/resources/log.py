@@ -24,8 +24,8 @@ from engine.api.schema.log import (
     LogStatistics,
 )
 
-BODY_PORTION = 1_000_000
-"""Bytes of a body per request."""
+BODY_PORTION = 1024 * 1024
+"""Bytes of a body per request: as many as are kept."""
 
 LOG = f"{VERSION_1}/log"
 EXCHANGES = f"{LOG}/exchanges"

@@ -24,9 +24,9 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `user` is the PBX user (empty if it concerns no single one), `mailbox` the requested address. `status` is null
     without a response; then `failure` is the name of the failure. `codes` are the response codes, errors first.
-    `decision` is the resulting action in short, empty if all is well. `part`: one notification of a continuing
-    response. `quiet`: it only shows that all is alive. An entry of the `peer` pbx is a message over the App WebSocket
-    with its answer, if it has one; it has no status and no codes.
+    `problem` is the failure that an error is reported as, `decision` the resulting action in short; both are empty if
+    all is well. `part`: one notification of a continuing response. `quiet`: it only shows that all is alive. An entry
+    of the `peer` pbx is a message over the App WebSocket with its answer, if it has one; it has no status and no codes.
     """
 
     id: int
@@ -47,6 +47,7 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     part: bool = False
     peer: Peer = "exchange"
     quiet: bool = False
+    problem: str = ""
 
 
 class LogQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -225,11 +226,14 @@ class LogHistogramQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 class LogHistogram(msgspec.Struct, frozen=True, kw_only=True):
     """How many entries ended when: columns of `seconds` each from `begin` on, with their entries and errors.
 
-    `count`, `error_count`, `oldest` and `newest` are of all matching entries, also of those outside the columns.
+    `finer` and `coarser` are the next lengths of a column, null at the end. `count`, `error_count`, `oldest` and
+    `newest` are of all matching entries, also of those outside the columns.
     """
 
     begin: datetime
     seconds: int
+    finer: int | None
+    coarser: int | None
     counts: tuple[int, ...]
     errors: tuple[int, ...]
     count: int
