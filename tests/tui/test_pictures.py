@@ -25,6 +25,7 @@ LOOKS = {
 }
 AT_RANDOM = (
     (re.compile(r"(?<=live since )(\d\d \w{3} )?\d\d:\d\d"), "10:20"),  # by the clock of the network
+    (re.compile(r"(?<=Overview [✗X])\d"), "2"),  # a busy machine holds the loop, which is a third problem
     (re.compile(r"(?<=next reading   )[\w :]+"), "03 Mar 08:00"),  # jitter
     (re.compile(r"[?·] unknown  (?=  (Empfang|Gerd))"), "○ available"),  # perhaps learned from the PBX, perhaps not
     (re.compile(r"(?<=Shows    )[?·] unknown  "), "○ available"),
