@@ -141,7 +141,8 @@ class SetupPrompts:
         return await self._setup.answer(SetupAnswers(go="next"))
 
     def _menu(self, state: Setup) -> str:
-        numbers = f", 1-{len(state.page.fields)} changes a field" if state.page.fields else ""
+        last = len(state.page.fields)
+        numbers = f", {'1' if last == 1 else f'1-{last}'} changes a field" if last else ""
         fixes = _fixes(state.page.check)
         offered = f", f {fixes[0].label}" if fixes else ""
         checks = "checks and goes on, s goes on without" if state.page.can_check else "goes on"
@@ -165,10 +166,11 @@ class SetupPrompts:
         return await self._ask_field(chosen[0])
 
     async def _ask_missing(self, state: Setup) -> Setup:
-        """Ask for every field that needs an answer."""
+        """Ask for every field that needs an answer, and for every choice of a page that consists of choices."""
         asked: set[str] = set()
         while True:
-            missing = [each for each in state.page.fields if each.is_needed and each.key not in asked]
+            is_choice = state.page.kind == "choice"
+            missing = [each for each in state.page.fields if (each.is_needed or is_choice) and each.key not in asked]
             if not missing:
                 return state
             asked.add(missing[0].key)

@@ -65,7 +65,7 @@ def missing_lines(page: SetupPage) -> tuple[str, ...]:
 def option_lines(options: Sequence[SetupOption]) -> Iterator[str]:
     """Yield options with their numbers."""
     for number, option in enumerate(options, start=1):
-        remark = f" ({option.remark})" if option.remark else ""
+        remark = f" ({option.remark})" if option.remark not in ("", option.value) else ""
         value = f" [{option.value}]" if option.value != option.label else ""
         yield f"{number} {option.label}{value}{remark}"
         yield from (f"    {each}" for each in option.lines)

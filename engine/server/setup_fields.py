@@ -22,6 +22,7 @@ INSTEAD = "instead/"
 """Begins the id of a fix that uses what is clearly meant by what was typed."""
 
 SEARCHED = ("presence.language", "presence.timezone")
+"""Answers found by a search."""
 
 _OWN_HELP: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from engine.api.schema.cloud import CloudCertificate, CloudCertificates
 from engine.api.schema.common import Actor
@@ -308,3 +309,26 @@ async def test_an_end_in_the_middle_loses_nothing(capsys: pytest.CaptureFixture[
     assert await SetupPrompts(setup, Person("m"), lambda _: "x").run(SetupBeginning()) == 1
     assert not setup.applied
     assert "Your answers are kept" in capsys.readouterr().err
+
+
+class OfChoices(Scripted):
+    """A set-up whose first page is a choice that has an answer already."""
+
+    def state(self) -> Setup:
+        state = super().state()
+        return replace(state, page=replace(state.page, kind="choice", can_check=False)) if self.at == 0 else state
+
+    def fields(self) -> tuple[SetupField, ...]:
+        dial = SetupOption(value="dial", label="It dials", remark="dial")
+        options = (dial, SetupOption(value="listen", label="It listens"))
+        link = SetupField(key="pbx.link", label="Who", help="h", kind="choice", text="dial", options=options)
+        return (link,) if self.at == 0 else super().fields()
+
+
+async def test_a_choice_is_always_asked_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    setup = OfChoices()
+    await SetupPrompts(setup, Person("2", ""), lambda _: "").run(SetupBeginning())
+    told = capsys.readouterr().out
+    assert "  1 It dials [dial]\n  2 It listens [listen]" in told
+    assert keys_answered(setup) == ["pbx.link"]
+    assert setup.texts["pbx.link"] == "listen"
