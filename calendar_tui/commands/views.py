@@ -30,7 +30,6 @@ VIEW_COMMANDS = (
         changes=True,
         capability="resync",
     ),
-    Command("mend", PROBLEM, ("s",), "Open the part of the set-up that mends it", "mend", label="set-up", changes=True),
     Command("copy commands", PROBLEM, ("c",), "Copy the commands that mend it", "copy", label="copy"),
     Command("write commands", PROBLEM, ("w",), "Write the commands that mend it to a file", "save", label="write"),
     Command("entries", ERRORS, ("l",), "Show the errors in the debug log", "entries", label="log", capability="log"),

@@ -156,16 +156,6 @@ FIRST_START = """\
 Nothing is set up yet. It takes about ten minutes; you can stop and go on at any time, and nothing is written to the \
 PBX before you say so."""
 
-SET_UP = "set up"
-ENTRIES: Mapping[str, str] = MappingProxyType(
-    {
-        SET_UP: "",
-        "load": "In a shell: calendar-engine setup --answers FILE, or copy the settings file to its place.",
-        "demo": "In a shell: calendar-tui --demo shows a simulated company.",
-    }
-)
-"""The ways to begin by their keys, with what is to be typed where this program does not do it."""
-
 NEEDED = (
     ("PBX", "its address, and somebody who may add an App object there"),
     ("Exchange", "a service account, or an administrator of the Microsoft 365 tenant (Exchange Online)"),

@@ -91,14 +91,6 @@ class ProblemView(View):
         """Have the mailboxes looked up and read again now."""
         await look_again(self, self._concern)
 
-    def action_mend(self) -> None:
-        """Open the part of the set-up that mends the problem."""
-        flow = FLOW_OF.get(self._slug)
-        if flow is None:
-            self.tell("There is no part of the set-up for this problem.")
-        else:
-            self.shell.set_up(flow)
-
 
 class OverviewView(View):
     """Shows the state of the engine; Enter on a problem or a change leads to what is known about it."""
@@ -163,19 +155,10 @@ class OverviewView(View):
 
     def chosen(self, key: str) -> None:
         """Open what the line is about, or begin with the set-up."""
-        if key in overview.ENTRIES:
-            self._enter(key)
-        elif key.startswith(USER):
+        if key.startswith(USER):
             self.shell.open_user(key.split(":")[1])
         elif key.startswith(PROBLEM):
             self.shell.push(ProblemView(self.shell, key.removeprefix(PROBLEM)))
-
-    def _enter(self, key: str) -> None:
-        """Begin with the set-up, or say how else to begin."""
-        if key == overview.SET_UP:
-            self.shell.set_up("all")
-        else:
-            self.tell(overview.ENTRIES[key])
 
     @property
     def _concern(self) -> Concern | None:

@@ -140,10 +140,6 @@ class Shell(Protocol):
         """Open one of the main views."""
         ...
 
-    def set_up(self, flow: FlowName) -> None:
-        """Open the set-up, or one later change of it."""
-        ...
-
     def open_users(self, query: Query) -> None:
         """Open the list of users that match a query, until one leaves it."""
         ...

@@ -190,7 +190,7 @@ def test_before_the_first_start_one_is_led_to_the_set_up() -> None:
     lines = first_start(this, 80)
     assert [line.text for line in lines if line.key] == [
         "  Set up now",
-        "  Load a settings or answers file",
+        "  Load an answers file",
         "  Look around (demo data)",
     ]
     assert max(columns(line.text) for line in lines) <= 80
