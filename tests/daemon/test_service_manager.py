@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.daemon.service_manager import ServiceManager
+from engine.simulator.ports import port_of, reserve
 from tests.cli.service import running
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE
@@ -101,3 +102,18 @@ def test_a_new_installation_is_ready_and_says_that_it_is_not_set_up(tmp_path: Pa
         while "STOPPING" not in manager.next_told():
             pass
         assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_it_is_ready_while_neither_pbx_nor_exchange_can_be_reached(tmp_path: Path) -> None:
+    manager = NotifySocket(str(tmp_path / "notify"))
+    manager.socket.settimeout(PATIENCE)
+    with reserve(0) as nobody_there:
+        pbx = f'[pbx]\nmaster = "headquarters"\nhost = "127.0.0.1"\nport = {port_of(nobody_there)}\n'
+        (tmp_path / "settings.toml").write_text(f'{pbx}[exchange]\ntype = "on-premises"\nuser = "svc@corp.invalid"\n')
+        places = {"STATE_DIRECTORY": str(tmp_path / "state"), "RUNTIME_DIRECTORY": str(tmp_path)}
+        with manager.socket, running(tmp_path / "settings.toml", **places, **manager.environment):
+            assert manager.next_told()["READY"] == "1"
+            while "PBX cannot be reached" not in manager.next_told()["STATUS"]:
+                pass
