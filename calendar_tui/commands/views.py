@@ -15,6 +15,7 @@ VIEW_COMMANDS = (
         Command("entries", place, ("l",), _ENTRIES, "entries", label="its log", capability="log")
         for place in (OVERVIEW, PROBLEM)
     ),
+    *(Command("mend", place, ("m",), "Mend the problem in the set-up", "mend") for place in (OVERVIEW, PROBLEM)),
     Command("errors", OVERVIEW, ("E",), "Show the errors of the last hour", "errors", label="errors"),
     *(
         Command("look again", place, ("F",), _AGAIN, "again", label="look again", changes=True, capability="reresolve")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from calendar_tui.documents.setup_entry import FLOW_OF
 from calendar_tui.model import Lost, Model, sparkline
 from engine.api.schema import ChangeEvent, Concern, Status
 from engine.display import counted
@@ -92,7 +93,8 @@ def _remedy(concern: Concern, width: int) -> list[Line]:
     log = f" {concern.link} messages" if concern.link else " its log"
     again = [Span("  F", Role.KEY), Span(" look again now", Role.MUTED)]
     is_of_users = concern.count and concern.link is None
-    return [*lines, line(*keys, Span(log, Role.MUTED), *(again if is_of_users else ()))]
+    mends = [Span("  m", Role.KEY), Span(" mend it", Role.MUTED)] if concern.trouble.type in FLOW_OF else []
+    return [*lines, line(*keys, Span(log, Role.MUTED), *(again if is_of_users else ()), *mends)]
 
 
 def changes_title(model: Model) -> str:
@@ -162,6 +164,21 @@ NEEDED = (
 )
 
 
+SET_UP = "set up"
+ENTRIES: Mapping[str, str] = MappingProxyType(
+    {SET_UP: "Set up now", "answers": "Load an answers file", "demo": "Look around (demo data)"}
+)
+"""What can be done before anything is set up."""
+
+BY_COMMAND: Mapping[str, str] = MappingProxyType(
+    {
+        "answers": "By a command: calendar-engine setup --answers FILE (man calendar-engine says what is in it).",
+        "demo": "By a command: calendar-tui --demo. It needs no settings, and changes nothing here.",
+    }
+)
+"""How that is done which this program does not do itself."""
+
+
 def first_start(model: Model, width: int) -> Document:
     """Return what an administrator sees before anything is set up."""
     lines = [*wrapped(FIRST_START, width - 1, " "), line(), line(" You will need")]
@@ -173,5 +190,4 @@ def first_start(model: Model, width: int) -> Document:
         if concern.trouble.type != "settings-missing":
             lines += [line(Span(f" ✗ {concern.trouble.title}", Role.PROBLEM))]
             lines += [*wrapped(concern.trouble.remedy, width - 2, "   "), line()]
-    titles = ("Set up now", "Load a settings or answers file", "Look around (demo data)")
-    return Document([*lines, *(line(f"  {text}", key=key) for key, text in zip(ENTRIES, titles, strict=True))])
+    return Document([*lines, *(line(f"  {text}", key=key) for key, text in ENTRIES.items())])

@@ -1,5 +1,6 @@
 """One problem: what is wrong, what to do about it with the commands for it, and the users it concerns."""
 
+from calendar_tui.documents.setup_entry import FLOW_OF
 from calendar_tui.model import Model
 from engine.api.schema import Concern, UserRow
 from engine.display import counted
@@ -48,6 +49,8 @@ def problem_document(model: Model, concern: Concern | None, width: int) -> Docum
         lines += wrapped(trouble.detail, width - 2, "   ")
     lines += _marked("→", trouble.remedy, width)
     lines += _command_lines(commands(model, concern), width)
+    if trouble.type in FLOW_OF:
+        lines.append(line(Span("   m", Role.KEY), Span(" mend it in the set-up", Role.MUTED)))
     lines += [*_link(model, concern), whose_and_how_much(trouble), line()]
     for row in affected(model, concern):
         read = f"read {clock(row.last_read, model.zone, model.now)}" if row.last_read else "never read"

@@ -40,6 +40,15 @@ async def look_again(view: View, concern: Concern | None) -> None:
     await view.start_operation(lambda engine: engine.begin("reresolve", question))
 
 
+def mend(view: View, concern: Concern | None) -> None:
+    """Open the part of the set-up in which a problem is mended."""
+    flow = FLOW_OF.get(concern.trouble.type) if concern is not None else None
+    if flow is None:
+        view.tell("No answer of the set-up mends this; the remedy says what does.")
+    else:
+        view.shell.set_up(flow)
+
+
 class ProblemView(View):
     """Shows one problem: its cause, who can solve it and how, whom it concerns, and whether it is solved."""
 
@@ -86,6 +95,10 @@ class ProblemView(View):
         found = commands(self.model, self._concern) if self._concern else ()
         name = f"calendar-{self._slug}.ps1"
         self.tell(await write_here(name, ("\n".join(found) + "\n").encode()) if found else NOTHING_TO_COPY)
+
+    def action_mend(self) -> None:
+        """Open the part of the set-up in which this is mended."""
+        mend(self, self._concern)
 
     async def action_again(self) -> None:
         """Have the mailboxes looked up and read again now."""
@@ -149,6 +162,10 @@ class OverviewView(View):
         """Have all calendars read again."""
         await self.start_operation(lambda engine: engine.begin("resync", ResyncQuestion()))
 
+    def action_mend(self) -> None:
+        """Open the part of the set-up in which the problem under the cursor is mended."""
+        mend(self, self._concern)
+
     async def action_again(self) -> None:
         """Have the mailboxes of the problem under the cursor looked up and read again."""
         await look_again(self, self._concern)
@@ -159,6 +176,15 @@ class OverviewView(View):
             self.shell.open_user(key.split(":")[1])
         elif key.startswith(PROBLEM):
             self.shell.push(ProblemView(self.shell, key.removeprefix(PROBLEM)))
+        elif key in overview.ENTRIES:
+            self._begin(key)
+
+    def _begin(self, entry: str) -> None:
+        """Do what an entry of the first start says."""
+        if entry == overview.SET_UP:
+            self.shell.set_up("all")
+        else:
+            self.tell(overview.BY_COMMAND[entry])
 
     @property
     def _concern(self) -> Concern | None:

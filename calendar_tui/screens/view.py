@@ -136,6 +136,10 @@ class Shell(Protocol):
         """Leave the view on top."""
         ...
 
+    def set_up(self, flow: FlowName) -> None:
+        """Open the set-up, or one later change of it."""
+        ...
+
     def open_view(self, name: str) -> None:
         """Open one of the main views."""
         ...
