@@ -73,7 +73,8 @@ class LineView(Widget):
         self._styles: dict[tuple[Role, bool], Style] = {}
 
     def show(self, shown: Sheet | Lines, *, framed: bool = False) -> None:
-        """Show something else; once moved, the cursor stays on the line with the same key."""
+        """Show something else; once moved, the cursor stays on the line with the same key, and in sight."""
+        was_in_sight = self.cursor in self.seen
         self._sheet = shown if isinstance(shown, Sheet) else Sheet(shown)
         if framed != self._framed:
             self._framed = framed
@@ -82,6 +83,8 @@ class LineView(Widget):
             self._put_cursor(self._place_of_cursor())
         if self._sheet.cursor:
             self.go_to(self._sheet.cursor)
+        elif was_in_sight and self.place.was_moved:
+            self._scroll_to_cursor()
         else:
             self._show_from(self.place.top)
 
