@@ -50,7 +50,9 @@ def fixes_of(page: SetupPage) -> list[SetupFix]:
 
 def is_mended_elsewhere(page: SetupPage) -> bool:
     """Return whether another page is there for what a check found, such as a certificate to be compared."""
-    return any(each is not None and each.holds and each.page for each in (page.check, page.reach))
+    plain = {each.key for each in page.fields if not each.is_advanced}
+    found = [each for each in (page.check, page.reach) if each is not None and each.holds]
+    return any(each.page and each.wrong not in plain for each in found)
 
 
 def _fix_keys(page: SetupPage, width: int) -> Iterator[Line]:

@@ -187,8 +187,8 @@ class SetupKeys:
             view.here.cursor = missing.key
             view.tell(f"{missing.label} is missing.")
         elif self._leads_on(check):
-            shown = view.page.reach
-            await view.go(shown.page if shown is not None and shown.holds and shown.page else "next")
+            found = [each.page for each in (check, view.page.reach) if each is not None and each.holds and each.page]
+            await view.go(next(iter(found), "next"))
         else:
             await view.check(goes_on=True, watch=view.page.can_watch)
 
