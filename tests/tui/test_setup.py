@@ -47,7 +47,7 @@ async def test_a_step_is_gone_to_by_its_number(tmp_path: Path) -> None:
 async def test_a_time_zone_is_found_by_a_few_letters(tmp_path: Path) -> None:
     async with nothing_set_up(tmp_path) as served, terminal(served.socket) as shown:
         await open_setup(shown)
-        await shown.press("ctrl+g", "2", *"lis")
+        await shown.press("ctrl+g", "2", "enter", *"lis")
         await shown.shows("▸ Europe/Lisbon")
         await shown.press("enter", "escape")
         await has(shown, presence_timezone="Europe/Lisbon")
