@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
+from calendar_tui.documents.setup_entry import change_lines, flow_of
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.screens.view import READING_ONLY, Question, Shell, View, remark
 from engine.api.errors import ClientFailure
@@ -70,11 +71,16 @@ class SettingsView(View):
             self.shell.later(TICK, self._tick)
         sought, self._sought = self._sought, ""
         return Sheet(
-            settings_document(settings, self.draft, self._words, width),
+            self._lines(settings, width),
             heads=state_lines(settings, self.draft, until, self.model.now, width),
             foot=self._help(width),
             cursor=sought,
         )
+
+    def _lines(self, settings: Settings, width: int) -> Document:
+        """Return the settings, and below them the changes that the set-up helps with."""
+        found = settings_document(settings, self.draft, self._words, width)
+        return Document([*found, *change_lines(self._words)])
 
     def seek(self, key: str) -> None:
         """Put the cursor on a setting."""
@@ -94,13 +100,17 @@ class SettingsView(View):
         return SettingsRequests(self.shell.session.api) if self.shell.session.api is not None else None
 
     def chosen(self, key: str) -> None:
-        """Ask for another value."""
-        setting = self._setting()
-        if setting is None:
-            return
+        """Ask for another value, or open the set-up."""
+        flow, setting = flow_of(key), self._setting()
         if not self.model.may_change:
             self.tell(READING_ONLY)
-            return
+        elif flow is not None:
+            self.shell.set_up(flow)
+        elif setting is not None:
+            self._edit(setting, key)
+
+    def _edit(self, setting: Setting, key: str) -> None:
+        """Ask for another value in the row of the setting."""
         self._edited = setting
         self.shell.ask(
             Question(
