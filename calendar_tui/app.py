@@ -68,7 +68,7 @@ COUNTDOWN = 1.0
 
 
 class CalendarApp(App[None]):
-    """The application; it shows one engine."""
+    """The application; it shows one engine. `starts_programs`: it may start others, such as a pager."""
 
     CSS = themes.CSS
     ENABLE_COMMAND_PALETTE = False
@@ -81,6 +81,7 @@ class CalendarApp(App[None]):
         look: TerminalCapabilities,
         *,
         read_only: bool = False,
+        starts_programs: bool = True,
         real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if look.colour:
@@ -89,6 +90,7 @@ class CalendarApp(App[None]):
             os.environ["NO_COLOR"] = "1"
         super().__init__(driver_class=FrugalDriver, ansi_color=True if look.theme is ThemeName.ANSI else None)
         self.look = look
+        self.starts_programs = starts_programs
         self.model = Model(real_time)
         self.session = EngineSession(self.model, find, self._changed, read_only=read_only)
         self.frame = Frame(self.model, self.session, look, MAIN_VIEWS)

@@ -27,9 +27,22 @@ async def write_here(name: str, data: bytes) -> str:
     return f"Written to {path}"
 
 
-def write_privately(path: Path, data: bytes) -> None:
-    """Write a file, replacing an existing one. Raises OSError."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "wb") as file:
+async def write_new(path: Path, data: bytes) -> tuple[Path, str]:
+    """Write a new file where a person wants it; return where that is, and what went wrong, "" if nothing did."""
+    path = Path.cwd() / path
+    try:
+        await asyncio.to_thread(write_privately, path, data, is_new=True)
+    except FileExistsError:
+        return path, f"{path} exists: choose another name."
+    except (OSError, ValueError) as error:
+        return path, f"{path} cannot be written: {getattr(error, 'strerror', None) or error}."
+    return path, ""
+
+
+def write_privately(path: Path, data: bytes, *, is_new: bool = False) -> None:
+    """Write a file, replacing an existing one unless it has to be new. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if is_new else os.O_TRUNC)
+    with open(os.open(path, flags, PRIVATE), "wb") as file:
         os.fchmod(file.fileno(), PRIVATE)
         file.write(data)
 

@@ -112,8 +112,10 @@ Form { layout: horizontal; layers: usual above; height: 1fr; }
 #field-box { position: absolute; layer: above; height: 1; width: 20; }
 #field-box Input, #field-box Input:focus { width: 1fr; height: 1; padding: 0; border: none; background: $panel; }
 LineView.field-side { width: 1; height: 1; background: $panel; }
-#bodies, BodyPane { height: 1fr; width: 1fr; }
-#response-pane { margin-left: 1; }
+.labelled { height: 1; }
+LineView.label { width: 12; height: 1; }
+.labelled Field { width: 40; height: 1; }
+#capture-help { height: 1fr; }
 #too-small { display: none; }
 .-too-small > * { display: none; }
 .-too-small > #too-small { display: block; layer: above; dock: top; width: 100%; height: 100%; }

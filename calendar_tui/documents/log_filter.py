@@ -49,6 +49,10 @@ class FilterConditions:
         others = tuple(each for each in self.all if each.text != text)
         return FilterConditions((*others, Condition(text)), self._remembered())
 
+    def none(self) -> "FilterConditions":
+        """Return no conditions, with these in the history."""
+        return FilterConditions((), self._remembered())
+
     def without(self, number: int) -> "FilterConditions":
         """Return the conditions without one of them."""
         return FilterConditions((*self.all[:number], *self.all[number + 1 :]), self._remembered())
@@ -69,6 +73,11 @@ class FilterConditions:
         if not self.text:
             return self.history
         return (self.text, *(each for each in self.history if each != self.text))[:REMEMBERED]
+
+
+def narrowed(filter: str, condition: str) -> str:  # noqa: A002 - as in the API
+    """Return a filter with one more condition that must match."""
+    return f"({filter}) {condition}" if filter else condition
 
 
 def _joined(conditions: Iterable[Condition]) -> str:

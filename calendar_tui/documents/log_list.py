@@ -1,10 +1,12 @@
 """The list of debug log entries, their marks, and the conditions of the filter."""
 
 from bisect import bisect_left, bisect_right, insort
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from calendar_tui.documents.log_filter import FilterConditions
 from calendar_tui.documents.log_window import LogWindow
+from engine.api.schema.log import LogRow
+from engine.display import counted
 from engine.documents.lines import Document, Line, Role, Span, line
 from engine.documents.log_rows import row_line
 
@@ -66,11 +68,28 @@ class LogLines:
 
 
 def chips_line(conditions: FilterConditions) -> Line:
-    """Return the conditions; a suspended one is in brackets and muted."""
+    """Return the conditions, and how to be rid of them; a suspended one is in brackets and muted."""
     parts: list[str | Span] = [" "]
     for each in conditions.all:
         parts += [Span(f" ({each.text}) ", Role.MUTED) if each.suspended else Span(f" {each.text} ", Role.CHIP), " "]
-    return line(*parts)
+    return line(*parts, Span("  x all", Role.MUTED))
+
+
+def state_line(following: bool, new: int, row: LogRow | None, now: datetime, zone: tzinfo) -> str:
+    """Return whether new entries are followed, and the day of the selected one if it is not today."""
+    day = ""
+    if row is not None and row.at.astimezone(zone).date() != now.astimezone(zone).date():
+        day = f"{row.at.astimezone(zone):%d %b}  "
+    if following:
+        return f"{day}following"
+    return f"{day}stopped · {new:,} new" if new else f"{day}stopped"
+
+
+def hidden_line(hidden: int) -> Document:
+    """Return how many keep-alives are hidden, and how to see them."""
+    if not hidden:
+        return Document()
+    return Document([line(Span(f" {counted(hidden, 'keep-alive')} hidden · h shows them", Role.MUTED))])
 
 
 def conditions_document(conditions: FilterConditions) -> Document:
@@ -93,5 +112,5 @@ def waiting(window: LogWindow, failure: str, conditions: FilterConditions) -> st
     if not window.begins or not window.ends:
         return "Searching the log ..."
     if conditions.filter:
-        return "No entry matches the filter. s suspends it, / changes it."
+        return "No entry matches the filter. x drops it, s suspends it, / changes it."
     return "Nothing has been captured yet. C starts capturing."

@@ -88,6 +88,11 @@ class DrawnScreen(Screen[None]):
         return self.line_view("main")
 
     @property
+    def beside(self) -> LineView:
+        """The right pane of the wide layout."""
+        return self.line_view("pane")
+
+    @property
     def field(self) -> Field:
         """The input field."""
         return self.query_one("#field-box", Field)
@@ -153,7 +158,7 @@ class DrawnScreen(Screen[None]):
         above = self.view.above(width)
         self._show_as_needed("above", above)
         room = height - 3 - len(frame.banner(self.model, width)) - len(above) - 2 * wide
-        left = width if not (wide and self.view.PANE) else LEFT if width < frame.WIDEST else LEFT_WIDEST
+        left = width if not (wide and self.view.has_pane()) else LEFT if width < frame.WIDEST else LEFT_WIDEST
         self._set_width(self.main, left if left < width else None)
         self.line_view("pane").display = left < width
         self.main.keeps_cursor = self.is_asking
@@ -231,7 +236,7 @@ class DrawnScreen(Screen[None]):
         operation = self.model.operations.get(self._followed)
         if operation is not None:
             self._message = progress(operation)
-        enter = self.view.ENTER if self.main.cursor_key else ""
+        enter = self.view.enter() if self.main.cursor_key else ""
         shown = frame.footer(
             self.view.commands(), self._message, self.app.size.width, enter=enter, is_first=len(self._stack) == 1
         )

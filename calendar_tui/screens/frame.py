@@ -1,5 +1,6 @@
 """The one screen of the program: it stays mounted, and views only say what is in it."""
 
+import os
 from collections.abc import Callable, Coroutine, Mapping
 from inspect import isawaitable
 from typing import TypeVar
@@ -12,6 +13,7 @@ from textual.worker import Worker
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST, Command
 from calendar_tui.model import Model, Query
+from calendar_tui.pager import show_in_pager
 from calendar_tui.screens.drawn_screen import DrawnScreen
 from calendar_tui.screens.view import View
 from calendar_tui.session import EngineSession
@@ -340,6 +342,19 @@ class Frame(DrawnScreen):
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call something after a while."""
         self.set_timer(seconds, call)
+
+    @property
+    def starts_programs(self) -> bool:
+        """Whether other programs may be started, from which one could get to a shell."""
+        return self.app.starts_programs  # type: ignore[attr-defined,no-any-return]
+
+    def page(self, text: str) -> None:
+        """Show a text in the pager of the environment, in place of this program until it ends."""
+        with self.app.suspend():
+            mistake = show_in_pager(text, os.environ)
+        self.app.refresh(layout=True)
+        if mistake:
+            self.tell(mistake)
 
     def copy(self, text: str) -> None:
         """Copy a text to the clipboard of the terminal."""

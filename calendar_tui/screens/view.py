@@ -61,6 +61,11 @@ class Shell(Protocol):
         ...
 
     @property
+    def beside(self) -> LineView:
+        """The right pane of the wide layout."""
+        ...
+
+    @property
     def field(self) -> Field:
         """The input field."""
         ...
@@ -126,6 +131,15 @@ class Shell(Protocol):
 
     def copy(self, text: str) -> None:
         """Copy a text to the clipboard of the terminal."""
+        ...
+
+    @property
+    def starts_programs(self) -> bool:
+        """Whether other programs may be started, from which one could get to a shell."""
+        ...
+
+    def page(self, text: str) -> None:
+        """Show a text in the pager of the environment, in place of this program until it ends."""
         ...
 
     def push(self, view: "View") -> None:
@@ -213,6 +227,10 @@ class View:
     def sheet(self, width: int, height: int) -> Sheet:
         """Return what the body shows, for a number of columns and rows."""
 
+    def has_pane(self) -> bool:
+        """Return whether there is a right pane in the wide layout at present."""
+        return self.PANE
+
     def pane(self, width: int, height: int) -> Sheet:
         """Return what the right pane shows in the wide layout, usually about the line under the cursor."""
         return Sheet(Document())
@@ -227,6 +245,10 @@ class View:
     def focused(self) -> Widget | None:
         """Return what gets the focus when the container is shown, None: its first widget that can."""
         return None
+
+    def enter(self) -> str:
+        """Return what the footer says that Enter does to the line under the cursor."""
+        return self.ENTER
 
     def ask(self) -> None:
         """Request what is not part of the events: called when the view opens and when the engine is back."""

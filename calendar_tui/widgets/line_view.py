@@ -239,10 +239,10 @@ class LineView(Widget):
 
     @property
     def _edge_role(self) -> Role:
-        return Role.KEY if self._is_focused and self._shows_focus else Role.EDGE
+        return Role.KEY if self.is_focused and self._shows_focus else Role.EDGE
 
     @property
-    def _is_focused(self) -> bool:
+    def is_focused(self) -> bool:
         """Whether keys come here; `has_focus` tells it only when the message of it has arrived."""
         return self.is_attached and self.screen.focused is self
 
@@ -274,7 +274,7 @@ class LineView(Widget):
     def _content(self) -> list[tuple[Line, bool]]:
         """Return what every row shows, and whether the cursor is on it."""
         sheet, seen = self._sheet, self.seen
-        shown_cursor = self.cursor if self._is_focused or self.keeps_cursor else None
+        shown_cursor = self.cursor if self.is_focused or self.keeps_cursor else None
         rows = [(each, False) for each in sheet.heads]
         for index in seen:
             under_cursor = index == shown_cursor

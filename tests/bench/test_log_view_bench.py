@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from calendar_tui.screens.log import LogScreen
-from calendar_tui.screens.log_entry import LogEntryScreen
+from calendar_tui.screens.log import LogView
+from calendar_tui.screens.log_entry import LogEntryView
 from engine.debuglog.store import FILE, open_to_write
 from engine.documents.body import BodyView
 from engine.documents.body_syntax import shape_of
@@ -30,7 +30,9 @@ async def test_a_million_exchanges(tmp_path: Path) -> None:
     print(f"\nlog: {EXCHANGES:,} exchanges made in {time.perf_counter() - begun:.0f} s")
     settings = SETTINGS + "[debug_log]\news = true\nmax_megabytes = 100000\nmax_days = 3650\n"
     async with logged_engine(tmp_path, settings=settings) as logged, terminal(logged.socket) as shown:
-        opened = await answered(shown, "3", lambda: isinstance(shown.view, LogScreen) and shown.view.row() is not None)
+        opened = await answered(
+            shown, "3", lambda: isinstance(shown.view, LogView) and shown.view.selected() is not None
+        )
         tell("opened", opened)
         slowest = Taken(0, 0)
         for key in KEYS:
@@ -38,7 +40,7 @@ async def test_a_million_exchanges(tmp_path: Path) -> None:
             tell(key, taken)
             slowest = max(slowest, taken)
         await shown.press("end")
-        taken = await answered(shown, "enter", lambda: isinstance(shown.view, LogEntryScreen))
+        taken = await answered(shown, "enter", lambda: isinstance(shown.view, LogEntryView))
         tell("one exchange", taken)
         assert opened.busy <= 0.2
         assert max(slowest, taken).busy <= 0.1
@@ -85,7 +87,7 @@ async def answered(shown: Terminal, key: str, condition: Callable[[], bool]) -> 
 def changed(shown: Terminal) -> Callable[[], bool]:
     """Return a function that returns whether the screen has changed and shows rows."""
     before = shown.grid()
-    return lambda: shown.grid() != before and isinstance(shown.view, LogScreen) and bool(shown.view.window.rows)
+    return lambda: shown.grid() != before and isinstance(shown.view, LogView) and bool(shown.view.window.rows)
 
 
 def test_a_large_body() -> None:
