@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --no-input
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage test-lowest bench screenshots reference faults fuzz soak lock dist reproducible clean
+.PHONY: demo test unit coverage test-lowest bench screenshots reference docs faults fuzz soak lock dist reproducible clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -57,9 +57,14 @@ fuzz: $(READY)
 screenshots: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/screenshots.py
 
-# docs/settings.md and docs/errors.md, from the code.
+# The pages in docs/ that are made of the code: settings, failures, the vendor's settings.
 reference: $(READY)
 	PYTHONPATH=. $(BIN)/python docs/reference.py
+
+# The administrators' documentation as HTML in build/docs/html; needs mandoc for the manual pages.
+docs: $(READY)
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html -d build/docs/doctrees docs build/docs/html
+	@echo 'build/docs/html/index.html'
 
 # Ten simulated days; DAYS=1 SEED=7 shorten or repeat a run.
 soak: $(READY)

@@ -1,13 +1,16 @@
-"""Generate docs/settings.md and docs/errors.md from the code: `make reference`."""
+"""Generate the pages of all settings and failures from the code: `make reference`."""
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import engine
 from engine.core.errors import Failure, slug_of
+from engine.documents.problems import FAULTS
+from engine.documents.vendor import VENDOR_SETTINGS
 from engine.settings.forms import SettingForm, setting_forms
 
 HERE = Path(__file__).parent
@@ -19,8 +22,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Generated from the code by `make reference`. [calendar-engine.toml(5)](../man/calendar-engine.toml.5) says",
-        "more of each; [packaging/calendar-engine.toml](../packaging/calendar-engine.toml) is a file to start from.",
+        "Generated from the code by `make reference`. [calendar-engine.toml(5)](manual/calendar-engine.toml.5.md) says",
+        "more of each; `/usr/share/doc/calendar-tui/examples/calendar-engine.toml` is a file to start from.",
         "*Affects* names what a changed value has an effect on: `PBX link` and `calendars` connect again for it, and",
         "`next start` waits for a restart.",
     ]
@@ -35,24 +38,36 @@ def settings_page() -> str:
 
 
 def errors_page() -> str:
-    """Return the page of all failures, one table for each room."""
+    """Return the page of all failures, by name."""
     lines = [
         "# Failures",
         "",
-        "Generated from the code by `make reference`. The name stands in the log, in `status --json` and in the API.",
-        "Whose fault it is tells who has to act; the scope tells how much stands still meanwhile.",
+        "Generated from the code by `make reference`. The name stands in the log, in the API, and in what",
+        "`calendar-engine status --json` prints.",
     ]
-    room = ""
-    for failure in sorted(_failures(), key=lambda each: (_room(each), each.__name__)):
-        if _room(failure) != room:
-            room = _room(failure)
-            lines += _table(room, "Name", "Fault", "Scope", "Meaning", "Remedy")
-        words = (failure.fault.value, failure.scope.value, failure.meaning, failure.remedy)
-        lines += _row(f"`{slug_of(failure)}`", *words)
+    for failure in sorted(_failures(), key=slug_of):
+        lines += ["", f"## `{slug_of(failure)}`", "", f"**{_text(failure.meaning)}.** {_text(failure.remedy)}"]
+        lines += ["", f"Affects {failure.scope.value}; to be solved in: {FAULTS[failure.fault]}."]
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+def vendor_page() -> str:
+    """Return the page of the vendor's settings, each with ours."""
+    lines = [
+        "# Settings of innovaphone's Calendar App",
+        "",
+        "Generated from the code by `make reference`; `calendar-engine config vendor` prints the same.",
+        "[From innovaphone's Calendar App](moving.md) tells how to move, and [Settings](settings.md) has all settings.",
+        "",
+        *_row("There", "Here", "What differs"),
+        "|---|---|---|",
+    ]
+    for each in VENDOR_SETTINGS:
+        lines += _row(each.name, ", ".join(f"`{key}`" for key in each.keys), each.remark)
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "vendor-settings.md": vendor_page}
 
 
 def main() -> None:
@@ -76,8 +91,9 @@ def _modules() -> Iterable[ModuleType]:
             yield importlib.import_module(found.name)
 
 
-def _room(failure: type[Failure]) -> str:
-    return "/".join(failure.__module__.split(".")[:2])
+def _text(words: str) -> str:
+    """Return plain text as Markdown."""
+    return re.sub(r"([\\`*<\[])", r"\\\1", words)
 
 
 def _values(setting: SettingForm) -> str:

@@ -46,9 +46,7 @@ VENDOR_SETTINGS: tuple[VendorSetting, ...] = (
     _row("Exchange-Server to use", "exchange.server"),
     _row("User for name resolving", "exchange.resolve_with", "exchange.candidate_order"),
     _row("Max subscriptions per connection", "exchange.max_subscriptions_per_connection"),
-    _row(
-        "EWS debugging protocol", "debug_log.ews", remark="calendar-engine log capture limits it to users and a time."
-    ),
+    _row("EWS debugging protocol", "debug_log.ews", remark="calendar-engine log on limits it to users and a time."),
 )
 """In the order of the vendor's page."""
 
