@@ -51,7 +51,7 @@ async def test_each_threshold_is_reported_once_and_the_end_of_it(
         for _ in range(days):
             await clock.advance(DAY.total_seconds())
             await pauses.advance(LOOK.total_seconds())
-        return [each.failure.meaning.removeprefix("The certificate of the PBX ") for each in arisen(events)]
+        return [each.failure.meaning.removeprefix("The PBX certificate ") for each in arisen(events)]
 
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(ExpiryWatch(expiries, pauses, events.append).run())
