@@ -29,6 +29,8 @@ SETUP_COMMANDS = (
     Command("copy", SETUP, ("c",), "Copy the script, the certificate or the password", "page('copy')", label="copy"),
     Command("write", SETUP, ("w",), "Write it to a file", "page('write')", label="file"),
     Command("colleague", SETUP, ("t",), "Copy the whole task as text for a colleague", "page('colleague')", "as text"),
+    Command("tick", SETUP, ("space",), "Tick, untick or choose what is under the cursor", "page('tick')", label="tick"),
+    Command("list", SETUP, ("v",), "List everybody", "page('list')"),
     Command("az", SETUP, ("z",), "Copy the commands for the Azure CLI", "page('az')"),
     Command("group", SETUP, ("s",), "Copy the PowerShell for a group of mailboxes", "page('group')"),
     Command("password", SETUP, ("p",), "Show or hide the password made for the App object", "page('password')"),

@@ -26,12 +26,16 @@ MARKS = {"✓": Role.GOOD, "✗": Role.PROBLEM, "!": Role.NOTICE, "…": Role.MU
 
 @dataclass(frozen=True, slots=True)
 class InputPlace:
-    """Where the input of this name lies: its row, and its first column within the brackets."""
+    """Where the input of this name lies: its row, and its first column within the brackets.
+
+    If it is not `typed` into, it is a cell, such as a check mark among others in a row, which shows the cursor itself.
+    """
 
     name: str
     row: int
     column: int
     width: int
+    typed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from calendar_tui.documents.form_page import Page, paragraphs, text
 from calendar_tui.documents.setup_check import failed, running
+from calendar_tui.documents.setup_page import OWN_CHECKS
 from calendar_tui.documents.setup_rail import WIDTH
 from calendar_tui.documents.sheet import Row
 from engine.api.schema.setup import Setup, SetupApplied, SetupPage
@@ -32,7 +33,7 @@ def second_row(setup: Setup, now: datetime, *, with_advanced: bool) -> Row:
     """Return the second row: the title of the page, beside the rail, and how its check stands."""
     page = setup.page
     beside = Span(" " * (WIDTH - 1))
-    if page.watch is None and (check := running(page)) is not None:
+    if page.watch is None and page.kind not in OWN_CHECKS and (check := running(page)) is not None:
         seconds = max(0, round((now - check.operation.begun).total_seconds()))
         return Row((beside, Span(f"Checking {_side(page)}", Role.TITLE)), f"{seconds} s")
     if page.kind == "fields" and not with_advanced and (ended := failed(page)) is not None:

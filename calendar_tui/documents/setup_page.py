@@ -12,12 +12,16 @@ _OPTION = 42
 """Columns of an option before its remark."""
 
 
+OWN_CHECKS = ("users", "access", "presence", "learn", "preview")
+"""The kinds of pages that show themselves how far their check has come."""
+
+
 def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
     """Return the rows below the title: the body of a page, and in the last rows the help of the field with the cursor.
 
     While a check runs, and after it has failed, this is what the body is about.
     """
-    if page.watch is None and (check := running(page)) is not None:
+    if page.watch is None and page.kind not in OWN_CHECKS and (check := running(page)) is not None:
         body = running_check(check, state.width)
     elif page.kind == "fields" and not state.with_advanced and (ended := failed(page)) is not None:
         body = _after_failure(page, ended, state)

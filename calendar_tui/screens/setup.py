@@ -20,7 +20,8 @@ from calendar_tui.documents.setup_rail import rail
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.screens.setup_client import SetupClient
 from calendar_tui.screens.setup_keys import OnScreen, SetupKeys
-from calendar_tui.screens.setup_kinds import KINDS, PageKind
+from calendar_tui.screens.setup_kinds import PageKind
+from calendar_tui.screens.setup_registry import KINDS
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.widgets.form import Form
 from engine.api.schema.setup import FlowName, SetupCheck, SetupField, SetupPage
@@ -79,7 +80,11 @@ class SetupView(View):
     def row(self) -> Row:
         """Return the second row: the title of the page."""
         setup, advanced = self.client.setup, self.here.with_advanced
-        return second_row(setup, self.model.now, with_advanced=advanced) if setup is not None else Row()
+        if setup is None:
+            return Row()
+        shown = second_row(setup, self.model.now, with_advanced=advanced)
+        right = self.kind.figures(setup.page, self.state) if self.kind is not None and self._form.is_ready else ""
+        return replace(shown, right=shown.right or right)
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Draw the form, which is in place of a sheet."""
@@ -167,7 +172,7 @@ class SetupView(View):
             width=width - 1,
             height=height,
             texts={**self.client.texts, **self.client.secrets},
-            cursor=self.here.cursor,
+            cursor="" if self.here.rail_at else self.here.cursor,
             with_advanced=self.here.with_advanced,
             offered=self.here.offered,
             offered_at=self.here.offered_at,
@@ -209,6 +214,8 @@ class SetupView(View):
             await asyncio.sleep(TICK)
             if self.client.setup is not None and self._is_looking:
                 await self._refreshed()
+            elif self.kind is not None:
+                await self.kind.looked()
 
     @property
     def _is_looking(self) -> bool:
@@ -224,6 +231,8 @@ class SetupView(View):
         check = self.page.check
         if check is not None and check.holds and check.operation.state != "running":
             await self._ended(check)
+        if self.kind is not None:
+            await self.kind.looked()
         self.show()
 
     async def _open_page(self) -> None:
@@ -240,10 +249,10 @@ class SetupView(View):
 
     def _first_stop(self, page: SetupPage) -> str:
         """Return where the cursor begins: the field that the engine names, in a choice the option that holds."""
-        if page.kind in ("task", "certificate"):
+        if page.kind in ("task", "certificate", "users", "access", "preview"):
             return ""
         at = next((each for each in page.fields if each.key == page.cursor), None) or next(iter(page.fields), None)
-        if at is not None and page.kind == "choice":
+        if at is not None and page.kind in ("choice", "start"):
             return f"{at.key}={chosen_option(at, self.state)}"
         chosen_by_nobody = (each.key for each in page.fields if each.setting and each.setting.origin != "file")
         return next(chosen_by_nobody, page.cursor) if page.kind == "site" else page.cursor
@@ -327,11 +336,16 @@ class SetupView(View):
             self.shell.go_back()
             self.tell(applied_in_words(applied))
 
-    async def check(self, *, goes_on: bool, watch: bool = False) -> None:
-        """Check the page with a log-in, with `watch` repeatedly; `goes_on`: the next one follows if all is well."""
+    async def check(self, *, goes_on: bool, watch: bool = False, only_failed: bool = False) -> None:
+        """Check the page with a log-in, with `watch` repeatedly, with `only_failed` for the users without success;
+        `goes_on`: the next one follows if all is well."""
         self.here.goes_on = goes_on
-        if await self.client.check(log_in=True, watch=watch):
+        if await self.client.check(log_in=True, watch=watch, only_failed=only_failed):
             await self._arrived()
+
+    def put_cursor(self, stop: str) -> None:
+        """Move the cursor to a field, line or cell."""
+        self.here.cursor = stop
 
     async def carry_out(self, command: Command) -> None:
         """Run a command of this view, here and now."""

@@ -7,23 +7,34 @@ from typing import TypeVar
 from engine.api.client import ApiClient
 from engine.api.errors import ClientFailure
 from engine.api.resources.cloud import CloudRequests
+from engine.api.resources.live import LiveRequests
 from engine.api.resources.settings import LogInRequests
 from engine.api.resources.setup import SetupRequests
+from engine.api.schema.learning import Learning
+from engine.api.schema.live import LivePageQuestion, LivePreview, TodaysNotes
 from engine.api.schema.setup import (
     FlowName,
     Setup,
     SetupAnswers,
+    SetupAnswersFile,
     SetupApplied,
     SetupBeginning,
     SetupCheckQuestion,
+    SetupNotesQuestion,
     SetupOption,
     SetupOptionsQuestion,
+    SetupSelection,
+    SetupUser,
+    SetupUsersQuestion,
 )
 
 T = TypeVar("T")
 
 OFFERED = 5
 """Options shown below a field that searches."""
+
+MOST_USERS = 1000
+"""Users in one answer."""
 
 
 class SetupClient:
@@ -69,6 +80,11 @@ class SetupClient:
         """Go on in place of the person who is at it."""
         await self._do(lambda requests: requests.take_over(SetupBeginning(where=self._where)))
 
+    async def select(self, selection: SetupSelection) -> bool:
+        """Send what was typed, and then who takes part; return whether the engine has it."""
+        answers = SetupAnswers(selection=selection, where=self._where)
+        return await self.send() and await self._do(lambda requests: requests.answer(answers))
+
     async def send(self, *, go: str | None = None, fix: str | None = None, secrets: bool = False) -> bool:
         """Send what was typed, make a fix, and go to a page; return whether the engine has it."""
         if not self.texts and not (secrets and self.secrets) and go is None and fix is None:
@@ -84,11 +100,11 @@ class SetupClient:
                     del kept[key]
         return True
 
-    async def check(self, *, log_in: bool, watch: bool = False) -> bool:
-        """Send what was typed, and start the check of the page."""
+    async def check(self, *, log_in: bool, watch: bool = False, only_failed: bool = False) -> bool:
+        """Send what was typed, and start the check of the page, with `only_failed` of the users without success."""
         if not await self.send(secrets=log_in):
             return False
-        question = SetupCheckQuestion(log_in=log_in, watch=watch)
+        question = SetupCheckQuestion(log_in=log_in, watch=watch, only_failed=only_failed)
         requests = self._requests()
         begun = await self._tried(requests.check(question), tells=log_in) if requests is not None else None
         return begun is not None and await self.refresh()
@@ -117,6 +133,33 @@ class SetupClient:
         question = SetupOptionsQuestion(key=key, search=search, limit=OFFERED)
         found = await self._tried(requests.options(question))
         return found.options if found is not None else ()
+
+    async def users(self, *, taken: bool) -> tuple[SetupUser, ...]:
+        """Return the users that take part, or those that are left out, as many as one answer holds."""
+        requests = self._requests()
+        question = SetupUsersQuestion(taken=taken, per_page=MOST_USERS)
+        found = await self._tried(requests.users(question)) if requests is not None else None
+        return found.users if found is not None else ()
+
+    async def notes(self, most: int) -> TodaysNotes | None:
+        """Return today's notes with the answers as they are, for so many users."""
+        requests = self._requests()
+        return await self._tried(requests.notes(SetupNotesQuestion(most=most))) if requests is not None else None
+
+    async def presence_test(self, id: str) -> Learning | None:  # noqa: A002 - as in the API
+        """Return a presence test as far as it has come."""
+        api = self._api()
+        return await self._tried(LiveRequests(api).presence_test(id)) if api is not None else None
+
+    async def comparison(self, id: str, question: LivePageQuestion) -> LivePreview | None:  # noqa: A002
+        """Return what would change, as far as it is known."""
+        api = self._api()
+        return await self._tried(LiveRequests(api).preview(id, question)) if api is not None else None
+
+    async def answers_file(self) -> SetupAnswersFile | None:
+        """Return the answers as a file without secrets."""
+        requests = self._requests()
+        return await self._tried(requests.answers_file()) if requests is not None else None
 
     async def apply(self) -> SetupApplied | None:
         """Send what was typed and apply everything; return what was applied."""

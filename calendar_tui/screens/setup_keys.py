@@ -52,6 +52,8 @@ class SetupKeys:
             await self._enter()
         elif key == "escape":
             await self._back()
+        elif (key in MOVES or view.field is None) and (target := view.kind.neighbour(key, view.stop)):
+            view.here.cursor = target
         elif key in MOVES:
             self._move(MOVES[key])
         elif view.field is None:
@@ -208,6 +210,8 @@ class SetupKeys:
         view, here = self._view, self._view.here
         page = view.page
         here.goes_on = False
+        if view.kind is not None and await view.kind.back():
+            return
         if here.offered:
             here.offered = ()
         elif page.check is not None and page.check.operation.state == "running" and page.watch is None:

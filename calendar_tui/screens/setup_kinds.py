@@ -1,8 +1,6 @@
 """The kinds of pages of the set-up: how each looks, and which keys it has beyond those of every page."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from calendar_tui.documents.form_page import FormState, Page
@@ -11,7 +9,6 @@ from calendar_tui.documents.setup_page import choice_body, fields_body, is_missi
 from calendar_tui.documents.setup_task import text_of
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_client import SetupClient
-from engine.api.schema.setup import PageKind as KindName
 from engine.api.schema.setup import SetupPage, SetupText
 from engine.display import counted
 
@@ -36,8 +33,18 @@ class SetupForm(Protocol):
         """Put an answer into a field; it is sent soon."""
         ...
 
-    async def check(self, *, goes_on: bool) -> None:
-        """Check the page with a log-in; with `goes_on`, the next page follows if all is well."""
+    async def check(self, *, goes_on: bool, only_failed: bool = False) -> None:
+        """Check the page with a log-in, with `only_failed` for the users without success; with `goes_on`, the next page
+        follows if all is well."""
+        ...
+
+    @property
+    def state(self) -> FormState:
+        """What the page on the screen depends on besides the engine."""
+        ...
+
+    def put_cursor(self, stop: str) -> None:
+        """Move the cursor to a field, line or cell."""
         ...
 
     async def go(self, where: str) -> None:
@@ -72,8 +79,23 @@ class PageKind:
         """Return the lines and fields of the page."""
         return fields_body(page, state)
 
+    def figures(self, page: SetupPage, state: FormState) -> str:
+        """Return what stands at the right of the title."""
+        return ""
+
     async def opened(self) -> None:
         """Called when the page has come on the screen."""
+
+    async def looked(self) -> None:
+        """Called when a newer state of the page has come, and twice a second while nothing is awaited."""
+
+    def neighbour(self, key: str, stop: str) -> str:
+        """Return where a key leads from a line or cell, "" if it is no matter of this kind."""
+        return ""
+
+    async def back(self) -> bool:
+        """Go one step back within the page; return whether there was one."""
+        return False
 
     async def enter(self, stop: str) -> bool:
         """Handle Enter on the line or in the field of that name; return whether that is done."""
@@ -193,15 +215,3 @@ class TaskPage(PageKind):
         else:
             self.form.copy(chosen.text)
             self.form.tell(f"Copied: {chosen.label}, {counted(chosen.text.count(chr(10)), 'line')}.")
-
-
-KINDS: Mapping[KindName, Callable[[SetupForm], PageKind]] = MappingProxyType(
-    {
-        "choice": ChoicePage,
-        "fields": PageKind,
-        "site": PageKind,
-        "task": TaskPage,
-        "certificate": CertificatePage,
-    }
-)
-"""Makes the object for a page, by its kind."""

@@ -135,12 +135,12 @@ class Form(Container):
         if not self.input.has_focus:
             self.screen.set_focus(self.input, scroll_visible=False)
         lines = self.lines
-        place = next((each for each in page.places if each.name == cursor), None)
-        lines.keeps_cursor = place is None and bool(cursor)
+        place = next((each for each in page.places if each.name == cursor and each.typed), None)
+        lines.keeps_cursor = bool(cursor) and any(each.key == cursor for each in page.lines)
         lines.show(Sheet(Document(page.lines), tells_more=False))
         if place is not None:
             lines.bring_in_sight(place.row)
-        elif cursor:
+        elif lines.keeps_cursor:
             lines.go_to(cursor)
         self._lay(place)
 
