@@ -70,6 +70,10 @@ class ApiClient:
         """Send a request, and return the response."""
         return await self._change("POST", path, kind, body)
 
+    async def send(self, path: str, body: msgspec.Struct) -> bytes:
+        """Send a request, and return the response as raw bytes."""
+        return await self._fetch("POST", path, {"Content-Type": "application/json"}, msgspec.json.encode(body))
+
     async def put(self, path: str, kind: type[T], body: msgspec.Struct) -> T:
         """Replace the resource at `path`, and return the answer."""
         return await self._change("PUT", path, kind, body)

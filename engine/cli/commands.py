@@ -19,6 +19,7 @@ from engine.cli.arguments import (
     positive,
 )
 from engine.cli.exit_codes import FAILED, WELL
+from engine.cli.keeping import add_backup
 from engine.cli.trying import add_live, add_trying
 
 
@@ -420,6 +421,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_setup,
         _add_settings,
         _add_secrets,
+        add_backup,
         _add_log_in,
         _add_cloud,
         _add_asking,

@@ -46,7 +46,7 @@ async def _set(client: CommandClient, name: str, *, as_json: bool) -> None:
     origin = (await _known(client, name)).origin
     if origin not in (None, "store"):
         remark(_not_used(name, origin))
-    _tell(await SettingsRequests(client).put_secret(name, _typed(name)), as_json=as_json)
+    _tell(await SettingsRequests(client).put_secret(name, typed(name)), as_json=as_json)
     if origin not in (None, "store"):
         remark(f"Stored. {_not_used(name, origin)}")
 
@@ -69,14 +69,14 @@ def _typed_in(message: str) -> str:
     return sys.stdin.readline()
 
 
-def _typed(name: str) -> str:
-    """Return a line of standard input or, on a terminal, a secret typed twice without echo."""
+def typed(name: str, *, again: bool = True) -> str:
+    """Return a line of standard input or, on a terminal, a secret typed without echo, twice with `again`."""
     if not sys.stdin.isatty():
         value = interruptible(_typed_in)(f"Reading {name} as one line of standard input.").rstrip("\r\n")
     else:
         ask = interruptible(getpass.getpass)
         value = ask(f"{name}: ")
-        if ask("Again: ") != value:
+        if again and ask("Again: ") != value:
             raise SecretNotTyped("the two entries differ")
     if not value:
         raise SecretNotTyped("it is empty")

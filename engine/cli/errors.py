@@ -88,6 +88,15 @@ class FileNotWritten(Failure):
     remedy = "Name another file, in a directory that this account may write to."
 
 
+class FileNotRead(Failure):
+    """The file does not exist, or this account may not read it."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.USER
+    meaning = "The file cannot be read"
+    remedy = "Check its name, and that this account may read it."
+
+
 class NoCertificate(Failure):
     """There is no certificate to write to a file."""
 

@@ -17,12 +17,14 @@ from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
 from engine.daemon.put_back_later import PutBackLater
+from engine.daemon.restore import finish_restore
 from engine.daemon.service_manager import ServiceManager
 from engine.daemon.signals import on_hangup, until_signalled
 from engine.documents.status import status_line
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
 from engine.server.handlers.access import AccessRoutes
+from engine.server.handlers.backup import BackupRoutes
 from engine.server.handlers.checks import CheckRoutes
 from engine.server.handlers.cloud import CloudRoutes
 from engine.server.handlers.live import LiveRoutes
@@ -110,6 +112,9 @@ async def open_installation(
     file = SettingsFile(settings_file)
     given = file.engine_settings()
     state = state_dir or state_directory(given)
+    if await asyncio.to_thread(finish_restore, state, file):
+        logger.warning("restoring a backup, which was interrupted, is finished")
+        given = file.engine_settings()
     credentials = environment.get("CREDENTIALS_DIRECTORY")
     secret_store = SecretStore(state, Path(credentials) if credentials else None)
     database = Database(state)
@@ -211,6 +216,7 @@ def _service_parts(
     return (
         SettingsRoutes(service, api_state),
         SecretRoutes(sources, service, api_state),
+        BackupRoutes(api_state, service.file, installation.database, sources, installation.state),
         CloudRoutes(sources, installation.tenants, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         AccessRoutes(api_state, trial_settings, check_factory),

@@ -152,19 +152,17 @@ class Database:
 
     def _open(self) -> None:
         try:
-            self._check_directory()
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._check_directory()
+            _make_directory(self._directory)
             if self._lock is None:
                 self._lock = _lock(self._directory / "engine.lock")
                 sweep(self._directory, IN_STATE)
             _make(self._path)
         except OSError as error:
             raise _kind(error.errno in _DISK_ERRORS)(f"{self._path}: {error.strerror}") from error
-        with self._errors_named():
+        with errors_named(str(self._path)):
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             try:
-                _prepare(connection)
+                prepare(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -191,12 +189,6 @@ class Database:
             raise _kind(error.errno in _DISK_ERRORS)(f"{self._path}: {error.strerror}") from error
         return aside
 
-    def _check_directory(self) -> None:
-        """Raise if another account could have placed files in the directory."""
-        exposed = exposure(self._directory)
-        if exposed:
-            raise StateDirectoryExposed(exposed)
-
     def _transact(self, work: Callable[[sqlite3.Connection], T], durably: bool) -> T:
         connection = self._connection
         if connection is None:
@@ -204,7 +196,7 @@ class Database:
         if _identity(self._path) != self._opened:
             # SQLite would keep writing to the deleted file.
             raise DiskUnusable(f"{self._path} was removed or replaced")
-        with self._errors_named():
+        with errors_named(str(self._path)):
             connection.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -226,18 +218,6 @@ class Database:
             os.close(self._lock)
             self._lock = None
 
-    @contextmanager
-    def _errors_named(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            of_the_disk = error.sqlite_errorcode & 0xFF in _SQLITE_DISK_ERRORS
-            raise _kind(of_the_disk)(f"{self._path}: {error}") from error
-        except _NotOurs as error:
-            raise StoreForeign(f"{self._path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise StoreDamaged(f"{self._path}: {error}") from error
-
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT})
 _SQLITE_DISK_ERRORS = frozenset(
@@ -247,6 +227,20 @@ _SQLITE_DISK_ERRORS = frozenset(
 
 class _NotOurs(sqlite3.DatabaseError):
     """The file is intact, but not usable by this version."""
+
+
+@contextmanager
+def errors_named(what: str) -> Iterator[None]:
+    """Context manager that turns errors of SQLite about `what` into failures of the store."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        of_the_disk = error.sqlite_errorcode & 0xFF in _SQLITE_DISK_ERRORS
+        raise _kind(of_the_disk)(f"{what}: {error}") from error
+    except _NotOurs as error:
+        raise StoreForeign(f"{what}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged(f"{what}: {error}") from error
 
 
 def _kind(of_the_disk: bool) -> type[StoreUnusable]:
@@ -266,6 +260,32 @@ def _is_still_there(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
         return False
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Context manager that makes a state directory if needed, and keeps engines out of it.
+
+    Raises `StateDirectoryExposed`, `StoreUnusable` or `AlreadyRunning`.
+    """
+    try:
+        _make_directory(directory)
+        descriptor = _lock(directory / "engine.lock")
+    except OSError as error:
+        raise _kind(error.errno in _DISK_ERRORS)(f"{directory}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_directory(directory: Path) -> None:
+    """Create the directory if missing; raise if another account could place files in it."""
+    for _ in range(2):  # those above it before it is made, and what was made
+        exposed = exposure(directory)
+        if exposed:
+            raise StateDirectoryExposed(exposed)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _lock(path: Path) -> int:
@@ -292,7 +312,8 @@ def _make(path: Path) -> None:
         os.close(descriptor)
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def prepare(connection: sqlite3.Connection) -> None:
+    """Check that a database is sound and ours, and bring its schema up to date. Raises `sqlite3.DatabaseError`."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

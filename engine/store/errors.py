@@ -114,3 +114,51 @@ class AlreadyRunning(StoreFailure):
     scope = Scope.SERVICE
     meaning = "Another engine is running with this state directory"
     remedy = "Stop the other engine first, or give this one its own engine.state_dir."
+
+
+class BackupUnusable(StoreFailure):
+    """The file is no backup, or one that this version cannot read."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "This file cannot be restored"
+    remedy = "Name a file made by calendar-engine backup; restore it with the version that made it, or a newer one."
+
+
+class BackupPassphraseWrong(StoreFailure):
+    """The passphrase does not fit, or the beginning of the file was changed. Nothing was changed here."""
+
+    fault = Fault.CREDENTIALS
+    scope = Scope.SERVICE
+    meaning = "The passphrase of the backup is wrong"
+    remedy = "Type the passphrase that this backup was made with. If it is lost, nothing can read the backup."
+
+
+class BackupChanged(StoreFailure):
+    """The passphrase fits, but the content is not as it was written. Nothing was changed here."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "The backup was changed or damaged since it was made"
+    remedy = "Use another copy of it, or another backup; nothing of this one was used."
+
+
+class RestoreWouldReplace(StoreFailure):
+    """There is something that a restored backup would replace. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The engine on this machine is set up already"
+    remedy = "Make a backup of it if it matters, then repeat the command with --replace."
+
+
+class RestoreUnfinished(StoreFailure):
+    """Restoring a backup was begun and cannot be finished. The engine does not start with half of it."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "A backup is restored only in part"
+    remedy = (
+        "Free space on the disks of the state directory and of the settings file, make both writable for the account "
+        "calendar-engine runs as, and start it again; or repeat calendar-engine restore."
+    )

@@ -276,6 +276,11 @@ _LEFTOVERS = "SELECT guid, contact FROM leftover"
 _TIDIED_UP = "DELETE FROM leftover WHERE guid = ?"
 
 
+def doubt_all(connection: sqlite3.Connection) -> None:
+    """Make all presences unknown, so that the PBX is asked before anything is sent."""
+    connection.execute(_DOUBT_ALL)
+
+
 def _settle_in(connection: sqlite3.Connection, place: PresenceTarget) -> None:
     found = connection.execute("SELECT pbx, contact FROM place").fetchone()
     before = place if found is None else PresenceTarget(*found)
@@ -287,7 +292,7 @@ def _settle_in(connection: sqlite3.Connection, place: PresenceTarget) -> None:
         connection.execute(_LEAVE_BEHIND, (before.contact,))
         connection.execute("DELETE FROM leftover WHERE contact = ?", (place.contact,))
     if before != place:
-        connection.execute(_DOUBT_ALL)
+        doubt_all(connection)
     connection.execute("DELETE FROM place")
     connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
 

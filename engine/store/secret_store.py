@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from engine.core.errors import Failure, Fault, Scope
 from engine.core.secret import Secret
 from engine.store.errors import StateDirectoryExposed
+from engine.store.replacing import replace_file
 
 CREDENTIAL = "calendar-engine.key"
 """Name of the key as a credential (systemd.exec(5), LoadCredential=), in $CREDENTIALS_DIRECTORY."""
@@ -99,12 +99,16 @@ class SecretStore:
 
     def store(self, content: Mapping[str, StoredSecret]) -> None:
         """Replace all stored secrets by these."""
+        _replace(self._file, self.sealed(content))
+
+    def sealed(self, content: Mapping[str, StoredSecret]) -> bytes:
+        """Return what the file would contain with these secrets; the key is made and stored if there is none."""
         self._check_directory()
         keys = self._keys()
         if keys is None:
             keys = (Fernet.generate_key(),)
             self._write_keys(keys)
-        _replace(self._file, _sealed(content, keys[0]))
+        return _sealed(content, keys[0])
 
     def rotate_key(self) -> None:
         """Re-encrypt everything with a new key, or the first of those passed by systemd; the old one is removed.
@@ -191,20 +195,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace_file(path, content)
     except OSError as error:
         raise StoredSecretsUnusable(f"{path}: {error.strerror}") from error

@@ -62,7 +62,7 @@ async def test_the_examples_run_as_they_are_printed(tmp_path: Path) -> None:
             "take_over_setup",
             *("go_live", "go_back", "begin_presence_test", "remove"),
             *("make_cloud_certificate", "renew_cloud_certificate", "delete_cloud_certificates"),
-            *("set_secret", "rotate_secrets_key", "delete_secret", "log"),
+            *("set_secret", "rotate_secrets_key", "delete_secret", "log", "backup"),
         }
 
 
