@@ -23,6 +23,7 @@ from engine.store.errors import (
 )
 from engine.store.leftovers import IN_STATE, sweep
 from engine.store.protection import exposure
+from engine.store.replacing import replace_file
 
 T = TypeVar("T")
 
@@ -159,14 +160,21 @@ class Database:
             _make(self._path)
         except OSError as error:
             raise _kind(error.errno in _DISK_ERRORS)(f"{self._path}: {error.strerror}") from error
-        with errors_named(str(self._path)):
+        with _way_back_named(self._path), errors_named(str(self._path)):
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
             try:
-                prepare(connection)
+                prepare(connection, self._keep_copy)
             except BaseException:
                 connection.close()
                 raise
             self._connection, self._opened = connection, _identity(self._path)
+
+    def _keep_copy(self, connection: sqlite3.Connection, version: int) -> None:
+        """Keep the database as it is before an upgrade, for the version of then."""
+        try:
+            replace_file(_copy_of(self._path, version), connection.serialize())
+        except OSError as error:
+            raise _kind(error.errno in _DISK_ERRORS)(f"{self._path}: {error.strerror}") from error
 
     def _reopen(self) -> None:
         if self._connection is not None:
@@ -227,6 +235,28 @@ _SQLITE_DISK_ERRORS = frozenset(
 
 class _NotOurs(sqlite3.DatabaseError):
     """The file is intact, but not usable by this version."""
+
+
+@contextmanager
+def _way_back_named(path: Path) -> Iterator[None]:
+    """Context manager that adds to `StoreForeign` how to return to the database kept before an upgrade."""
+    try:
+        yield
+    except StoreForeign as failure:
+        kept = [copy for version in range(len(MIGRATIONS), 0, -1) if (copy := _copy_of(path, version)).exists()]
+        if kept:
+            failure.in_words(
+                failure.meaning,
+                "Start the newer calendar-engine, or go back to the database of before the upgrade: calendar-engine "
+                f"restore {kept[0]}. The settings history and the audit log since then are lost; presences are read "
+                "from the PBX.",
+            )
+        raise
+
+
+def _copy_of(path: Path, version: int) -> Path:
+    """Return where the database is kept before its schema of that version is upgraded."""
+    return path.with_name(f"{path.name}.schema-{version}")
 
 
 @contextmanager
@@ -312,8 +342,13 @@ def _make(path: Path) -> None:
         os.close(descriptor)
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Check that a database is sound and ours, and bring its schema up to date. Raises `sqlite3.DatabaseError`."""
+def prepare(
+    connection: sqlite3.Connection, before_upgrade: Callable[[sqlite3.Connection, int], None] = lambda *_: None
+) -> None:
+    """Check that a database is sound and ours, and bring its schema up to date. Raises `sqlite3.DatabaseError`.
+
+    `before_upgrade` is called with the version of a database that will be changed.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -324,6 +359,8 @@ def prepare(connection: sqlite3.Connection) -> None:
     (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if sound != "ok":
         raise sqlite3.DatabaseError(sound)
+    if 0 < version < len(MIGRATIONS):
+        before_upgrade(connection, version)
     # With a write-ahead log and synchronous=NORMAL a commit survives kill -9 of the engine without waiting for the
     # disk; a power cut may lose the last ones, which then count as in doubt or are sent again.
     connection.execute("PRAGMA journal_mode = WAL")
