@@ -18,6 +18,7 @@ from engine.daemon.restore import PENDING, restore, restore_store
 from engine.store.backup import Backup
 from engine.store.database import Database, locked
 from engine.store.errors import AlreadyRunning, BackupUnusable, RestoreUnfinished, RestoreWouldReplace
+from engine.store.replacing import replace_file
 from engine.store.secret_store import StoredSecret
 from engine.supervisor.settings_file import SettingsFile
 from engine.sync.clocks import SystemClock
@@ -87,7 +88,6 @@ async def test_what_is_interrupted_at_any_step_is_finished_by_the_next_start(
         done += 1
         replace_file(path, content)
 
-    replace_file = restoring.replace_file
     with monkeypatch.context() as patched:
         patched.setattr(restoring, "replace_file", interrupted)
         if step < 4:

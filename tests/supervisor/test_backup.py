@@ -76,8 +76,8 @@ async def test_everything_is_there_again_and_no_presence_is_repeated(
     async with running_service(company, clock, directory, None, with_secrets=False) as served:
         await at_rest(served)
         for write in company.pbx.ledger.writes[written:]:
-            assert shown[write.guid] != Presence(write.activity, write.note)
-            shown[write.guid] = Presence(write.activity, write.note)
+            assert shown[write.guid] != Presence(write.activity or "", write.note or "")
+            shown[write.guid] = Presence(write.activity or "", write.note or "")
         assert await versions(served) == history
         assert (await served.get("/v1/audit"))["entries"] == audit
         assert (await served.get("/v1/setup"))["flow"] == "all"
