@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -122,6 +123,7 @@ def test_each_part_has_its_licence_with_its_text(builder: None, site_packages: P
     assert "\n .\n Do what you like.\n" in text
     assert "common-licenses/Apache-2.0" in text
     assert "many lines" not in text
+    assert re.search(r"^Files: usr/share/doc/calendar-tui/html/_static/s\*/\*\n.*Gedam.*\nLicense: MIT\n", text, re.M)
 
 
 def test_the_bill_of_materials_lists_what_is_linked_too(builder: None, site_packages: Path) -> None:
