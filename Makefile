@@ -76,8 +76,8 @@ lock: $(READY)
 		--no-emit-index-url --no-emit-find-links \
 		--output-file packaging/requirements.lock pyproject.toml
 
-# Wheel, sdist and Debian packages in dist/, with bills of materials and checksums; needs debhelper, binutils for arm64
-# and, for the dependencies, a package index. ONLY=amd64 or arm64 makes one Debian package.
+# Wheel, sdist and Debian packages in dist/, with bills of materials and checksums; needs debhelper, mandoc, binutils
+# for arm64 and, for the dependencies, a package index. ONLY=amd64 or arm64 makes one Debian package.
 dist: $(DIST_READY)
 	rm -rf dist
 	$(BIN)/python packaging/builder --output dist $(if $(ONLY),--only $(ONLY))

@@ -100,6 +100,7 @@ def _add_files(tree: Path, epoch: int) -> None:
         (tree / f"systemd/{kind}.conf").rename(tree / f"debian/{NAME}.{kind}")
     for document in ("README.md", "SECURITY.md", "CHANGELOG.md", "packaging/calendar-engine.toml"):
         shutil.copy(SOURCE / document, tree)
+    _build_documentation(tree)
     for program, command in PROGRAMS.items():
         for shell, place in COMPLETIONS.items():
             script = subprocess.run(
@@ -118,6 +119,15 @@ def _add_files(tree: Path, epoch: int) -> None:
         f"  * New version; /usr/share/doc/{NAME}/changelog.gz says what is new.\n\n"
         f" -- {_maintainer()}  {at}\n"
     )
+
+
+def _build_documentation(tree: Path) -> None:
+    """Build the administrators' documentation as HTML, with the manual pages in it."""
+    if shutil.which("mandoc") is None:
+        sys.exit("mandoc, which the documentation needs for the manual pages, is not installed")
+    command = (sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "-d", tree / "doctrees")
+    subprocess.run([*command, SOURCE / "docs", tree / "html"], check=True)
+    (tree / "html/.buildinfo").unlink()
 
 
 def _version() -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from parts import Part
+from parts import Part, part_here
 
 HEAD = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -11,11 +11,15 @@ Upstream-Name: calendar-tui
 Comment: The package contains the Python distributions that the product needs. The files of each, its licence among
  them, are below /usr/lib/calendar-tui/lib/python3/site-packages; versions are in calendar-tui.cdx.json.
 """
+PAGES = "usr/share/doc/calendar-tui/html/_static"
 COMMON = {
     "Apache License": ("Version 2.0, January 2004", "Apache-2.0"),
     "Mozilla Public License": ("Version 2.0", "MPL-2.0"),
 }
 """Texts that every Debian has in /usr/share/common-licenses, by their title."""
+
+OF_PAGES = {"sphinx": "*", "furo": "s*/*", "snowballstemmer": "*-stemmer.js"}
+"""Distributions that have put files into the documentation, and those files in _static; the last that fits counts."""
 
 NOTICE = re.compile(r"^\W*(?:copyright|©|\(c\))\W.*\d{4}.*$", re.IGNORECASE | re.MULTILINE)
 
@@ -25,7 +29,8 @@ def copyright_file(parts: Sequence[Part]) -> str:
     product = "calendar-tui"
     ordered = sorted(parts, key=lambda part: (part.name != product, part.name))
     paragraphs = ("\n".join(_paragraph(part, "*" if part.name == product else _files(part))) for part in ordered)
-    return "\n\n".join((HEAD.rstrip(), *paragraphs)) + "\n"
+    of_pages = ("\n".join(_paragraph(part_here(name), f"{PAGES}/{files}")) for name, files in OF_PAGES.items())
+    return "\n\n".join((HEAD.rstrip(), *paragraphs, *of_pages)) + "\n"
 
 
 def _files(part: Part) -> str:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution
@@ -43,6 +44,11 @@ class Part:
 def parts_in(site_packages: Path) -> tuple[Part, ...]:
     """Return all distributions, by name."""
     return tuple(sorted(map(_part, site_packages.glob("*.dist-info")), key=lambda part: part.name))
+
+
+def part_here(name: str) -> Part:
+    """Return a distribution that the builder itself runs with."""
+    return _part(next(Path(sysconfig.get_path("purelib")).glob(f"{name}-*.dist-info")))
 
 
 def linked_libraries(site_packages: Path) -> dict[str, dict[str, str]]:
