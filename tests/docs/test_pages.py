@@ -36,9 +36,9 @@ def command_lines(page: str) -> Iterator[str]:
 
 
 def arguments(line: str) -> list[str]:
-    """Return the words of a command, without what the shell does with its output."""
+    """Return the words of a command, without what the shell does with its input and output."""
     words = shlex.split(line, comments=True)
-    return words[: next((at for at, word in enumerate(words) if word in {">", "|", "&&"}), None)]
+    return words[: next((at for at, word in enumerate(words) if word in {"<", ">", "|", "&&"}), None)]
 
 
 @pytest.mark.parametrize("page", WITH_README)
