@@ -19,7 +19,7 @@ from engine.cli.arguments import (
     positive,
 )
 from engine.cli.exit_codes import FAILED, WELL
-from engine.cli.keeping import add_backup
+from engine.cli.keeping import add_backup, add_health
 from engine.cli.trying import add_live, add_trying
 
 
@@ -422,6 +422,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_settings,
         _add_secrets,
         add_backup,
+        add_health,
         _add_log_in,
         _add_cloud,
         _add_asking,

@@ -3,6 +3,9 @@
 WELL, FAILED, UNUSABLE = 0, 1, 2
 """All went well; the run ended with a failure; settings, secrets or arguments cannot be used."""
 
+UNKNOWN = 3
+"""`health` cannot tell: there is no engine to ask, or the arguments cannot be used (as plugins of Nagios say it)."""
+
 NOT_FOUND = 66
 """The named object does not exist (EX_NOINPUT of sysexits.h): a user, a setting, a secret, a version, an exchange."""
 

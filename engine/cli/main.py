@@ -11,7 +11,17 @@ from typing import NoReturn, TextIO
 from engine.api.errors import EngineUnreachable, RequestRefused, SocketForbidden
 from engine.cli.commands import PROGRAM, make_parser
 from engine.cli.errors import AnswersInvalid, OutputNotWritten, SecretUnknown, SettingUnknown, UserNotFound
-from engine.cli.exit_codes import DISK, FAILED, FORBIDDEN, INTERRUPTED, MISTAKE, NOT_FOUND, UNREACHABLE, UNUSABLE
+from engine.cli.exit_codes import (
+    DISK,
+    FAILED,
+    FORBIDDEN,
+    INTERRUPTED,
+    MISTAKE,
+    NOT_FOUND,
+    UNKNOWN,
+    UNREACHABLE,
+    UNUSABLE,
+)
 from engine.cli.output import remark, writing
 from engine.core.errors import Failure, Fault
 from engine.daemon.log_handler import where
@@ -40,8 +50,10 @@ def _run(arguments: list[str] | None) -> int:
     try:
         with writing():
             options = make_parser().parse_args(arguments)
-    except SystemExit:  # argparse has printed its message
+    except SystemExit as end:  # argparse has printed its message
         _flush()
+        if end.code == UNUSABLE and (sys.argv[1:] if arguments is None else arguments)[:1] == ["health"]:
+            raise SystemExit(UNKNOWN) from None  # 2 would mean that the engine is in a critical state
         raise
     status: int = options.run(options)
     return status

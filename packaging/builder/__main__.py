@@ -96,6 +96,8 @@ def _add_files(tree: Path, epoch: int) -> None:
     shutil.copytree(PACKAGING / "debian", tree / "debian")
     shutil.copytree(PACKAGING / "systemd", tree / "systemd")
     shutil.copytree(SOURCE / "man", tree / "man")
+    for examples in ("prometheus", "grafana"):
+        shutil.copytree(PACKAGING / examples, tree / examples)
     for kind in ("sysusers", "tmpfiles"):
         (tree / f"systemd/{kind}.conf").rename(tree / f"debian/{NAME}.{kind}")
     for document in ("README.md", "SECURITY.md", "CHANGELOG.md", "packaging/calendar-engine.toml"):
