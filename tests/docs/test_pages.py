@@ -55,7 +55,7 @@ def test_every_command_is_understood(page: str, capsys: pytest.CaptureFixture[st
 def settings_named(page: str) -> Iterator[str]:
     for span in spans(page):
         key, _, _ = span.partition(" = ")
-        if key.partition(".")[0] in TABLES and "." in key:
+        if key.partition(".")[0] in TABLES and re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", key):
             yield key
 
 
