@@ -41,7 +41,7 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
         people, program = await asyncio.gather(ask(served, "status"), ask(served, "status", "--json"))
     assert (people.status, people.err, program.status) == (0, "", 0)
     assert " PBX       ✓ working " in people.out
-    assert " 12 users: 11 with a calendar, 0 watched, 0 not read yet, 1 without; 0 refused\n" in people.out
+    assert " 12 users   11 up to date   0 waiting   1 problem\n" in people.out
     assert "✗ No mailbox found" in people.out
     assert "\x1b" not in people.out
     assert all(len(line) <= 80 for line in people.out.splitlines())
@@ -67,9 +67,9 @@ async def test_times_are_those_of_the_notes_and_not_of_the_machine(tmp_path: Pat
     assert "(user1), 2026-03-02 10:07 Europe/Berlin\n" in explained.out
     assert " Calendar  user1@corp.example · live · read 10:05\n" in explained.out
     assert " Next     11:00  ○ available" in explained.out
-    assert " PBX       ✓ working    since 10:05\n" in status.out
-    assert " 12 users: 12 with a calendar, 11 watched, " in status.out
-    assert " oldest reading 10:05, times in Europe/Berlin\n" in status.out
+    assert " PBX       ✓ working   since 10:05\n" in status.out
+    assert " 12 users   12 up to date   0 waiting\n" in status.out
+    assert " 11 live, oldest reading 10:05, times in Europe/Berlin\n" in status.out
 
 
 @pytest.mark.process
@@ -100,7 +100,7 @@ async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource)
         await served.settled()
         everybody, some = await asyncio.gather(ask(served, "users"), ask(served, "users", "number", "7", "--json"))
     heads, first, *others = everybody.out.splitlines()
-    assert heads.split() == ["shows", "name", "▼", "note", "until", "read"]
+    assert heads.split() == ["shows", "name", "note", "until", "read"]
     assert first.startswith(" ● busy       User Number 0         Busy: Jour fixe until 10am  ")
     assert first.split()[-2:] == ["10:00", "09:05"]
     assert len(others) == 11
@@ -181,7 +181,7 @@ async def test_events_until_the_engine_ends(tmp_path: Path) -> None:
     events = [json.loads(line) for line in out.decode().splitlines()]
     assert sum(event["event"] == "changes" for event in events) == 12
     assert b"closed the event stream" in err
-    assert len(re.findall(r"^ \d\d:\d\d:\d\d ○ available  User Number \d+$", people.out, re.M)) == 12
+    assert len(re.findall(r"^ \d\d:\d\d:\d\d  ○ available  User Number \d+$", people.out, re.M)) == 12
 
 
 @pytest.mark.process
