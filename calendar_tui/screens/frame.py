@@ -6,6 +6,7 @@ from inspect import isawaitable
 from typing import TypeVar
 
 from textual import actions, events
+from textual.app import SuspendNotSupported
 from textual.widget import Widget
 from textual.widgets import Input
 from textual.worker import Worker
@@ -350,9 +351,13 @@ class Frame(DrawnScreen):
 
     def page(self, text: str) -> None:
         """Show a text in the pager of the environment, in place of this program until it ends."""
-        with self.app.suspend():
-            mistake = show_in_pager(text, os.environ)
-        self.app.refresh(layout=True)
+        try:
+            with self.app.suspend():
+                mistake = show_in_pager(text, os.environ)
+        except SuspendNotSupported:
+            mistake = "The pager cannot have this terminal; y copies, w writes a file."
+        else:
+            self.app.refresh(layout=True)
         if mistake:
             self.tell(mistake)
 

@@ -15,7 +15,7 @@ ASKED = {
     "settings": (("4",), "cannot be reached", "PBX: which one"),
     "secrets": (("4", "p"), "cannot be reached", "exchange.password"),
     "versions": (("4", "h"), "cannot be reached", "version 1"),
-    "statistics": (("3", "i"), "cannot be reached", "Statistics for"),
+    "statistics": (("3", "i"), "cannot be reached", "No entry matches the filter"),
     "user": (("2", "enter"), "cannot be reached", "Appointments 1"),
 }
 """Views that ask for something: the keys that lead there, what is said without an engine, and what after that."""
@@ -48,14 +48,14 @@ async def test_an_exchange_and_a_review_too(tmp_path: Path) -> None:
             await go(shown, ("4", "slash", *"show_subj", "enter"))
             await shown.shows("show_subject")
             await go(shown, ("space", "3"))
-            await shown.shows("300 entries kept")
+            await shown.shows("300 kept")
         await shown.shows("✗ engine gone")
         await shown.press("enter")
         await shown.eventually(lambda: shown.view.NAME == "exchange")
         async with logged_engine(tmp_path):
-            await shown.shows("Where the time went")
+            await shown.shows("For Exchange's own logs")
         await shown.shows("✗ engine gone")
-        assert "Where the time went" in shown.grid()
+        assert "For Exchange's own logs" in shown.grid()
         await go(shown, ("4", "d"))
         await shown.eventually(lambda: shown.view.NAME == "review")
         async with logged_engine(tmp_path):
