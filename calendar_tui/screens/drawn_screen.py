@@ -129,9 +129,14 @@ class DrawnScreen(Screen[None]):
         if self._stack and view is self.view:
             self.draw()
 
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is something to draw on: not any more while the program ends."""
+        return self.is_mounted and len(self.query("#header, #footer")) == 2
+
     def draw(self) -> None:
         """Draw everything that differs, or a notice if the terminal is too small."""
-        if not self._stack or not self.is_mounted:
+        if not self._stack or not self._is_there:
             return
         if self._visit != self.model.visits:
             self._visit = self.model.visits
@@ -251,7 +256,7 @@ class DrawnScreen(Screen[None]):
     def tell(self, message: str) -> None:
         """Show a message in the footer until the next key press."""
         self._say(message)
-        if self._stack and self.is_mounted and not self.has_class("-too-small"):
+        if self._stack and self._is_there and not self.has_class("-too-small"):
             self._draw_footer()
 
     def follow(self, operation: Operation) -> None:

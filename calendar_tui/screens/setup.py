@@ -322,6 +322,8 @@ class SetupView(View):
         if where == "next" and self.page.is_last:
             await self.apply()
             return
+        if self.page.watch is not None and not self.page.watch.stopped and not is_passed(self.page):
+            await self.client.stop()
         if not await self.client.send(go=where, secrets=where == "next"):
             return
         while where == "next" and self.page.can_watch and is_passed(self.page) and not self.page.is_last:
