@@ -363,7 +363,7 @@ class SetupView(View):
     # Commands, by the names in the registry
 
     async def action_check(self) -> None:
-        """Check the page; where log-ins are paused, the second time in spite of that."""
+        """Check the page, and go on if all is well; where log-ins are paused, the second time in spite of that."""
         log_ins = self.page.log_ins
         if log_ins is not None and log_ins.paused_until is not None and not self.client.secrets:
             if not self.here.insists:
@@ -372,7 +372,7 @@ class SetupView(View):
                 return
             await self.client.retry_log_in()
         self.here.insists = False
-        await self.check(goes_on=False)
+        await self.check(goes_on=True)
 
     async def action_fix(self) -> None:
         """Let the engine mend what it found."""

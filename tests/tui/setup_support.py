@@ -32,7 +32,7 @@ async def nothing_set_up(
 
 async def open_setup(shown: Terminal) -> None:
     shown.app.frame.set_up("all")
-    await shown.shows("Set-up · step")
+    await shown.shows(" of 9 ")
 
 
 async def answered(served: ServedService, **body: Any) -> None:
