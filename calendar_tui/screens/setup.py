@@ -1,12 +1,14 @@
 """The view of the guided set-up: the steps at the left, a page with its fields at the right."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from typing import ClassVar
 
 from textual import actions
+from textual.message import Message
 from textual.widget import Widget
 
 from calendar_tui.commands import registry
@@ -29,6 +31,9 @@ from engine.documents.lines import Document, Line
 
 SOON = 0.4
 """Seconds after the last key when what was typed is sent, and tried without a log-in."""
+
+OPENING = 5.0
+"""Seconds for which keys wait for the first page."""
 
 TICK = 0.5
 """Seconds between two looks at a check, and between two pictures of its time."""
@@ -57,6 +62,8 @@ class SetupView(View):
         self._keys = SetupKeys(self)
         self._place = ("", "")
         self._has_told = False
+        self._is_open = asyncio.Event()
+        self.pressed = 0.0
         self._page = Page()
 
     # What the frame asks for
@@ -239,6 +246,7 @@ class SetupView(View):
         """Begin with the page that the engine has gone to."""
         page = self.page
         self._place = (page.step, page.name)
+        self._is_open.set()
         self.kind = KINDS.get(page.kind, PageKind)(self)
         self.here.with_advanced, self.here.offered = False, ()
         self.here.cursor = self._first_stop(page)
@@ -270,8 +278,13 @@ class SetupView(View):
 
     # What is done
 
-    async def take(self, key: str) -> bool:
-        """Handle a key, and draw what it has changed; return whether it was used."""
+    async def take(self, key: str, at: float) -> bool:
+        """Handle a key, and draw what it has changed; return whether it was used. What is typed ahead waits until there
+        is a page."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPENING):
+                await self._is_open.wait()
+        self.pressed = at
         if self._has_told:
             self.tell("")
         used = await self._keys.take(key)
@@ -312,8 +325,9 @@ class SetupView(View):
         await self._arrived()
 
     async def _reach(self) -> None:
-        """Try what costs no log-in, if there is such a thing."""
-        if self.page.can_reach:
+        """Try what costs no log-in, if there is such a thing, and an address or account to try it with."""
+        page = self.page
+        if page.can_reach and page.kind != "choice" and not (page.fields and page.fields[0].is_needed):
             await self.client.check(log_in=False)
 
     async def go(self, where: str) -> None:
@@ -418,7 +432,7 @@ class SetupView(View):
         self.run(partial(self._press, "escape"), "back")
 
     async def _press(self, key: str) -> None:
-        await self.take(key)
+        await self.take(key, Message().time)
 
 
 def _by_function_key(command: Command) -> Command:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from calendar_tui.documents.setup_check import running
 from calendar_tui.documents.setup_page import MADE_HERE
 from engine.api.app_password import app_password
 from engine.api.schema.setup import SetupCheck, SetupField, SetupOption
@@ -134,6 +135,8 @@ class SetupKeys:
         stop = view.stop
         if view.kind is not None and await view.kind.enter(stop):
             return
+        if running(view.page) is not None and view.page.watch is None:
+            return
         field, chosen, value = stop.partition("=")
         if chosen:
             view.answer(field, value)
@@ -151,8 +154,9 @@ class SetupKeys:
         """Take the marked option of a search, or the first that fits what was typed; return whether there is one."""
         view, here = self._view, self._view.here
         typed = view.state.text(field)
-        if not here.offered and (not typed or field.key not in view.client.texts):
-            view.answer(field.key, typed)  # what was only a default is chosen now
+        if not here.offered and field.key not in view.client.texts:
+            if default := typed or field.suggestion or field.placeholder:
+                view.answer(field.key, default)  # what was only a default is chosen now
             return True
         offered = here.offered or await view.client.options(field.key, typed)
         if not offered:

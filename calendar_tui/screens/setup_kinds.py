@@ -1,7 +1,8 @@
 """The kinds of pages of the set-up: how each looks, and which keys it has beyond those of every page."""
 
-import asyncio
 from typing import ClassVar, Protocol
+
+from textual.message import Message
 
 from calendar_tui.documents.form_page import FormState, Page
 from calendar_tui.documents.setup_certificate import FIX, certificate_page
@@ -23,6 +24,7 @@ class SetupForm(Protocol):
     """The part of the set-up's view that a kind of page may use."""
 
     client: SetupClient
+    pressed: float
 
     @property
     def page(self) -> SetupPage:
@@ -133,7 +135,7 @@ class CertificatePage(PageKind):
 
     def __init__(self, form: SetupForm) -> None:
         super().__init__(form)
-        self._seen_from = asyncio.get_running_loop().time() + READING
+        self._seen_from = Message().time + READING
 
     def body(self, page: SetupPage, state: FormState) -> Page:
         """Return what the certificate says."""
@@ -143,7 +145,7 @@ class CertificatePage(PageKind):
         """Trust it in the way of the line, but never by a key that was typed before it could be read."""
         if not stop.startswith(FIX):
             return False
-        if asyncio.get_running_loop().time() < self._seen_from:
+        if self.form.pressed < self._seen_from:
             self.form.tell("Compare the certificate first.")
             return True
         if await self.form.client.send(fix=stop.removeprefix(FIX)):

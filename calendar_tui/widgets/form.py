@@ -20,8 +20,8 @@ from engine.documents.lines import Document
 class FormOwner(Protocol):
     """Whose form it is."""
 
-    async def take(self, key: str) -> bool:
-        """Handle a key, by Textual's name; return whether it was used."""
+    async def take(self, key: str, at: float) -> bool:
+        """Handle a key, by Textual's name, pressed at that time of messages; return whether it was used."""
         ...
 
     def typed(self, value: str) -> None:
@@ -56,21 +56,26 @@ class FormInput(Input):
 
     async def _on_key(self, event: events.Key) -> None:
         """Offer a key to the form, else edit with it; a letter is nothing else while there is no field."""
-        if await self._owner.take(event.key):
+        if await self._owner.take(event.key, event.time):
             event.stop()
             event.prevent_default()
         elif not self.is_over_field:
             event.prevent_default()
-        elif not event.is_printable:
+        else:
             await self._edit(event)
 
     async def _edit(self, event: events.Key) -> None:
-        """Carry out an editing key at once: Textual would only do so when later keys may have been handled."""
+        """Carry out an editing key at once: Textual would only tell of it when later keys may have been handled."""
         binding = next(iter(self._bindings.key_to_bindings.get(event.key, ())), None)
-        if binding is not None and binding.action != "submit":
-            event.stop()
-            event.prevent_default()
+        if event.is_printable and event.character is not None:
+            self.replace(event.character, *self.selection)
+        elif binding is not None and binding.action != "submit":
             await self.run_action(binding.action)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+        self._owner.typed(self.value)
 
     def _on_paste(self, event: events.Paste) -> None:
         """Take the first line of what is pasted, without the blanks around it."""
@@ -79,6 +84,7 @@ class FormInput(Input):
         lines = event.text.strip().splitlines()
         if lines and self.is_over_field:
             self.replace(lines[0].strip(), *self.selection)
+            self._owner.typed(self.value)
 
 
 class Form(Container):
@@ -124,11 +130,6 @@ class Form(Container):
     def on_resize(self) -> None:
         """Draw everything for the new size, after a message in the footer has come or gone too."""
         self.call_after_refresh(self._owner.show)
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Pass on what is typed."""
-        event.stop()
-        self._owner.typed(event.value)
 
     def show(self, page: Page, cursor: str) -> None:
         """Show a page, with the cursor in the field or on the line of that name, and take the keys."""
