@@ -72,6 +72,10 @@ class SetupView(View):
         """Return the container of rail, lines and input line."""
         return self._form
 
+    def focused(self) -> Widget:
+        """Return the input line, which takes all keys."""
+        return self._form.input
+
     def ask(self) -> None:
         """Go on with the set-up, or begin it."""
         self.run(self._follow, "follow")

@@ -85,7 +85,7 @@ async def test_every_command_is_carried_out_by_its_first_key(
         served.log.capture.take(traced())
         async with terminal(served.socket) as shown:
             done = watched(shown.app, monkeypatch)
-            for command in commands:
+            for command in (each for each in commands if each.keys):
                 await to_place(shown, place)
                 done.clear()
                 await shown.press(command.keys[0])
