@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Protocol
 
 from textual import events
@@ -54,14 +55,22 @@ class Typist:
         """Pass on keys until cancelled."""
         while True:
             key = await self._keys.get()
+            await self._soon(self._app.answered())
             target = self._app.focused or self._app.screen
             await self._app.forward(key)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST):
-                    for _ in range(ROUNDS):
-                        await _turn(target)
-                    await self._app.answered()
+            await self._soon(self._dealt_with(target))
             self._passed_on += 1
+
+    async def _dealt_with(self, target: MessagePump) -> None:
+        for _ in range(ROUNDS):
+            await _turn(target)
+        await self._app.answered()
+
+    async def _soon(self, done: Coroutine[None, None, None]) -> None:
+        """Wait for something, but not longer than keys may be kept waiting."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST):
+                await done
 
     @property
     def rests(self) -> bool:
