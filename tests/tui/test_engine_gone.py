@@ -87,7 +87,7 @@ async def test_a_secret_that_could_not_be_stored_is_not_typed_again(tmp_path: Pa
         await shown.shows("✗ engine gone")
         await shown.press("enter")
         await shown.shows("(calendar-engine run)")
-        await shown.shows("*********")
+        await shown.shows("•••••••••")
         async with served_engine(tmp_path, people(8)):
             await shown.shows("✓ engine")
             await shown.press("enter")
