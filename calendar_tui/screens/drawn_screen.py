@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -161,13 +162,16 @@ class DrawnScreen(Screen[None]):
         self._draw_form()
         wide = self.is_wide
         above = self.view.above(width)
-        self._show_as_needed("above", above)
+        self._show_as_needed("above", above if wide else Document())
         room = height - 3 - len(frame.banner(self.model, width)) - len(above) - 2 * wide
         left = width if not (wide and self.view.has_pane()) else LEFT if width < frame.WIDEST else LEFT_WIDEST
         self._set_width(self.main, left if left < width else None)
         self.line_view("pane").display = left < width
         self.main.keeps_cursor = self.is_asking
-        self.main.show(self.view.sheet(left - 2 * wide, room), framed=wide)
+        sheet = self.view.sheet(left - 2 * wide, room)
+        if not wide:  # another height of a widget would have the whole screen drawn
+            sheet = replace(sheet, heads=Document([*above, *sheet.heads]))
+        self.main.show(sheet, framed=wide)
         if left < width:
             self.line_view("pane").show(self.view.pane(width - left - 2, room), framed=True)
 

@@ -115,8 +115,10 @@ async def test_a_change_of_view_is_drawn_once_and_costs_little(tmp_path: Path, e
         await served.settled()
         async with on_terminal("--socket", str(served.socket), environment=environment) as seen:
             await seen.shows("Users 30")
+            seen.press("4")
+            await seen.shows("settings.toml")
             await seen.quiet()
-            for keys, text in (("2", "by name"), ("\x1b", "Last changes"), ("4", "settings.toml"), ("2", "by name")):
+            for keys, text in (("2", "by name"), ("\x1b", "Last changes"), ("2", "by name"), ("4", "settings.toml")):
                 before = len(seen.received)
                 seen.press(keys)
                 await seen.shows(text)
