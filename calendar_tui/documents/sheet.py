@@ -1,5 +1,6 @@
 """What a pane and the second row show: values that a view makes and the frame draws."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from engine.documents.columns import columns
@@ -31,6 +32,16 @@ class Sheet:
     cursor_scrolls: bool = False
 
 
+def _cut(spans: Iterable[Span], room: int) -> list[Span]:
+    """Return what of spans fits into so many columns."""
+    parts: list[Span] = []
+    for span in spans:
+        text = cut(span.text, max(0, room))
+        parts.append(span._replace(text=text))
+        room -= columns(text)
+    return parts
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """The second row of the screen: where one is and what is shown at the left, order and place at the right."""
@@ -39,16 +50,12 @@ class Row:
     right: str | tuple[Span, ...] = ""
 
     def line(self, width: int) -> Line:
-        """Return the row in `width` columns; the left part is cut if there is no room for both."""
-        right = self.at_right
-        taken = columns("".join(span.text for span in right))
-        room = max(0, width - 2 - (taken + 2 if taken else 0))
-        parts: list[Span] = []
-        for span in self.left:
-            text = cut(span.text, room)
-            parts.append(span._replace(text=text))
-            room -= columns(text)
-        return line(" ", *parts, " " * (room + (2 if taken else 0)), *right)
+        """Return the row in `width` columns; what has no room is cut, the right part first."""
+        left = _cut(self.left, width - 2)
+        taken = sum(columns(span.text) for span in left)
+        right = _cut(self.at_right, width - 4 - taken)
+        gap = width - 2 - taken - sum(columns(span.text) for span in right)
+        return line(" ", *left, " " * gap, *right)
 
     @property
     def at_right(self) -> tuple[Span, ...]:

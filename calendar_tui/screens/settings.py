@@ -19,8 +19,16 @@ T = TypeVar("T")
 TICK = 1.0
 """Seconds between two updates of the countdown while a change awaits confirmation."""
 
+LONGEST_PATH = 44
+"""The longest end of the path of the file that is shown."""
+
 VALUES = 36
 """The column before the one in which values begin."""
+
+
+def _end(path: str) -> str:
+    """Return the end of a long path."""
+    return path if len(path) <= LONGEST_PATH else "…" + path[1 - LONGEST_PATH :]
 
 
 class SettingsView(View):
@@ -47,7 +55,7 @@ class SettingsView(View):
         if self.settings is None:
             return Row((Span("Settings"),))
         chip = (Span("   "), Span(f"[{self._words}]", Role.CHIP)) if self._words else ()
-        return Row((Span(f"{len(self.settings.settings)} settings"), *chip), self.settings.file)
+        return Row((Span(f"{len(self.settings.settings)} settings"), *chip), _end(self.settings.file))
 
     def ask(self) -> None:
         """Request the settings, in case another program has changed them."""

@@ -75,7 +75,7 @@ async def test_no_view_lets_any_of_it_through(site: HostileSite, size: tuple[int
         for name in (LONG_NAMED, HALVED, CODED, PAGE, UNSHOWN, UNKNOWN, TWIN):
             shown.app.frame.open_user(site.company.world.person(name).guid)
             await shown.shows("] next [ prev")
-            await shown.shows("Appointments")
+            await shown.shows("Because")
             seen(shown)
             await shown.press("y", "pagedown", "w")
             await shown.shows("Written to")
