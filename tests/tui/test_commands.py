@@ -93,8 +93,9 @@ async def test_every_command_is_carried_out_by_its_first_key(
             for command in (each for each in commands if each.keys):
                 await to_place(shown, place)
                 done.clear()
+                hindrance = shown.view.hindrance(command)
                 await shown.press(command.keys[0])
-                assert command.action.partition("(")[0] in done, command.name
+                assert hindrance or command.action.partition("(")[0] in done, command.name
 
 
 async def to_place(shown: Terminal, place: str) -> None:
