@@ -21,7 +21,7 @@ from engine.setup.pages import GROUP, KEEP_WITHIN, LEARN_USER, SECRETS, START, U
 INSTEAD = "instead/"
 """Begins the id of a fix that uses what is clearly meant by what was typed."""
 
-SEARCHED = ("presence.language", "presence.timezone")
+SEARCHED = ("presence.language", "presence.timezone", LEARN_USER)
 """Answers found by a search."""
 
 _OWN_HELP: Mapping[str, tuple[str, str, str]] = MappingProxyType(
@@ -196,7 +196,7 @@ def _own_field(key: str, values: Values) -> SetupField:
         key=key,
         label=label,
         help=words,
-        kind="choice" if key in _OPTIONS else "text",
+        kind="choice" if key in _OPTIONS else "search" if key in SEARCHED else "text",
         text=text_of(values.get(key)),
         placeholder=placeholder,
         options=_OPTIONS.get(key, ()),

@@ -36,7 +36,7 @@ from engine.server.handlers.notes import notes_of
 from engine.server.handlers.presence_test import PresenceTestRoutes
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, named, not_found, problem_from, query_of
 from engine.server.setup_checks import CheckRequest, SetupCheckRunner
-from engine.server.setup_fields import INSTEAD
+from engine.server.setup_fields import INSTEAD, SEARCHED
 from engine.server.setup_state import SetupAccount, machine_zone
 from engine.server.state import ApiState, author_of
 from engine.settings.editor import SettingValue
@@ -344,10 +344,18 @@ class SetupRoutes:
             case "presence.timezone":
                 zones = await asyncio.to_thread(options.zones, self._api_state.now())
                 found = options.found(zones, question.search)
+            case "setup.learn_user":
+                found = options.found(self._users_to_choose(question.search), question.search)
             case _:
-                raise not_found("list of options", "Only presence.language and presence.timezone have one.")
+                raise not_found("list of options", f"Only {', '.join(SEARCHED)} have one.")
         shown = tuple(SetupOption(value=each.value, label=each.label, remark=each.remark) for each in found)
         return answer(SetupOptions(options=shown[: question.limit], total=len(found)))
+
+    def _users_to_choose(self, typed: str) -> tuple[options.Option, ...]:
+        """Return the users of the PBX; while they are not known, what was typed."""
+        known = [(each.name, each.label) for each in self._runner.checks.users]
+        known = known or [(row.name, row.display_name or row.name) for row in self._api_state.rows.all()]
+        return tuple(options.Option(name, label, name) for name, label in known or [(typed, typed)])
 
     async def _users(self, request: web.Request) -> web.Response:
         question = query_of(request, SetupUsersQuestion)
