@@ -16,6 +16,7 @@ from calendar_tui.commands.command import LIST, Command
 from calendar_tui.model import Model, Query
 from calendar_tui.pager import show_in_pager
 from calendar_tui.screens.drawn_screen import DrawnScreen
+from calendar_tui.screens.going_live import GoingLive
 from calendar_tui.screens.view import View
 from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities, ThemeName
@@ -45,6 +46,7 @@ class Frame(DrawnScreen):
         self._main_views: dict[str, View] = {}
         self._groups: dict[View, set[str]] = {}
         self._to_confirm: HeldChange | None = None
+        self._going_live = GoingLive(lambda: session.api, self.tell)
 
     def main_view(self, kind: type[V]) -> V:
         """Return one of the main views by its class."""
@@ -283,6 +285,18 @@ class Frame(DrawnScreen):
                 self.tell(f"{failure}. {failure.remedy}")
             else:
                 self.tell(confirmed_in_words(dry_run=is_dry))
+
+    async def action_go_live(self) -> None:
+        """Have everybody's presences written."""
+        await self._going_live.go()
+
+    async def action_keep_live(self) -> None:
+        """Keep what awaits confirmation."""
+        await self._going_live.keep()
+
+    async def action_back_live(self) -> None:
+        """Go back to a dry run, or to what was before."""
+        await self._going_live.back()
 
     def action_theme(self) -> None:
         """Switch to the next theme."""

@@ -21,6 +21,7 @@ from calendar_tui.documents.setup_page import chosen_option, fixes_of, is_passed
 from calendar_tui.documents.setup_rail import rail
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.screens.setup_client import SetupClient
+from calendar_tui.screens.setup_finished import FinishedView
 from calendar_tui.screens.setup_keys import OnScreen, SetupKeys
 from calendar_tui.screens.setup_kinds import PageKind
 from calendar_tui.screens.setup_registry import KINDS
@@ -170,7 +171,8 @@ class SetupView(View):
     @property
     def field(self) -> SetupField | None:
         """The field with the cursor, if it is one to type into."""
-        at = next((each for each in self.page.fields if each.key == self.stop), None)
+        own = self.kind.fields if self.kind is not None else ()
+        at = next((each for each in (*self.page.fields, *own) if each.key == self.stop), None)
         return at if at is not None and at.kind not in ("flag", "choice") else None
 
     @property
@@ -272,7 +274,9 @@ class SetupView(View):
     async def _ended(self, check: SetupCheck) -> None:
         """Go on after a check that was to lead on, or into the field that is wrong."""
         watch = self.page.watch
-        if check.passed and self.is_mine and (self.here.goes_on or (watch is not None and not watch.stopped)):
+        if self.kind is not None and not self.kind.LEADS_ON:
+            self.here.goes_on = False
+        elif check.passed and self.is_mine and (self.here.goes_on or (watch is not None and not watch.stopped)):
             await self.go("next")
         elif not check.passed and self.here.goes_on:
             self.here.goes_on = False
@@ -304,9 +308,11 @@ class SetupView(View):
     def typed(self, value: str) -> None:
         """Keep what stands in the field with the cursor, and send it soon."""
         field = self.field
-        if field is None:
+        if field is None or self.kind is None:
             return
-        if field.secret is not None:
+        if field in self.kind.fields:
+            self.run(partial(self.kind.typed, field.key, value), "typed")
+        elif field.secret is not None:
             self.client.secrets[field.key] = value
         elif value != self.state.text(field):
             self.answer(field.key, value)
@@ -350,10 +356,15 @@ class SetupView(View):
         await self._arrived()
 
     async def apply(self) -> None:
-        """Apply everything, and leave the set-up."""
+        """Apply everything, and leave the set-up; after that of everything, say what is on."""
+        is_all = self.client.setup is not None and self.client.setup.flow == "all"
         applied = await self.client.apply()
-        if applied is not None:
-            self.shell.go_back()
+        if applied is None:
+            return
+        self.shell.go_back()
+        if is_all:
+            self.shell.push(FinishedView(self.shell, applied))
+        else:
             self.tell(applied_in_words(applied))
 
     async def check(self, *, goes_on: bool, watch: bool = False, only_failed: bool = False) -> None:

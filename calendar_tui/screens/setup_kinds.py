@@ -10,7 +10,7 @@ from calendar_tui.documents.setup_page import choice_body, fields_body, is_missi
 from calendar_tui.documents.setup_task import text_of
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_client import SetupClient
-from engine.api.schema.setup import SetupPage, SetupText
+from engine.api.schema.setup import SetupField, SetupPage, SetupText
 from engine.display import counted
 
 CLIENT_SECRET = "exchange.client_secret"  # noqa: S105 - its name
@@ -69,10 +69,12 @@ class SetupForm(Protocol):
 class PageKind:
     """A kind of page; there is one object for each page that is visited, which may keep what it has read.
 
-    `COMMANDS` are the names of its commands in the registry, in the order of the footer.
+    `COMMANDS` are the names of its commands in the registry, in the order of the footer. `LEADS_ON`: after a check that
+    went well the next page may follow by itself.
     """
 
     COMMANDS: ClassVar[tuple[str, ...]] = ("next", "check", "more", "steps", "later", "fix")
+    LEADS_ON: ClassVar[bool] = True
 
     def __init__(self, form: SetupForm) -> None:
         self.form = form
@@ -80,6 +82,14 @@ class PageKind:
     def body(self, page: SetupPage, state: FormState) -> Page:
         """Return the lines and fields of the page."""
         return fields_body(page, state)
+
+    @property
+    def fields(self) -> tuple[SetupField, ...]:
+        """Fields that are not answers of the set-up, such as a filter; what is typed there comes to `typed`."""
+        return ()
+
+    async def typed(self, key: str, text: str) -> None:
+        """Called with every letter typed into one of `fields`."""
 
     def figures(self, page: SetupPage, state: FormState) -> str:
         """Return what stands at the right of the title."""

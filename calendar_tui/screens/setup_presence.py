@@ -11,6 +11,7 @@ class PresencePage(PageKind):
     """The grid of kinds of appointments by presences; beside it today's notes, which follow every key."""
 
     COMMANDS = ("next", "check", "more", "steps", "later")
+    LEADS_ON = False
 
     def __init__(self, form: SetupForm) -> None:
         super().__init__(form)

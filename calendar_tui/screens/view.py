@@ -146,6 +146,10 @@ class Shell(Protocol):
         """Show another view; Esc leads back to this one."""
         ...
 
+    def carry_out(self, action: str) -> None:
+        """Run an action of the view, of the pane with the focus, or of the frame."""
+        ...
+
     def go_back(self) -> None:
         """Leave the view on top."""
         ...

@@ -12,7 +12,7 @@ from engine.simulator.company import Company
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.service import ServedService, changes_of, running_service
-from tests.support.setting_up import answer, check
+from tests.support.setting_up import answer, check, field
 from tests.support.tui import Terminal, terminal
 
 pytestmark = pytest.mark.slow
@@ -95,3 +95,89 @@ async def test_todays_notes_follow_every_key(tmp_path: Path) -> None:
         await shown.shows("Aino Mäkelä       ● Busy: Keskit")
         assert "(private)" in shown.grid()
         assert (await served.get("/v1/setup"))["page"]["step"] == "presence"
+
+
+async def test_everybody_is_tried_and_stands_by_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with answered_until("access", tmp_path) as (_, shown):
+        await shown.shows("24 ✓  2 ✗   of 26")
+        await shown.shows("▸✗ No right to read the calendar          1")
+        await shown.press("v")
+        await shown.shows("Aino Mäkelä, Anna Müller")
+        await shown.press("w")
+        await shown.shows("Written to")
+        written = (tmp_path / "calendar-access.csv").read_text().splitlines()
+        assert [each.partition(",")[0] for each in written] == ["user", "Gerd Vorstand", "Empfang"]
+        await shown.press("F")
+        await shown.shows("24 ✓  2 ✗   of 26")
+        await shown.press("enter")
+        await shown.shows("What an appointment shows")
+
+
+async def test_the_pbx_is_learned_with_one_user(tmp_path: Path) -> None:
+    async with answered_until("learn", tmp_path, "pbx") as (served, shown):
+        await shown.press(*"anna")
+        await shown.shows("▸ Anna Müller")
+        await shown.press("enter")
+        await shown.shows("Proposed  pbx.clear")
+        assert "✓ clear with omit" in shown.grid()
+        await shown.press("enter")
+        await shown.shows("What would change")
+        setup = await answer(served, go="learn")
+        assert field(setup, "pbx.clear")["text"] == "empty"
+
+
+async def test_the_pbx_need_not_be_learned(tmp_path: Path) -> None:
+    async with answered_until("learn", tmp_path) as (_, shown):
+        await shown.press("enter")
+        await shown.shows("What would change")
+
+
+async def test_what_would_change_is_filtered_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with answered_until("preview", tmp_path) as (_, shown):
+        await shown.shows("26 users · 21 differ   o only")
+        await shown.shows("Empfang            ○ available       – left as it is")
+        await shown.press("o", "slash", *"anna m")
+        await shown.shows("/ [anna m")
+        await shown.eventually(lambda: "Aino" not in shown.grid())
+        assert "Anna Müller        ○ available       ● Busy until 10:30am" in shown.grid()
+        await shown.press("enter", "w")
+        await shown.shows("Written to")
+        written = (tmp_path / "calendar-preview.csv").read_text().splitlines()
+        assert [each.partition(",")[0] for each in written] == ["user", "Anna Müller"]
+        await shown.press("escape", "enter")
+        await shown.shows("Ready. How do you want to begin?")
+
+
+async def test_it_begins_with_a_dry_run_and_goes_live_by_one_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with answered_until("start", tmp_path) as (served, shown):
+        await shown.press("y")
+        await shown.shows("Written to")
+        answers = (tmp_path / "calendar-answers.toml").read_text()
+        assert "headquarters" in answers
+        assert "simulated-secret" not in answers
+        await shown.press("enter")
+        await shown.shows("✓ Set up. Dry run since")
+        await shown.shows("DRY RUN")
+        await served.settled()
+        await shown.press("g")
+        await shown.shows("g again writes them")
+        await shown.press("g")
+        await shown.shows("K keep it, B back now")
+        assert (await served.get("/v1/live"))["written"] == "everybody"
+        await shown.press("B")
+        await shown.shows("Nothing is written to the PBX any more")
+        assert (await served.get("/v1/live"))["written"] == "nobody"
+
+
+async def test_pilots_are_named_before_it_begins(tmp_path: Path) -> None:
+    async with answered_until("start", tmp_path) as (served, shown):
+        await shown.press("down", "enter", "enter")
+        await shown.shows("Name at least one pilot")
+        await shown.press(*"anna*", "tab", "tab", *"600", "enter")
+        await shown.shows("✓ Set up. Pilots are written since")
+        assert (await served.get("/v1/live"))["pilots"] == ["anna*"]

@@ -1,0 +1,71 @@
+"""Going live, keeping that and going back, from any view."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from engine.api.client import ApiClient
+from engine.api.errors import ClientFailure
+from engine.api.resources.live import LiveRequests
+from engine.api.resources.settings import SettingsRequests
+from engine.api.schema.live import BackQuestion, LiveQuestion, LiveState
+from engine.display import counted
+
+T = TypeVar("T")
+
+KEPT_WITHIN = 600.0
+"""Seconds after which going live is taken back by itself."""
+
+MEANT = 10.0
+"""Seconds in which the second press of the key counts."""
+
+
+class GoingLive:
+    """Carries out the keys; `tell` says what came of them."""
+
+    def __init__(self, api: Callable[[], ApiClient | None], tell: Callable[[str], None]) -> None:
+        self._api = api
+        self._tell = tell
+        self._asked = -MEANT
+
+    async def go(self) -> None:
+        """Go live for everybody: the first press says what that changes, the second does it."""
+        api = self._api()
+        state = await self._answer(LiveRequests(api).state()) if api is not None else None
+        if api is None or state is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if state.written == "everybody":
+            self._tell("Everybody's presences are written already.")
+        elif now - self._asked > MEANT:
+            self._asked = now
+            self._tell(f"{counted(state.withheld, 'presence')} would change in the PBX. g again writes them.")
+        else:
+            self._asked = -MEANT
+            question = LiveQuestion(confirm_within=KEPT_WITHIN)
+            self._told(await self._answer(LiveRequests(api).go(question)))
+
+    def _told(self, state: LiveState | None) -> None:
+        if state is not None:
+            minutes = round(KEPT_WITHIN / 60)
+            self._tell(f"Live: {counted(state.live, 'user')} written. Back in {minutes} min. K keep it, B back now.")
+
+    async def keep(self) -> None:
+        """Keep what awaits confirmation."""
+        api = self._api()
+        if api is not None and await self._answer(SettingsRequests(api).keep()) is not None:
+            self._tell("The change is kept.")
+
+    async def back(self) -> None:
+        """Go back to what was before, or to a dry run."""
+        api = self._api()
+        state = await self._answer(LiveRequests(api).go_back(BackQuestion())) if api is not None else None
+        if state is not None:
+            self._tell("Nothing is written to the PBX any more." if state.written == "nobody" else "It is as before.")
+
+    async def _answer(self, asked: Awaitable[T]) -> T | None:
+        try:
+            return await asked
+        except ClientFailure as failure:
+            self._tell(f"{failure}. {failure.remedy}")
+            return None
