@@ -43,6 +43,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "status": ((),),
     "users": ((), (HOSTILE,), (WELL,)),
     "explain": (*((name,) for name in EVERYBODY), (display_name(WELL),), (HOSTILE,), (f"nobody{HOSTILE}",)),
+    "day": ((), ("--user", WELL), ("--user", HOSTILE), ("--date", HOSTILE)),
     "hold": ((), ("confirm",)),
     "resync": ((WELL,), ("--resolve", ELSEWHERE), (HOSTILE,), ()),
     "config show": ((),),
@@ -62,6 +63,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "log-in retry": ((),),
     "log show": ((), ("is:error",), (HOSTILE,), *((("--raw", str(number))) for number in range(1, 60))),
     "log stats": ((),),
+    "log histogram": ((), ("is:error",), (HOSTILE,)),
     "log diagnose": ((),),
     "log export": (("--format", "curl", "--output", "-", "3"), ("--output", f"/no/such{HOSTILE}/file")),
     "log on": ((), ("--mailbox", NAME)),
@@ -70,6 +72,9 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "access": ((), ("--csv", f"/no/such{HOSTILE}/file"), ("--again", HOSTILE)),
     "preview": (("--set", f"presence.contact={NAME}"), ("--set", "presence.mapping.busy=dnd")),
     "version": ((),),
+    "go-live": (("--pilots", HOSTILE), ("--pilots", NAME), ()),
+    "go-back": (("--keep",), ()),
+    "remove": ((), ("--clear",)),
 }
 """Arguments of each command."""
 

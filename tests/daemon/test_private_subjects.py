@@ -150,17 +150,17 @@ async def screens(place: Place) -> AsyncIterator[str]:
     """What the terminal program shows, and lets one copy."""
     async with terminal(place.socket, size=(160, 50), real_time=place.clock.now) as shown:
         for name in MAIN_VIEWS:
-            shown.app.open_view(name)
+            shown.app.frame.open_view(name)
             await shown.pilot.pause()
             yield shown.grid()
         for person in place.company.world.people[:3]:
-            shown.app.open_user(person.guid)
+            shown.app.frame.open_user(person.guid)
             await shown.shows(person.display_name)
             for key in ("y", "pagedown", "y"):
                 await shown.press(key)
                 yield shown.grid() + shown.app.clipboard
             await shown.press("escape")
-        shown.app.open_log("op:batch")
+        shown.app.frame.open_log("op:batch")
         await shown.shows("batch")
         await shown.press("home", "enter")
         for key in ("tab", "tab", "y", "v", "y", "tab", "y", "c"):

@@ -186,7 +186,7 @@ async def test_one_exchange_its_diagnosis_and_its_other_attempts(tmp_path: Path)
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
         log = await open_log(shown)
         log.narrow("request:busy")
-        await shown.shows("#3")
+        await shown.eventually(lambda: shown.grid().count("FindItem") == 3, shown.grid)
         await shown.press("enter")
         await shown.shows("Tries")
         assert isinstance(shown.view, LogEntryView)
@@ -339,12 +339,12 @@ async def test_the_figures_lead_to_exchanges_and_back_to_their_row(tmp_path: Pat
         await shown.shows("15 s a column")
         await shown.shows("Errors 3")
         await shown.press("down", "down")
-        await shown.shows("▸✗ The service account may not impersonate this mailbox")
+        await shown.shows("▸✗ No right to read the calendar")
         await shown.press("enter")
         await shown.shows("  code:ErrorImpersonateUserDenied")
         await shown.shows("✗ no right to read")
         await shown.press("escape")
-        await shown.shows("▸✗ The service account may not impersonate this mailbox")
+        await shown.shows("▸✗ No right to read the calendar")
         await shown.press("escape")
         await shown.shows("following")
         assert "code:" not in shown.grid()
@@ -403,6 +403,7 @@ async def test_two_exchanges_are_compared(tmp_path: Path) -> None:
         assert " + 2026-03-02 09:00:03" in shown.grid()
 
 
+@pytest.mark.process
 async def test_an_entry_is_shown_in_the_pager_where_programs_may_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
