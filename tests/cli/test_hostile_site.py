@@ -43,7 +43,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "status": ((),),
     "users": ((), (HOSTILE,), (WELL,)),
     "explain": (*((name,) for name in EVERYBODY), (display_name(WELL),), (HOSTILE,), (f"nobody{HOSTILE}",)),
-    "day": ((), ("--user", WELL), ("--user", HOSTILE), ("--date", HOSTILE)),
+    "day": ((), ("--user", WELL), ("--user", HOSTILE)),
     "hold": ((), ("confirm",)),
     "resync": ((WELL,), ("--resolve", ELSEWHERE), (HOSTILE,), ()),
     "config show": ((),),
