@@ -320,6 +320,8 @@ class LogEntryView(View):
         """Show another entry."""
         if id != self._number:
             self._number, self._exchange, self._attempts = id, None, ()
+            for side in TITLES:
+                self.end(f"grow {side}")
             self._bodies.clear()
             self._views.clear()
             for place in self._places.values():

@@ -13,7 +13,7 @@ from calendar_tui.screens.log_entry import LogEntryView
 from engine.debuglog.store import FILE, open_to_write
 from engine.documents.body import BodyView
 from engine.documents.body_syntax import shape_of
-from tests.support.logged import fill, logged_engine, some_exchanges
+from tests.support.logged import fill, kept, logged_engine, some_exchanges
 from tests.support.served_engine import SETTINGS
 from tests.support.tui import Terminal, terminal
 
@@ -44,6 +44,33 @@ async def test_a_million_exchanges(tmp_path: Path) -> None:
         tell("one exchange", taken)
         assert opened.busy <= 0.2
         assert max(slowest, taken).busy <= 0.1
+
+
+async def test_an_entry_of_a_megabyte(tmp_path: Path) -> None:
+    answer = f"<s:Envelope>{ITEM * (1_000_000 // len(ITEM))}</s:Envelope>"
+    entries = [kept(number, response=answer, received=len(answer)) for number in range(1, 8)]
+    async with logged_engine(tmp_path, entries) as logged, terminal(logged.socket) as shown:
+        await answered(shown, "3", lambda: "09:00:07" in shown.grid())
+        await shown.press("home", "enter", "tab", "tab")
+        await shown.shows("<t:Subject>")
+        fastest = Taken(1, 1)
+        for number in range(2, 8):
+            taken = await answered(shown, "right_square_bracket", shows_reply(shown, number))
+            tell("a megabyte", taken)
+            fastest = min(fastest, taken)
+            await shown.eventually(lambda: is_laid_out(shown))
+        assert fastest.busy <= 0.05
+
+
+def is_laid_out(shown: Terminal) -> bool:
+    body = shown.app.frame.main.lines
+    return isinstance(body, BodyView) and body.complete
+
+
+def shows_reply(shown: Terminal, number: int) -> Callable[[], bool]:
+    """Return a function that returns whether the reply of an entry is visible."""
+    main, title = shown.app.frame.main, f"09:00:0{number} "
+    return lambda: isinstance(main.lines, BodyView) and title in "".join(each.text for each in shown.view.row().left)
 
 
 class Taken(NamedTuple):
