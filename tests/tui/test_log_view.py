@@ -295,6 +295,16 @@ async def test_a_body_that_was_cut_off_says_so_and_is_shown_to_its_end(tmp_path:
         await shown.shows("… 89,982 more ↓")
 
 
+async def test_quitting_while_a_large_body_is_laid_out_is_no_error(tmp_path: Path) -> None:
+    async with logged_engine(tmp_path, [kept(1, response="<a>" + "<b>text</b>" * 90_000)]) as logged:
+        async with terminal(logged.socket) as shown:
+            await shown.press("3")
+            await shown.shows("09:00:01  FindItem")
+            await shown.press("enter", "tab", "tab")
+            await shown.shows("<b>text</b>")
+        assert shown.app.crash is None
+
+
 async def test_neighbours_of_the_list_the_user_and_the_operation(tmp_path: Path) -> None:
     exchanges = [kept(1), kept(2, operation="GetItem"), kept(3), kept(9, mailbox="user1@corp.example")]
     async with logged_engine(tmp_path, exchanges) as logged, terminal(logged.socket) as shown:
