@@ -110,7 +110,7 @@ Form { layout: horizontal; layers: usual above; height: 1fr; }
 #form-input { position: absolute; layer: above; width: 0; }
 #form-input, #form-input:focus { height: 1; padding: 0; border: none; background: $panel; }
 #field-box { position: absolute; layer: above; height: 1; width: 20; }
-#field-box Input, #field-box Input:focus { width: 1fr; height: 1; padding: 0; border: none; background: $panel; }
+Field Input, Field Input:focus { width: 1fr; height: 1; padding: 0; border: none; background: $panel; }
 LineView.field-side { width: 1; height: 1; background: $panel; }
 .labelled { height: 1; }
 LineView.label { width: 12; height: 1; }

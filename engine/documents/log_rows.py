@@ -145,7 +145,8 @@ def numbered_heads() -> Line:
 def heads(width: int) -> Document:
     """Return the line with the column headings for `row_line`."""
     if width < NARROW:
-        text = f"  {'time':<{TIME}} {'operation':<{OPERATION}} {'outcome':<{NARROW_OUTCOME}} {'took':>{DURATION}}  user"
+        text = f"  {'time':<{TIME}} {'operation':<{OPERATION}} {'outcome':<{NARROW_OUTCOME}} {'took':>{DURATION}}"
+        text += "  user" if width >= len(text) + len("  user") else ""
     else:
         text = f"  {'time':<{TIME}}  {'operation':<{OPERATION}}  {'outcome':<{OUTCOME}}  {'took':>{DURATION}}"
         text += f"  {'size':>{SIZE}}  user"

@@ -6,12 +6,18 @@ from pathlib import Path
 import pytest
 from pytest_snapshot.plugin import Snapshot
 
+from calendar_tui.terminal import CharacterSet, TerminalCapabilities, ThemeName
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
-from tests.tui.test_pictures import LOOKS, SIZES, SNAPSHOTS, compare
+from tests.tui import test_pictures
+from tests.tui.test_pictures import SIZES, SNAPSHOTS, compare
 
 pytestmark = pytest.mark.slow
 
+LOOKS = {
+    **test_pictures.LOOKS,
+    "console": TerminalCapabilities(ThemeName.ANSI, CharacterSet.NO_GLYPHS),
+}
 AT_RANDOM = (
     (re.compile(r"\d+(\.\d)? k?B of"), "99 kB of"),
     (re.compile(r"/tmp/[^\s✓+]*"), "/etc/calendar-engine.toml "),
@@ -35,27 +41,44 @@ async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int
 async def of_the_log(shown: Terminal) -> dict[str, str]:
     found: dict[str, str] = {}
     await shown.press("3")
-    await shown.shows("09:05:00 FindItem")
-    await shown.shows("300 entries kept")
+    await shown.shows("09:05:00")
+    await shown.shows("300 kept")
+    await shown.shows("3 errors E")
+    if shown.app.frame.is_wide:
+        await shown.shows("Exchange.asmx")
     found["log"] = shown.grid()
     await shown.press("e", "up", "slash", *"nam:5")
     await shown.shows("there is no field nam")
     found["log-mistake"] = shown.grid()
+    await shown.press(*["backspace"] * 5, *"op:Sub")
+    await shown.shows("Tab: op:Subscribe")
+    found["log-completions"] = shown.grid()
     await shown.press("escape", "end", "enter")
     await shown.shows("Get-ManagementScope")
-    await shown.shows("more lines")
-    found["exchange"] = shown.grid()
+    await shown.shows("For Exchange's own logs")
+    found["log-entry"] = shown.grid()
     await shown.press("tab")
     await shown.shows("<m:FindItem")
-    found["exchange-bodies"] = shown.grid()
-    await shown.press("escape", "c")
+    found["log-request"] = shown.grid()
+    await shown.press("tab", "tab")
+    await shown.shows("X-FEServer")
+    found["log-headers"] = shown.grid()
+    await shown.press("shift+tab", "shift+tab", "shift+tab", "left_square_bracket")
+    await shown.shows("Tries")
+    found["log-tries"] = shown.grid()
+    await shown.press("equals_sign")
+    await shown.shows("+ this one")
+    await shown.shows("equal")
+    found["log-comparison"] = shown.grid()
+    await shown.press("escape", "escape", "c")
     await shown.shows("is:error")
     found["conditions"] = shown.grid()
     await shown.press("escape", "s", "i")
-    await shown.shows("Statistics for")
-    found["statistics"] = shown.grid()
+    await shown.shows("Subscribe  ErrorImpersonateUser")
+    found["figures"] = shown.grid()
     await shown.press("escape", "C")
     await shown.shows("Enter starts")
+    await shown.shows("Mailboxes")
     found["capture"] = shown.grid()
     await shown.press("escape")
     return found
@@ -79,7 +102,7 @@ async def of_the_settings(shown: Terminal) -> dict[str, str]:
     await shown.shows("exchange.password")
     found["secrets"] = shown.grid()
     await shown.press("enter", *"Tr0ub4dor")
-    await shown.shows("Enter stores it")
+    await shown.shows("new exchange.password")
     found["secrets-typed"] = shown.grid()
     return found
 
