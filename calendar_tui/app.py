@@ -68,7 +68,11 @@ COUNTDOWN = 1.0
 
 
 class CalendarApp(App[None]):
-    """The application; it shows one engine. `starts_programs`: it may start others, such as a pager."""
+    """The application; it shows one engine. `starts_programs`: it may start others, such as a pager.
+
+    A kiosk has an `idle` time in seconds: it ends without a key for so long, starts no programs and writes files to
+    the working directory alone.
+    """
 
     CSS = themes.CSS
     ENABLE_COMMAND_PALETTE = False
@@ -82,6 +86,7 @@ class CalendarApp(App[None]):
         *,
         read_only: bool = False,
         starts_programs: bool = True,
+        idle: float | None = None,
         real_time: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if look.colour:
@@ -90,7 +95,10 @@ class CalendarApp(App[None]):
             os.environ["NO_COLOR"] = "1"
         super().__init__(driver_class=FrugalDriver, ansi_color=True if look.theme is ThemeName.ANSI else None)
         self.look = look
-        self.starts_programs = starts_programs
+        self.starts_programs = starts_programs and idle is None
+        self.writes_anywhere = idle is None
+        self._idle = idle
+        self._ending: Timer | None = None
         self.model = Model(real_time)
         self.session = EngineSession(self.model, find, self._changed, read_only=read_only)
         self.frame = Frame(self.model, self.session, look, MAIN_VIEWS)
@@ -112,6 +120,8 @@ class CalendarApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit)
         self.set_interval(MINUTE, self._draw)
+        if self._idle is not None:
+            self._ending = self.set_timer(self._idle, self.exit)
         self.run_worker(self.typist.run(), exclusive=True, group="typist")
         self.call_after_refresh(self._start_session)
 
@@ -120,6 +130,8 @@ class CalendarApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Handle keys one after the other, each when all that the one before has caused is done."""
+        if self._ending is not None and isinstance(event, events.InputEvent):
+            self._ending.reset()
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.typist.press(event)
         else:

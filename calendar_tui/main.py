@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from calendar_tui import kiosk
 from calendar_tui.terminal import TerminalCapabilities, TerminalUnfit, ThemeName, look_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    try:
+        options = parser.parse_args(kiosk.arguments_of_shell(sys.argv[1:] if arguments is None else arguments))
+    except kiosk.CommandRefused as refusal:
+        print(f"calendar-tui: {refusal}", file=sys.stderr)
+        return FAILED
+    is_kiosk = options.kiosk or kiosk.is_shell()
+    if is_kiosk:
+        if options.demo or (options.socket and kiosk.is_shell() and not kiosk.is_of_service(options.socket)):
+            parser.error("a kiosk shows the engine of the service; --instance names another one")
+        kiosk.confine()
     if options.version:
         return _show_version()
     from engine.display import is_ascii_locale
@@ -60,9 +71,13 @@ def _run(arguments: list[str] | None) -> int:
         paths = (options.socket,) if options.socket else None
         if options.demo:
             paths = (stack.enter_context(running_demo()),)
-        crash = _show(paths, look, read_only=options.read_only, mouse=options.mouse)
+        idle = options.idle if is_kiosk else None
+        crash = _show(paths, look, read_only=options.read_only, mouse=options.mouse, idle=idle)
     if crash is None:
         return 0
+    if is_kiosk:
+        print(f"calendar-tui has crashed because of a bug ({type(crash).__name__}).", file=sys.stderr)
+        return MISTAKE
     from calendar_tui.private_files import crash_report
 
     print(crash_report(crash), file=sys.stderr)
@@ -70,9 +85,12 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def _show(
-    paths: tuple[Path, ...] | None, look: TerminalCapabilities, *, read_only: bool, mouse: bool
+    paths: tuple[Path, ...] | None, look: TerminalCapabilities, *, read_only: bool, mouse: bool, idle: float | None
 ) -> BaseException | None:
-    """Show an engine until the user quits; return the internal error that ended the program, if any."""
+    """Show an engine until the user quits; return the internal error that ended the program, if any.
+
+    A kiosk has a time after which it is `idle`.
+    """
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # an animated scroll sends fifty times as many bytes
     os.environ.setdefault("TEXTUAL_FPS", "15")
     os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")  # all colours of the themes are in that palette
@@ -84,7 +102,7 @@ def _show(
     gc.freeze()
     gc.enable()
     find = functools.partial(reachable_socket, paths or usual_sockets(), "read" if read_only else "ask")
-    app = CalendarApp(find, look, read_only=read_only)
+    app = CalendarApp(find, look, read_only=read_only, idle=idle)
     try:
         app.run(mouse=mouse)
     except Exception as error:  # its traceback may quote displayed data
@@ -112,6 +130,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     source.add_argument("--demo", action="store_true", help="start an engine on simulators, and stop it afterwards")
     parser.add_argument("--read-only", action="store_true", help="change nothing, even where the socket allows it")
+    parser.add_argument(
+        "--kiosk", action="store_true", help="start no other program, write to one directory, end when idle"
+    )
+    parser.add_argument(
+        "--idle", type=_seconds, default=kiosk.IDLE, metavar="SECONDS", help="with --kiosk: without a key (900)"
+    )
     parser.add_argument("--theme", choices=[*ThemeName], help="colours; ansi uses those of the terminal")
     parser.add_argument("--ascii", action="store_true", help="write nothing but ASCII")
     parser.add_argument("--mouse", action="store_true", help="handle mouse clicks and the wheel")
@@ -129,6 +153,12 @@ def _instance(name: str) -> Path:
         return instance_socket(name)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return float(text)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -41,7 +41,7 @@ async def write_new(path: Path, data: bytes) -> tuple[Path, str]:
 
 def write_privately(path: Path, data: bytes, *, is_new: bool = False) -> None:
     """Write a file, replacing an existing one unless it has to be new. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if is_new else os.O_TRUNC)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_EXCL if is_new else os.O_TRUNC)
     with open(os.open(path, flags, PRIVATE), "wb") as file:
         os.fchmod(file.fileno(), PRIVATE)
         file.write(data)

@@ -359,6 +359,11 @@ class Frame(DrawnScreen):
         self.set_timer(seconds, call)
 
     @property
+    def writes_anywhere(self) -> bool:
+        """See Shell.writes_anywhere."""
+        return self.app.writes_anywhere  # type: ignore[attr-defined,no-any-return]
+
+    @property
     def starts_programs(self) -> bool:
         """Whether other programs may be started, from which one could get to a shell."""
         return self.app.starts_programs  # type: ignore[attr-defined,no-any-return]

@@ -215,7 +215,8 @@ class LogView(LogBaseView):
         except ClientFailure as failure:
             self.tell(f"{failure}. {failure.remedy}")
             return False
-        path, mistake = await write_new(Path(name.strip()), data)
+        where = Path(name.strip())
+        path, mistake = await write_new(where if self.shell.writes_anywhere else Path(where.name), data)
         said = mistake or await asyncio.to_thread(said_of, kind, data, path)
         self.shell.after_drawing(lambda: self.tell(said))
         return not mistake

@@ -134,6 +134,11 @@ class Shell(Protocol):
         ...
 
     @property
+    def writes_anywhere(self) -> bool:
+        """Whether files may be written outside the working directory."""
+        ...
+
+    @property
     def starts_programs(self) -> bool:
         """Whether other programs may be started, from which one could get to a shell."""
         ...
