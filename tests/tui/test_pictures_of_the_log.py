@@ -9,13 +9,13 @@ from pytest_snapshot.plugin import Snapshot
 from calendar_tui.terminal import CharacterSet, TerminalCapabilities, ThemeName
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
-from tests.tui import test_pictures
+from tests.tui.test_pictures import LOOKS as USUAL_LOOKS
 from tests.tui.test_pictures import SIZES, SNAPSHOTS, compare
 
 pytestmark = pytest.mark.slow
 
 LOOKS = {
-    **test_pictures.LOOKS,
+    **USUAL_LOOKS,
     "console": TerminalCapabilities(ThemeName.ANSI, CharacterSet.NO_GLYPHS),
 }
 AT_RANDOM = (
