@@ -3,9 +3,9 @@
 from calendar_tui.documents.log_filter import conditions_of_user
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.private_files import write_here
+from calendar_tui.screens.user_details import UserDetails
 from calendar_tui.screens.view import COPIED, Shell, View, path, remark
-from engine.api.errors import ClientFailure, RequestRefused
-from engine.api.resources.engine import EngineRequests, UsersOperation
+from engine.api.resources.engine import UsersOperation
 from engine.api.schema import UserDetail, UserRow
 from engine.documents.user import user_document, user_text
 
@@ -21,28 +21,33 @@ class UserView(View):
     def __init__(self, shell: Shell, guid: str) -> None:
         super().__init__(shell)
         self.guid = guid
-        self._user: UserDetail | None = None
-        self._row: UserRow | None = None
-        self._failure = ""
+        self._details = UserDetails(self)
+
+    @property
+    def _row(self) -> UserRow | None:
+        """The user's row in the list."""
+        return self.model.users.rows.get(self.guid)
+
+    @property
+    def _user(self) -> UserDetail | None:
+        """All that is known of the user; newer details are requested."""
+        return self._details.of(self.guid)
 
     def row(self) -> Row:
         """Return the path, and the keys that lead to the users before and after."""
-        name = (self._row.display_name or self._row.name) if self._row else "gone"
-        return path("Users", name, right="] next [ prev")
+        row = self._row
+        return path("Users", (row.display_name or row.name) if row else "gone", right="] next [ prev")
 
     def sheet(self, width: int, height: int) -> Sheet:
-        """Return what is known of the user, and request newer details."""
-        row = self.model.users.rows.get(self.guid)
-        if row is not self._row:
-            self._row = row
-            self.ask()
-        if self._user is None:
-            return Sheet(remark(self._failure or "Asking the engine ...", width))
-        return Sheet(user_document(self._user, self.model.now, self.model.zone, width))
+        """Return what is known of the user; the rule for the appointment under the cursor is explained."""
+        user = self._user
+        if user is None:
+            return Sheet(remark(self._details.failure or "Asking the engine ...", width))
+        return Sheet(user_document(user, self.model.now, self.model.zone, width, self.shell.main.cursor_key))
 
     def follow(self, guid: str) -> None:
         """Show another user."""
-        self.guid, self._user, self._row = guid, None, None
+        self.guid = guid
         self.show()
 
     async def action_have_done(self, kind: UsersOperation) -> None:
@@ -51,21 +56,24 @@ class UserView(View):
 
     def action_entries(self) -> None:
         """Show this user's log entries."""
-        if self._row is not None:
-            self.shell.open_log(*conditions_of_user(self._row))
+        row = self._row
+        if row is not None:
+            self.shell.open_log(*conditions_of_user(row))
 
     def action_copy(self) -> None:
         """Copy everything to the clipboard of the terminal."""
-        if self._user is not None:
-            self.shell.copy(user_text(self._user, self.model.now, self.model.zone))
+        user = self._user
+        if user is not None:
+            self.shell.copy(user_text(user, self.model.now, self.model.zone))
             self.tell(COPIED)
 
     async def action_save(self) -> None:
         """Write everything to a file that only this account can read."""
-        if self._user is None:
+        user = self._user
+        if user is None:
             return
-        text = user_text(self._user, self.model.now, self.model.zone)
-        self.tell(await write_here(f"calendar-{self._user.name[:LONGEST_NAME]}.txt", text.encode()))
+        text = user_text(user, self.model.now, self.model.zone)
+        self.tell(await write_here(f"calendar-{user.name[:LONGEST_NAME]}.txt", text.encode()))
 
     def action_step(self, steps: int) -> None:
         """Go to the next or previous user of the list."""
@@ -77,16 +85,4 @@ class UserView(View):
 
     def ask(self) -> None:
         """Request the details from the engine."""
-        self.run(self._ask, "ask")
-
-    async def _ask(self) -> None:
-        api = self.shell.session.api
-        if api is None:
-            return
-        try:
-            self._user = await EngineRequests(api).user(self.guid)
-        except ClientFailure as failure:
-            self._failure = f"{failure}. {failure.remedy}"
-            if isinstance(failure, RequestRefused):
-                self._user = None
-        self.show()
+        self._details.request()

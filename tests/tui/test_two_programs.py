@@ -20,12 +20,12 @@ async def test_a_calendar_read_again_for_one_is_news_for_the_other(tmp_path: Pat
             terminal(served.socket, read_only=True, size=(120, 40)) as other,
         ):
             await other.press("2", "enter")
-            await other.shows("last read      09:05")
+            await other.shows("· read 09:05")
             await shown.press("2", "enter")
             await shown.shows("User Number 0")
             await served.clock.advance(600)
             await shown.press("r")
-            await other.shows("last read      09:15")
+            await other.shows("· read 09:15")
             assert isinstance(other.view, UserView)
 
 
