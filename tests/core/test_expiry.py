@@ -60,7 +60,7 @@ def test_the_nearer_the_end_the_lower_the_threshold(kind: Expiring, one: timedel
 def test_the_title_says_how_long(left: timedelta, words: str) -> None:
     warning = expiry_warning(Expiring.PBX_CERTIFICATE, NOW + left, NOW)
     assert warning is not None
-    assert warning.meaning == f"The certificate of the PBX {words}"
+    assert warning.meaning == f"The PBX certificate {words}"
 
 
 def test_a_certificate_that_changes_to_a_longer_one_ends_the_warning() -> None:

@@ -53,8 +53,8 @@ OTHERS = replace(GOOD, names=("a.example", "b.example"))
         ),
         (20, GOOD, "The certificate of the PBX was issued by a CA that is not trusted here", "intermediate"),
         (21, None, "The certificate of the PBX was issued by a CA that is not trusted here", "pbx.ca_file"),
-        (23, GOOD, "The PBX certificate is not trusted", "revoked"),
-        (68, GOOD, "The PBX certificate is not trusted", "SHA-256"),
+        (23, GOOD, "The certificate of the PBX is not trusted", "revoked"),
+        (68, GOOD, "The certificate of the PBX is not trusted", "SHA-256"),
     ],
 )
 def test_what_is_wrong(code: int, shown: Certificate | None, meaning: str, remedy: str) -> None:
