@@ -110,14 +110,14 @@ MISTAKES = {
     ),
     "missing check mark": Mistake(
         PBX_PAGE,
-        "Enter Do this in the PBX",
-        ("enter",),
+        "Do this in the PBX",
+        (),
         made=ticks(ALL_APIS - {"PbxTableUsers"}),
         mended=ticks(ALL_APIS),
     ),
     "wrong PBX name": Mistake(PBX_PAGE, '^F use "headquarters"', ("ctrl+f",), "pbx.master", {"pbx.master": "master"}),
     "self-signed PBX": Mistake(
-        PBX_PAGE, "Enter Is this your PBX?", ("enter", "enter"), made=pbx_certificate(*LOCALHOST, flaw=Flaw.SELF_SIGNED)
+        PBX_PAGE, "General › Certificates", ("enter",), made=pbx_certificate(*LOCALHOST, flaw=Flaw.SELF_SIGNED)
     ),
     "expired certificate": Mistake(
         PBX_PAGE,
@@ -145,8 +145,8 @@ MISTAKES = {
     ),
     "no impersonation": Mistake(
         EXCHANGE_PAGE,
-        "Enter Do this in the Exchange",
-        ("enter",),
+        "Do this in the Exchange",
+        (),
         made=right_to_read(False),
         mended=right_to_read(True),
     ),
