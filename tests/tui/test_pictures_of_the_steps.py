@@ -19,7 +19,7 @@ READY = {
     "users": "26 of 26 users",
     "access": "F again the",
     "presence": "Today's notes with this",
-    "learn": "(until|without it)",
+    "learn": "or goes on",
     "preview": "26 users .* 21 differ",
     "start": "answers as a file",
 }
