@@ -17,10 +17,11 @@ from engine.api.errors import ClientFailure
 from engine.api.resources.log import Export
 from engine.api.schema.log import FilterAnswer, LogExchange, LogExportQuestion, LogFilterQuestion, LogQuestion
 from engine.display import counted
+from engine.documents.columns import columns
 from engine.documents.lines import Document, Role, Span
 from engine.documents.log_entry import summary
 from engine.documents.log_rows import heads, operation
-from engine.documents.log_status import capture_spans, quoted
+from engine.documents.log_status import capture_line, quoted
 
 FILTER_HINT = 'user:anna op:FindItem code:ErrorServerBusy is:error body:"text"'
 
@@ -47,7 +48,8 @@ class LogView(LogBaseView):
         right = [Span(state, Role.MUTED)]
         if self.errors:
             right += [Span(f"    {counted(self.errors, 'error')} "), Span("E", Role.KEY, "command('next error')")]
-        return Row(capture_spans(self.capture, self.model.zone), tuple(right))
+        room = self.shell.width - 3 - sum(columns(span.text) for span in right)
+        return Row(capture_line(self.capture, self.model.zone, room).spans[1:], tuple(right))
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Return the entries below the conditions."""
