@@ -50,11 +50,11 @@ class Row:
     right: str | tuple[Span, ...] = ""
 
     def line(self, width: int) -> Line:
-        """Return the row in `width` columns; what has no room is cut, the right part first."""
-        left = _cut(self.left, width - 2)
-        taken = sum(columns(span.text) for span in left)
-        right = _cut(self.at_right, width - 4 - taken)
-        gap = width - 2 - taken - sum(columns(span.text) for span in right)
+        """Return the row in `width` columns; what has no room is cut, the left part first."""
+        right = _cut(self.at_right, width - 2)
+        taken = sum(columns(span.text) for span in right)
+        left = _cut(self.left, width - 2 - (taken + 2 if taken else 0))
+        gap = width - 2 - taken - sum(columns(span.text) for span in left)
         return line(" ", *left, " " * gap, *right)
 
     @property
