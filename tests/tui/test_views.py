@@ -76,7 +76,7 @@ async def test_back_leads_where_one_came_from(tmp_path: Path) -> None:
             await shown.press("2", "enter")
             await shown.shows("Users › User Number 0")
             await shown.press("l")
-            await shown.shows(" Debug log")
+            await shown.eventually(lambda: shown.view.NAME == "log")
             await shown.press("escape")
             await shown.shows("Users › User Number 0")
             await shown.press("escape")
