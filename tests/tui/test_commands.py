@@ -15,6 +15,8 @@ from calendar_tui.documents.frame import help_document, palette_document
 from calendar_tui.main import make_parser
 from calendar_tui.model import Model
 from calendar_tui.screens.overview import ProblemView
+from calendar_tui.screens.setup_finished import FinishedView
+from engine.api.schema.setup import SetupApplied
 from tests.support.exchanges import traced
 from tests.support.parsers import options
 from tests.support.served_engine import people, served_engine
@@ -34,6 +36,8 @@ BESIDE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "versions": ("settings", "PBX: which one", ("h",)),
 }
 """Places that keys lead to from a main view, where a text has to be seen first."""
+
+APPLIED = SetupApplied(written="nobody", changes=(), new_secrets=(), confirm_until=None)
 
 WITH_OWN_KEYS = {"setup"}
 """A form deals with keys by itself; tests/tui/test_setup.py."""
@@ -112,6 +116,8 @@ async def to_place(shown: Terminal, place: str) -> None:
         await shown.shows("Appointments")
     if place == "problem":
         shown.app.frame.push(ProblemView(shown.app.frame, "any"))
+    if place == "finished":
+        shown.app.frame.push(FinishedView(shown.app.frame, APPLIED))
     if place in BESIDE:
         _, text, keys = BESIDE[place]
         await shown.shows(text)

@@ -62,10 +62,10 @@ async def test_a_key_in_the_footer_is_pressed(tmp_path: Path) -> None:
 async def test_a_tab_is_opened(tmp_path: Path) -> None:
     async with logged_engine(tmp_path, some_exchanges()) as logged, terminal(logged.socket) as shown:
         await shown.press("3", "enter")
-        await shown.shows("Where the time went")
-        await shown.click(" headers")
-        await shown.shows("[headers]")
+        await shown.shows("For Exchange's own logs")
+        await shown.click("Headers")
+        await shown.shows("[Headers]")
         await shown.shows("client-request-id")
-        await shown.click(" response ")
-        await shown.shows("[response]")
+        await shown.click("Reply ")
+        await shown.shows("[Reply]")
         await shown.shows("<m:FindItemResponse")
