@@ -136,7 +136,7 @@ async def test_keys_of_one_packet_go_where_they_belong(tmp_path: Path) -> None:
             await seen.shows("Users › User Number 29")
             seen.press("\x10vendor\r")
             await seen.shows("Master PBX Name")
-            seen.press("4/exchange.ser\r\r\r2")
+            seen.press("4/exchange.ser\r\r\r2x")
             await seen.shows("30 users")
 
 
