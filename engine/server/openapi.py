@@ -78,4 +78,8 @@ def _refer(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _query_parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
     schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
-    return [{"name": name, "in": "query", "schema": each} for name, each in schema["properties"].items()]
+    needed = schema.get("required", ())
+    return [
+        {"name": name, "in": "query", "schema": each} | ({"required": True} if name in needed else {})
+        for name, each in schema["properties"].items()
+    ]

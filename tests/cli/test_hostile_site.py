@@ -74,6 +74,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "version": ((),),
     "go-live": (("--pilots", HOSTILE), ("--pilots", NAME), ()),
     "go-back": (("--keep",), ()),
+    "health": ((),),
     "remove": ((), ("--clear",)),
 }
 """Arguments of each command."""
@@ -81,7 +82,7 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
 OUR_COLOURS = re.compile(r"\x1b\[(?:[0-9]|3[0-9])?m")
 NOT_OURS = "\x1b[45m"
 ENDLESS = ("events", "log follow")
-ELSEWHERE_TESTED = {"run", "demo", "setup", "secret set", "secret rotate-key", "completion"}
+ELSEWHERE_TESTED = {"run", "demo", "setup", "secret set", "secret rotate-key", "completion", "backup", "restore"}
 """What asks no running engine, or asks somebody to type."""
 
 

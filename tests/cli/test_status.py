@@ -45,7 +45,7 @@ async def test_status_for_people_and_for_programs(tmp_path: Path, source: Instan
     assert "✗ No mailbox found" in people.out
     assert "\x1b" not in people.out
     assert all(len(line) <= 80 for line in people.out.splitlines())
-    assert " 1 user: User Number 7\n" in people.out
+    assert "   User Number 7\n" in people.out
     assert json.loads(program.out)["unresolved"] == 1
 
 
@@ -101,7 +101,7 @@ async def test_users_are_listed_and_found(tmp_path: Path, source: InstantSource)
         everybody, some = await asyncio.gather(ask(served, "users"), ask(served, "users", "number", "7", "--json"))
     heads, first, *others = everybody.out.splitlines()
     assert heads.split() == ["shows", "name", "note", "until", "read"]
-    assert first.startswith(" ● busy       User Number 0         Busy: Jour fixe until 10am  ")
+    assert first.startswith("  ● busy       User Number 0         Busy: Jour fixe until 10am  ")
     assert first.split()[-2:] == ["10:00", "09:05"]
     assert len(others) == 11
     assert everybody.err == "12 users\n"

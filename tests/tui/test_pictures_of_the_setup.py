@@ -25,6 +25,7 @@ AT_RANDOM = (
     (re.compile(r"\d\d:\d\d:\d\d"), "10:20:00"),
     (re.compile(r"looked .*"), "looked"),
     (re.compile(r"(?<=now )\d\d:\d\d"), "10:20"),
+    (re.compile(r"(?<=^[ ▸>])[✓✗+X](?=\d \w)", re.M), " "),  # a check ends whenever it ends
 )
 
 PAGES = {

@@ -25,7 +25,12 @@ READY = {
 }
 """The pages, each with what is on the screen when everything is known."""
 
-AT_RANDOM = ((re.compile(r"kept .*"), "kept"), (re.compile(r"\d+ s(?=$|  )", re.M), "0 s"))
+AT_RANDOM = (
+    (re.compile(r"kept .*"), "kept"),
+    (re.compile(r"\d+ s(?=$|  )", re.M), "0 s"),
+    (re.compile(r"(?<=^[ ▸>])[✓✗+X](?=\d \w)", re.M), " "),  # a check ends whenever it ends
+    (re.compile(r"[▸>] (?=(Aino|Anna) .* (○|A) available)"), "  "),  # rows are compared in any order
+)
 
 
 async def pictures(shown: Terminal, go: str) -> str:

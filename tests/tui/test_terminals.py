@@ -234,7 +234,7 @@ async def test_dumb_is_refused_before_anything_is_drawn() -> None:
 async def test_the_demo_comes_and_goes_with_it() -> None:
     async with on_terminal("--demo", size=(120, 40)) as seen:
         await seen.shows("26 users")
-        await seen.shows("✓ working    since")
+        await seen.shows("✓ working   since")
         [child] = seen.children()
         seen.press("q")
         assert await asyncio.wait_for(seen.process.wait(), PATIENCE) == 0
