@@ -134,10 +134,13 @@ class LivePreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotesQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of `presence` by dotted key, to see today's notes with them; at most `most` users are listed."""
+    """Settings of `presence` by dotted key, to see today's notes with them; at most `most` users are listed.
+
+    `most` may be written as 10.0, which is an integer in JSON Schema as well.
+    """
 
     settings: Annotated[dict[str, Value], MOST] = {}
-    most: Annotated[int, Meta(ge=1, le=100)] = 10
+    most: Annotated[float, Meta(ge=1, le=100)] = 10
 
 
 class TodaysNote(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,7 +59,7 @@ class NotesRoutes:
         calendars = [found for guid in engine.guids() if (found := engine.calendar(guid)) is not None]
         before, after = in_force.presence, settings.presence
         is_unknown = after.needs_subjects and not before.needs_subjects
-        notes = await notes_of(calendars, before, after, self._api_state.now(), question.most, self._clock)
+        notes = await notes_of(calendars, before, after, self._api_state.now(), int(question.most), self._clock)
         return answer(replace(notes, remarks=(SUBJECTS_UNKNOWN,) if is_unknown else ()))
 
 
