@@ -93,7 +93,8 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> ApiError:
         Problem(
             type=f"invalid-{what}",
             title=f"The {what} is invalid",
-            status=400,
+            # The schema says "date-time", which is an annotation that a text that fits need not follow (JSON Schema, format).
+            status=422 if "RFC3339" in detail else 400,
             detail=detail,
             hint="GET /v1/openapi.json describes every request.",
             fields=fields,
