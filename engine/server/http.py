@@ -93,7 +93,7 @@ def invalid(what: str, error: Exception, *, in_query: bool) -> ApiError:
         Problem(
             type=f"invalid-{what}",
             title=f"The {what} is invalid",
-            # The schema says "date-time", which is an annotation that a text that fits need not follow (JSON Schema, format).
+            # The schema says "date-time", which JSON Schema takes as an annotation only.
             status=422 if "RFC3339" in detail else 400,
             detail=detail,
             hint="GET /v1/openapi.json describes every request.",
