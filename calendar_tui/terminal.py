@@ -1,11 +1,16 @@
-"""The capabilities of the terminal, determined once, and ASCII replacements for missing glyphs."""
+"""The terminal: its capabilities, determined once, ASCII replacements for missing glyphs, and the pager."""
 
+import shlex
+import signal
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.display import SIGNS, ascii_letter
 from engine.documents.columns import columns
+
+USUAL_PAGER = "less"
 
 SMALLEST = (60, 18)
 """Minimum number of columns and rows."""
@@ -86,3 +91,21 @@ def _as_ascii(letter: str) -> str:
         return letter
     width = columns(letter)
     return ascii_letter(letter) if width == 1 else "?" * width
+
+
+def show_in_pager(text: str, environment: Mapping[str, str]) -> str:
+    """Run the pager until it ends; return why it could not be run, "" if it could.
+
+    ^C, which the terminal sends to this program too, is left to the pager.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # ignored, it would be so in the pager as well
+    try:
+        command = shlex.split(environment.get("PAGER", "") or USUAL_PAGER)
+        subprocess.run(  # noqa: S603 - the administrator's own pager, without a shell
+            command, input=text, text=True, errors="replace", check=False
+        )
+    except (OSError, ValueError) as error:
+        return f"The pager cannot be run: {error}."
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return ""

@@ -8,7 +8,8 @@ from datetime import datetime
 from calendar_tui.documents.cells import in_sight
 from calendar_tui.documents.form_page import FormState, Page, marked, text
 from calendar_tui.documents.setup_check import failed, running
-from engine.api.schema.setup import SetupAccess, SetupAccessCause, SetupAccessUser, SetupCheck, SetupPage
+from engine.api.schema.setup import SetupCheck, SetupPage
+from engine.api.schema.setup_users import SetupAccess, SetupAccessCause, SetupAccessUser
 from engine.display import counted, visible
 from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
 from engine.documents.user_rows import as_text

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from calendar_tui.documents.cells import Cell, in_sight, window
 from calendar_tui.documents.form_page import FormState, InputPlace, Page, marked, radio, text
-from engine.api.schema.setup import SetupField, SetupPage, SetupSelection, SetupUser, SetupUsers, SetupUsersGroup
+from engine.api.schema.setup import SetupField, SetupPage
+from engine.api.schema.setup_users import SetupSelection, SetupUser, SetupUsers, SetupUsersGroup
 from engine.documents.columns import columns
 from engine.documents.lines import Line, Role, Span, cut, fitted, heading, line
 

@@ -14,12 +14,11 @@ from textual.worker import Worker
 from calendar_tui.commands import registry
 from calendar_tui.commands.command import LIST, Command
 from calendar_tui.model import Model, Query
-from calendar_tui.pager import show_in_pager
 from calendar_tui.screens.drawn_screen import DrawnScreen
 from calendar_tui.screens.going_live import GoingLive
 from calendar_tui.screens.view import View
 from calendar_tui.session import EngineSession
-from calendar_tui.terminal import TerminalCapabilities, ThemeName
+from calendar_tui.terminal import TerminalCapabilities, ThemeName, show_in_pager
 from calendar_tui.widgets.line_view import LineView
 from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests, UsersOperation

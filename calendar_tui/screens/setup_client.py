@@ -23,10 +23,8 @@ from engine.api.schema.setup import (
     SetupNotesQuestion,
     SetupOption,
     SetupOptionsQuestion,
-    SetupSelection,
-    SetupUser,
-    SetupUsersQuestion,
 )
+from engine.api.schema.setup_users import SetupSelection, SetupUser, SetupUsersQuestion
 
 T = TypeVar("T")
 

@@ -1,15 +1,20 @@
 """The keys of the set-up: moving among fields and lines, typing, the steps at the left."""
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calendar_tui.documents.setup_check import running
 from calendar_tui.documents.setup_page import MADE_HERE
-from engine.api.app_password import app_password
 from engine.api.schema.setup import SetupCheck, SetupField, SetupOption
 
 if TYPE_CHECKING:
     from calendar_tui.screens.setup import SetupView
+
+LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Letters and digits that cannot be taken for one another."""
+
+PARTS, LENGTH = 3, 4
 
 MOVES = {"tab": 1, "down": 1, "shift+tab": -1, "up": -1}
 
@@ -231,3 +236,11 @@ class SetupKeys:
 def is_own(key: str) -> bool:
     """Return whether a key is none of those that every view has."""
     return not key.startswith("ctrl+") and key != "f1"
+
+
+def app_password() -> str:
+    """Return a new password for the App object in the PBX, made where it is shown: it never comes out of the engine.
+
+    Three groups of four letters, 14 characters (the PBX takes 15), about 69 bits.
+    """
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(LENGTH)) for _ in range(PARTS))

@@ -17,7 +17,8 @@ from calendar_tui.documents.setup_users import (
     users_page,
 )
 from calendar_tui.screens.setup_kinds import PageKind, SetupForm
-from engine.api.schema.setup import SetupPage, SetupSelection, SetupUser
+from engine.api.schema.setup import SetupPage
+from engine.api.schema.setup_users import SetupSelection, SetupUser
 
 EVERYBODY = SetupSelection(mode="everybody")
 

@@ -3,25 +3,18 @@
 from collections.abc import Sequence
 
 from engine.core.errors import Failure
+from engine.documents.problem_commands import commands_for
 from engine.exchange import impersonation
-from engine.exchange.errors import ImpersonationDenied, ImpersonationRightMissing
+from engine.exchange.errors import ImpersonationRightMissing
 from engine.exchange.graph import consent
-from engine.exchange.graph.errors import AccessPolicyExcludes, GraphAccessDenied, GraphPermissionMissing
+from engine.exchange.graph.errors import GraphPermissionMissing
 from engine.settings.model import ExchangeSettings
-
-_OUTSIDE_THE_SCOPE = (ImpersonationDenied, GraphAccessDenied, AccessPolicyExcludes)
 
 
 def commands(failure: Failure, addresses: Sequence[str], settings: ExchangeSettings) -> tuple[str, ...]:
-    """Return the commands that mend a failure for these mailboxes, none if there are no such commands.
-
-    GROUP stands for the group that the management scope of the engine names.
-    """
+    """Return the commands that mend a failure for these mailboxes, none if there are no such commands."""
     if isinstance(failure, ImpersonationRightMissing):
         return (impersonation.grant(impersonation.quoted(settings.user, "ACCOUNT")),)
     if isinstance(failure, GraphPermissionMissing):
         return consent.tenant_wide(impersonation.quoted(settings.client_id or "", "CLIENT-ID"))
-    if isinstance(failure, _OUTSIDE_THE_SCOPE):
-        members = (impersonation.quoted(address, "MAILBOX") for address in addresses if address)
-        return tuple(f"Add-DistributionGroupMember -Identity 'GROUP' -Member {member}" for member in members)
-    return ()
+    return commands_for(failure.slug, (address for address in addresses if address))

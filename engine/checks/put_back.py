@@ -1,7 +1,6 @@
 """Puts a user's presences back as they were before a presence test, also after the engine was killed during one."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -18,6 +17,7 @@ from engine.core.users import User
 from engine.pbx.entries import BY_HAND, EntryLink, PresenceEntry, presence_of
 from engine.pbx.errors import PresenceRefused
 from engine.settings.model import ClearWith
+from engine.store.replacing import replace_file
 
 TEST_PRESENCE = Presence("busy", "calendar test")
 """The presence that a test writes, under the contact of the settings."""
@@ -105,7 +105,7 @@ class UnfinishedTest:
     async def begin(self, before: PresencesBefore) -> None:
         """Remember what to put back; it is on the disk when this returns. Raises `PresenceTestNotSaved`."""
         try:
-            await asyncio.to_thread(_write, self._path, before)
+            await asyncio.to_thread(replace_file, self._path, msgspec.json.encode(before))
         except OSError as error:
             raise PresenceTestNotSaved(f"{self._path}: {error.strerror}") from error
         self._before = before
@@ -202,12 +202,3 @@ def _read(path: Path) -> PresencesBefore | None:
         return bounded.json(path.read_bytes(), PresencesBefore)
     except (OSError, bounded.NotReadable):
         return None
-
-
-def _write(path: Path, before: PresencesBefore) -> None:
-    new = path.with_name(f".{path.name}.new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as stream:
-        stream.write(msgspec.json.encode(before))
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.api.resources.backup import make_backup
+from engine.api.resources.engine import EngineRequests
 from engine.cli.client import CommandClient
 from engine.cli.credentials import typed
 from engine.cli.errors import FileNotRead, FileNotWritten
@@ -43,7 +43,7 @@ def run_backup(options: argparse.Namespace) -> int:
     passphrase = typed(PASSPHRASE)
 
     async def made(client: CommandClient) -> int:
-        content = await make_backup(client, passphrase)
+        content = await EngineRequests(client).backup(passphrase)
         try:
             sweep(file.parent, temporary_names(file.name))
             replace_file(file, content)

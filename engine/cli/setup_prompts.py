@@ -18,8 +18,8 @@ from engine.api.schema.setup import (
     SetupOption,
     SetupOptions,
     SetupOptionsQuestion,
-    SetupSelection,
 )
+from engine.api.schema.setup_users import SetupSelection
 from engine.cli.cloud import show_certificates
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import remark, say

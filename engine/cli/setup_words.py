@@ -5,7 +5,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from engine.api.schema.settings import Value
-from engine.api.schema.setup import Setup, SetupCertificate, SetupField, SetupOption, SetupPage, SetupUsers
+from engine.api.schema.setup import Setup, SetupCertificate, SetupField, SetupOption, SetupPage
+from engine.api.schema.setup_users import SetupUsers
 from engine.cli.output import say
 from engine.display import visible
 

@@ -94,7 +94,8 @@ def json_on(stream: TextIO, now: Callable[[], datetime] = lambda: datetime.now(U
 class Journal:
     """Writes entries with their fields to the journal, by its native protocol, at the socket `path`.
 
-    It never waits: entries that the journal does not take in time are counted, and the next one says how many.
+    It never waits: entries that the journal does not take in time, or that come while there is none, are counted, and
+    the next one says how many.
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,7 +103,7 @@ class Journal:
         self._lost = 0
 
     def write(self, entry: LogEntry) -> None:
-        """Write an entry, or count it as lost. Raises `OSError` if there is no journal."""
+        """Write an entry, or count it as lost. Raises `OSError` as well if there is no journal."""
         lost = (f"({self._lost} entries before this one were not taken by the journal)",) if self._lost else ()
         fields = {
             **entry.fields,
@@ -114,8 +115,10 @@ class Journal:
             sending.setblocking(False)
             try:
                 sending.sendto(b"".join(_field(*each) for each in fields.items()), str(self._path))
-            except BlockingIOError:
+            except OSError as error:
                 self._lost += 1
+                if not isinstance(error, BlockingIOError):
+                    raise
             else:
                 self._lost = 0
 

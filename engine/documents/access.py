@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from engine.api.schema.access import AccessSelection
-from engine.api.schema.setup import SetupAccess, SetupAccessCause
+from engine.api.schema.setup_users import SetupAccess, SetupAccessCause
 from engine.documents.lines import Line, Role, Span, line, wrapped
 
 INDENT = " " * 4

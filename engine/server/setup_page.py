@@ -9,9 +9,6 @@ from engine.api.schema import Operation
 from engine.api.schema.common import Actor
 from engine.api.schema.settings import SettingProblem
 from engine.api.schema.setup import (
-    SetupAccess,
-    SetupAccessCause,
-    SetupAccessUser,
     SetupCertificate,
     SetupCheck,
     SetupFix,
@@ -19,12 +16,17 @@ from engine.api.schema.setup import (
     SetupPage,
     SetupPageName,
     SetupPerson,
-    SetupSelection,
     SetupSummary,
     SetupTask,
+    SetupWatch,
+)
+from engine.api.schema.setup_users import (
+    SetupAccess,
+    SetupAccessCause,
+    SetupAccessUser,
+    SetupSelection,
     SetupUsers,
     SetupUsersGroup,
-    SetupWatch,
 )
 from engine.checks.check import CheckStep, StepOutcome
 from engine.checks.commands import commands

@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 from engine.api.schema import Actor
 from engine.api.schema.settings import SettingChange, SettingProblem
-from engine.api.schema.setup import Setup, SetupAccess, SetupCertificate, SetupLogIns, SetupPage, SetupSecret
+from engine.api.schema.setup import Setup, SetupCertificate, SetupLogIns, SetupPage, SetupSecret
+from engine.api.schema.setup_users import SetupAccess
 from engine.checks.check import CheckStep
 from engine.core.secret import Secret
 from engine.logins.breaker import LogIns

@@ -1,10 +1,9 @@
 """Certificates of authorities that somebody chose to trust in the set-up, saved for the settings that name a file."""
 
-import os
-import secrets
 from pathlib import Path
 
 from engine.core.errors import Failure, Fault, Scope
+from engine.store.replacing import replace_file
 
 
 class AuthorityNotSaved(Failure):
@@ -22,13 +21,8 @@ def save_authority(directory: Path, key: str, pem: str) -> str:
     Raises `AuthorityNotSaved`.
     """
     path = directory / f"{key.partition('.')[0]}-authority.pem"
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as stream:
-            stream.write(pem)
-        new.replace(path)
+        replace_file(path, pem.encode())
     except OSError as error:
         raise AuthorityNotSaved(f"{path}: {error.strerror}") from error
-    finally:
-        new.unlink(missing_ok=True)
     return str(path)

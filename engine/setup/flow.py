@@ -236,3 +236,9 @@ def tried(text: str, values: Values, step: Step) -> str:
 def settings_keys(keys: Iterable[str]) -> tuple[str, ...]:
     """Return those of some keys that are settings."""
     return tuple(key for key in keys if key not in OWN_KEYS and key not in SECRETS)
+
+
+def answers_file(text: str, own: Mapping[str, str]) -> str:
+    """Return the text of a settings file, which contains no secrets, with the answers that are no settings in a table
+    of their own, for `calendar-engine setup --answers`."""
+    return edited(text, {key: value for key, value in own.items() if value})

@@ -1,7 +1,6 @@
 """The set-up in progress: its state machine, kept on disk, and the secrets typed, kept encrypted."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +35,7 @@ from engine.setup.pages import (
 )
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import LISTS
+from engine.store.replacing import replace_file
 from engine.store.secret_sources import SecretSources
 from engine.store.settings_history import Author
 from engine.store.typed_secrets import TypedSecrets
@@ -325,10 +325,7 @@ def _read(path: Path) -> SavedSetup | None:
 
 
 def _write(path: Path, kept: SavedSetup) -> None:
-    new = path.with_name(f".{path.name}.new")
     try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as stream:
-            stream.write(msgspec.json.encode(kept))
-        new.replace(path)
+        replace_file(path, msgspec.json.encode(kept))
     except OSError as error:
         raise SetupNotKept(f"{path}: {error.strerror}") from error

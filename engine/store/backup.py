@@ -24,7 +24,9 @@ from engine.store.errors import BackupChanged, BackupPassphraseWrong, BackupUnus
 from engine.store.presence import doubt_all
 from engine.store.secret_store import StoredSecret
 
-STATE_FILES = frozenset({"setup.json", "pbx-listen.pem", "pbx-addresses"})
+STATE_FILES = frozenset(
+    {"setup.json", "pbx-listen.pem", "pbx-addresses", "pbx-authority.pem", "exchange-authority.pem"}
+)
 """Files of the state directory that a backup holds beside database and secrets.
 
 The debug log is not worth its size, and a presence test that was not over has long been put back."""

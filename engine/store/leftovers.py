@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 IN_STATE = (
-    r"\.(secrets\.(key|enc)|engine\.db(\.schema-\d+)?|setup\.json|pbx-(listen\.pem|addresses)|restore\.pending)"
-    r"\.[0-9a-f]{8}",
+    r"\.(secrets\.(key|enc)|engine\.db(\.schema-\d+)?|(setup|presence-test)\.json|restore\.pending"
+    r"|pbx-(listen\.pem|addresses)|(pbx|exchange)-authority\.pem)\.[0-9a-f]{8}",
     r"\.setup\.json\.new",
     r"pbx-(listen|addresses)\.new",
     r"debuglog\.sqlite\.damaged(-wal|-shm)?",

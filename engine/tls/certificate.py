@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -14,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from engine.display import one_line
-from engine.tls.chain import sent_chain
 
 UNREADABLE = (
     *(ValueError, UnsupportedAlgorithm),
@@ -24,6 +24,13 @@ UNREADABLE = (
 
 LONGEST_TEXT, MOST_NAMES = 300, 100
 """Limits on what is taken from a certificate: characters of one text, and number of alternative names."""
+
+
+MOST_SENT = 10
+"""Limit on the certificates of a chain that are looked at."""
+
+_DER = 0x02
+"""How the certificates of Python are asked for their bytes (_ssl.ENCODING_DER)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +135,15 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     return tuple(one_line(str(name.value), LONGEST_TEXT) for name in islice(extension.value, MOST_NAMES))
+
+
+def sent_chain(connection: ssl.SSLObject | ssl.SSLSocket) -> tuple[bytes, ...]:
+    """Return the certificates (DER) that the peer of a connection sent, its own first.
+
+    Python has had this since 3.10, but made it public in 3.13 alone.
+    """
+    public = getattr(connection, "get_unverified_chain", None)
+    if public is not None:
+        return tuple(islice(public() or (), MOST_SENT))
+    inner: Any = connection._sslobj  # type: ignore[union-attr]  # noqa: SLF001 - see above
+    return tuple(each.public_bytes(_DER) for each in islice(inner.get_unverified_chain() or (), MOST_SENT))

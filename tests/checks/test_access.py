@@ -78,7 +78,8 @@ async def test_everybody_is_tried_and_those_in_vain_are_grouped_by_cause(company
     [denied] = [cause for cause in check.causes if cause.stage is Stage.RIGHT]
     addresses = [access.address for access in denied.those]
     lines = commands(denied.failure, addresses, settings_of(company).exchange)
-    assert lines == tuple(f"Add-DistributionGroupMember -Identity 'GROUP' -Member '{each}'" for each in addresses)
+    note = "# GROUP is the group in the scope of the role of calendar-engine."
+    assert lines == (note, *(f"Add-DistributionGroupMember 'GROUP' -Member '{each}'" for each in addresses))
 
 
 async def test_only_those_in_vain_are_tried_again(company: Company) -> None:

@@ -122,7 +122,7 @@ class SlowLink(BoardLink):
         return entries
 
 
-def test_of(link: BoardLink, directory: Path) -> tuple[PresenceTest, UnfinishedTest]:
+def presence_test_of(link: BoardLink, directory: Path) -> tuple[PresenceTest, UnfinishedTest]:
     @asynccontextmanager
     async def lend() -> AsyncIterator[Lent]:
         yield Lent(ANNA, link)
@@ -139,11 +139,8 @@ def test_of(link: BoardLink, directory: Path) -> tuple[PresenceTest, UnfinishedT
     return made, unfinished
 
 
-test_of.__test__ = False  # type: ignore[attr-defined]
-
-
 async def learned(link: BoardLink, directory: Path) -> tuple[PresenceTest, dict[str, CheckStep]]:
-    made, unfinished = test_of(link, directory)
+    made, unfinished = presence_test_of(link, directory)
     steps = await made.run(lambda _: None)
     assert tuple(each.name for each in steps) == made.names
     if steps[-1].outcome is StepOutcome.OK:
@@ -270,7 +267,7 @@ async def test_killed_at_any_moment_the_next_start_puts_everything_back(situatio
 
         link.breaks, link.then = number, killed
         with pytest.raises(Killed):
-            await test_of(link, tmp_path)[0].run(lambda _: None)
+            await presence_test_of(link, tmp_path)[0].run(lambda _: None)
         unfinished = UnfinishedTest(tmp_path / "presence-test.json")
         if unfinished.before is not None:
             assert unfinished.concern() is not None
@@ -286,7 +283,7 @@ async def test_a_cancelled_test_puts_everything_back(tmp_path: Path) -> None:
     await learned(whole, tmp_path)
     for number in range(3, whole.requests - 5):
         link = SlowLink(Behaviour(), before)
-        made, unfinished = test_of(link, tmp_path)
+        made, unfinished = presence_test_of(link, tmp_path)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(made.run(lambda _: None))
             link.breaks, link.then = number, running.cancel
@@ -297,9 +294,9 @@ async def test_a_cancelled_test_puts_everything_back(tmp_path: Path) -> None:
 
 async def test_what_an_earlier_test_left_is_put_back_first(tmp_path: Path) -> None:
     link = BoardLink(Behaviour(), SITUATIONS["own choice first"])
-    _, unfinished = test_of(link, tmp_path)
+    _, unfinished = presence_test_of(link, tmp_path)
     await learned(link, tmp_path)
-    made, unfinished = test_of(link, tmp_path)
+    made, unfinished = presence_test_of(link, tmp_path)
 
     def killed() -> None:
         raise Killed

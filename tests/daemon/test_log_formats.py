@@ -145,9 +145,14 @@ def test_a_journal_that_takes_nothing_is_not_waited_for(journal: JournalSocket) 
     assert journal.next_entry()["MESSAGE"] == f"later\n{lost}"
 
 
-def test_without_a_journal_nothing_ends(tmp_path: Path) -> None:
-    handler = LogHandler(Journal(tmp_path / "socket").write)
+def test_without_a_journal_nothing_ends_and_what_is_lost_is_said_when_it_is_there(tmp_path: Path) -> None:
+    form = Journal(tmp_path / "socket")
+    handler = LogHandler(form.write)
     handler.handle(logging.LogRecord("engine", logging.ERROR, "x.py", 1, "m", (), None))
+    journal = JournalSocket(tmp_path / "socket")
+    with journal.socket:
+        form.write(LogEntry(logging.INFO, "later"))
+        assert "1 entries before this one" in journal.next_entry()["MESSAGE"]
 
 
 def test_json_is_one_object_a_line() -> None:

@@ -18,11 +18,22 @@ LEFT = [
     ".secrets.key.0123abcd",
     ".secrets.enc.89abcdef",
     ".setup.json.new",
+    ".setup.json.01234567",
+    ".presence-test.json.01234567",
+    ".exchange-authority.pem.01234567",
     "pbx-listen.new",
     "debuglog.sqlite.damaged",
     "debuglog.sqlite.damaged-wal",
 ]
-KEPT = ["secrets.key", ".secrets.key.backup", ".secrets.key.0123abcde", "pbx-listen.pem", "debuglog.sqlite-wal", "mine"]
+KEPT = [
+    "secrets.key",
+    ".secrets.key.backup",
+    ".secrets.key.0123abcde",
+    "pbx-listen.pem",
+    "pbx-authority.pem",
+    "debuglog.sqlite-wal",
+    "mine",
+]
 
 
 def opened(state: Path) -> None:

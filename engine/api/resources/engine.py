@@ -15,6 +15,7 @@ from engine.api.schema import (
     UsersPage,
     UsersQuestion,
 )
+from engine.api.schema.backup import BackupQuestion
 from engine.api.schema.days import DaysPage, DaysQuestion
 
 UsersOperation = Literal["resync", "reresolve"]
@@ -49,6 +50,10 @@ class EngineRequests:
     async def days(self, question: DaysQuestion) -> DaysPage:
         """Return a page of days as bars."""
         return await self._api.get(f"{VERSION_1}/days", DaysPage, question)
+
+    async def backup(self, passphrase: str) -> bytes:
+        """Return a backup of the engine, encrypted under a passphrase."""
+        return await self._api.send(f"{VERSION_1}/backup", BackupQuestion(passphrase=passphrase))
 
     async def confirm_hold(self) -> HeldChange:
         """Confirm the held change."""

@@ -15,9 +15,8 @@ from engine.api.schema.setup import (
     SetupNotesQuestion,
     SetupOptions,
     SetupOptionsQuestion,
-    SetupUsersPage,
-    SetupUsersQuestion,
 )
+from engine.api.schema.setup_users import SetupUsersPage, SetupUsersQuestion
 
 SETUP = f"{VERSION_1}/setup"
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 from engine.api.schema.checks import MOST, RungAccount
 from engine.api.schema.operations import Operation
 from engine.api.schema.settings import Value
-from engine.api.schema.setup import SetupAccess
+from engine.api.schema.setup_users import SetupAccess
 
 
 class AccessQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

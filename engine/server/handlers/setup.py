@@ -23,10 +23,8 @@ from engine.api.schema.setup import (
     SetupOption,
     SetupOptions,
     SetupOptionsQuestion,
-    SetupUser,
-    SetupUsersPage,
-    SetupUsersQuestion,
 )
+from engine.api.schema.setup_users import SetupUser, SetupUsersPage, SetupUsersQuestion
 from engine.core.errors import Failure
 from engine.core.secret import Secret
 from engine.server.acceptor import actor_of
@@ -44,10 +42,9 @@ from engine.settings.forms import setting_forms
 from engine.settings.keys import KEYS
 from engine.settings.model import SiteSettings
 from engine.setup import options
-from engine.setup.answers_file import answers_file
 from engine.setup.authorities import save_authority
 from engine.setup.checks import demand
-from engine.setup.flow import needed_secrets
+from engine.setup.flow import answers_file, needed_secrets
 from engine.setup.pages import FLOWS, LEARN_USER, OWN_KEYS, WITH_REACH, Check, Step, step_named
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import TickLists, settings_of

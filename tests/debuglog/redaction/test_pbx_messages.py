@@ -72,8 +72,9 @@ def test_what_is_neither_stays_as_it_was_sent(value: object) -> None:
 
 @pytest.mark.property
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_read(body: bytes) -> None:
-    blank_persons_in_message(blank_proofs(body))
+def test_what_is_blanked_stays_as_it_is_whatever_comes(body: bytes) -> None:
+    blanked = blank_persons_in_message(blank_proofs(body))
+    assert blank_persons_in_message(blank_proofs(blanked)) == blanked
 
 
 @pytest.mark.parametrize(
