@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from calendar_tui.commands.command import Command
 from calendar_tui.documents import overview
 from calendar_tui.documents.log_filter import conditions_of_problem, conditions_of_user
 from calendar_tui.documents.problem import affected, commands, problem_document, whom_and_since
@@ -17,6 +18,8 @@ from engine.documents.problems import PROBLEM
 from engine.documents.status import USER
 
 NOTHING_TO_COPY = "There is no command for this problem."
+
+NOTHING_SET_UP = "Nothing is set up yet: choose below how to begin."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,10 @@ class OverviewView(View):
     def is_set_up(self) -> bool:
         """Whether there is anything to look over yet."""
         return self.model.status is None or self.model.status.state != "not set up"
+
+    def hindrance(self, command: Command) -> str:
+        """Return why a command cannot be run: before the set-up there is nothing to look over."""
+        return NOTHING_SET_UP if command.place == self.NAME and not self.is_set_up else super().hindrance(command)
 
     def row(self) -> Row:
         """Return the state of the first connection, with the number of users."""
