@@ -59,9 +59,9 @@ settings.load_profile("project")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half of the time a test waits: for a socket, a process, a terminal that is to come to rest."""
+    """Most of the time a test waits: for a socket, a process, a terminal that is to come to rest."""
     processors = os.cpu_count() or 1
-    return processors + min(processors, 4)
+    return processors + min(2 * processors, 4)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

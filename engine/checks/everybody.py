@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from zoneinfo import available_timezones
 
 from engine.checks.access import MakeAccess
 from engine.checks.check import CheckRun, CheckStep, StepLog
@@ -16,6 +15,7 @@ from engine.checks.fixes import Fix, use
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Scope
 from engine.core.selecting import selected
+from engine.core.time_zones import known_time_zones
 from engine.core.users import User, address_candidates
 from engine.exchange.addresses import domain_of
 from engine.exchange.errors import ImpersonationDenied, ImpersonationRightMissing, MailboxNotFound
@@ -213,7 +213,7 @@ class EverybodyCheck:
             told = ", ".join(f"{count} {name}" for name, count in self.zones)
             step_log.evidence.append(f"time zones of the mailboxes: {told}; notes are in {site}")
             usual = self.zones[0][0]
-            if usual in available_timezones() and usual != str(site):
+            if usual in known_time_zones() and usual != str(site):
                 step_log.fixes.append(use("presence.timezone", usual))
 
     async def _other_domain(self, source: CalendarSource) -> tuple[Fix, ...]:

@@ -1,9 +1,10 @@
-"""Time zones defined by rules instead of a name, and local time in them."""
+"""Time zones: the names that are known, zones defined by rules instead of a name, and local time in them."""
 
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
@@ -67,6 +68,12 @@ class TimeZoneDefinition(msgspec.Struct, frozen=True, order=True, cache_hash=Tru
             if utc >= begins - before:
                 return _offset_in(self.eras[number], utc)
         return _offset_in(self.eras[0], utc)
+
+
+@cache
+def known_time_zones() -> frozenset[str]:
+    """Return the IANA names that this machine knows; finding them reads the whole time zone directory, about 20 ms."""
+    return frozenset(available_timezones())
 
 
 def local_time(instant: datetime, zone: ZoneInfo | TimeZoneDefinition) -> datetime:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from zoneinfo import available_timezones
 
 from babel.core import get_global
+
+from engine.core.time_zones import known_time_zones
 
 _LONGEST = 100
 
@@ -29,7 +30,7 @@ def iana_zone(exchange_id: str) -> str | None:
 @cache
 def _names() -> Mapping[str, str]:
     windows: Mapping[str, str] = get_global("windows_zone_mapping")
-    iana = {name.casefold(): name for name in available_timezones()}
+    iana = {name.casefold(): name for name in known_time_zones()}
     return {_EXCHANGE_UTC.casefold(): "Etc/UTC"} | iana | {name.casefold(): zone for name, zone in windows.items()}
 
 

@@ -13,10 +13,11 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from engine.core.presence import is_supported_language, supported_languages
 from engine.core.quiet_hours import canonical
+from engine.core.time_zones import known_time_zones
 from engine.core.users import UserSelection
 
 
@@ -159,7 +160,7 @@ def time_zone(value: object) -> ZoneInfo | InvalidValue:
     name = text(value)
     if isinstance(name, InvalidValue):
         return name
-    zones = available_timezones()
+    zones = known_time_zones()
     if name in zones:
         return ZoneInfo(name)
     remedy = did_you_mean(nearest(name, zones), otherwise='Write one like "Europe/Berlin".')

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from types import MappingProxyType
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from engine.core.appointments import Appointment
 from engine.core.presence import PresenceSettings, decide, supported_languages
+from engine.core.time_zones import known_time_zones
 from engine.setup.pages import Values
 
 INTRODUCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -50,7 +51,7 @@ def remarks(page: str, values: Values, machine_zone: ZoneInfo, now: datetime) ->
 def example(values: Values, now: datetime) -> str:
     """Return the note of a meeting until three o'clock, "" while language or zone are not chosen."""
     language, zone = values.get("presence.language"), values.get("presence.timezone")
-    if language not in supported_languages() or zone not in available_timezones():
+    if language not in supported_languages() or zone not in known_time_zones():
         return ""
     place = ZoneInfo(str(zone))
     day = now.astimezone(place).date()

@@ -4,9 +4,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from engine.core.presence import supported_languages
+from engine.core.time_zones import known_time_zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def languages() -> tuple[Option, ...]:
 
 def zones(now: datetime) -> tuple[Option, ...]:
     """Return the time zones of places, and Etc/UTC, each with the time that it is there `now`."""
-    names = sorted(name for name in available_timezones() if "/" in name and not name.startswith(_NO_PLACES))
+    names = sorted(name for name in known_time_zones() if "/" in name and not name.startswith(_NO_PLACES))
     return tuple(
         Option(name, name.replace("_", " "), f"now {now.astimezone(ZoneInfo(name)):%H:%M}")
         for name in (*names, "Etc/UTC")

@@ -29,6 +29,7 @@ from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.idle_time import pauses_pass_quickly
+from tests.support.quiescence import passes
 
 T = TypeVar("T")
 C = TypeVar("C", bound=PbxSite)
@@ -59,7 +60,8 @@ class SiteOf(Generic[C]):
         return (await eventually(lambda: [each for each in self.events if isinstance(each, kind) and where(each)]))[0]
 
     async def pass_time(self, minutes: float) -> None:
-        await self.clock.advance(minutes * 60)
+        """Let time pass once what has just changed was heard of."""
+        await passes(minutes * 60, self.clock)
         await self.settled()
 
     def shown(self, person: Person) -> Presence:

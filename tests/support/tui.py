@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 from rich.cells import cell_len
 from textual.pilot import Pilot
@@ -21,10 +22,25 @@ from engine.server.state import ApiState
 from engine.simulator.world import World
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
+from tests.support.quiescence import quiescence
 from tests.support.serving import once
 from tests.support.site import Site, running_site
 
 DESIGN_SIZE = (80, 24)
+
+ROUNDS = 2
+"""How often the screen is drawn until it rests."""
+
+
+async def _idle(min_sleep: float = 0, max_sleep: float = 1) -> None:
+    """Wait until the program and what it talks to have nothing to do, at most `max_sleep` seconds.
+
+    Textual's own pilot waits until the process uses no processor, which takes it 20 ms or more for each key, and up to
+    a second while an engine works in the same process.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max_sleep):
+            await quiescence()
 
 
 class Terminal:
@@ -53,8 +69,8 @@ class Terminal:
     async def press(self, *keys: str) -> None:
         for key in keys:
             await self.pilot.press(key)
-            await self.eventually(lambda: self.app.typist.rests or not self.app.is_running)
-        await self.pilot.pause()
+            await eventually(lambda: self.app.typist.rests or not self.app.is_running, between=self.pilot.pause)
+        await self.settled()
 
     async def click(self, text: str) -> None:
         """Click on the first occurrence of a text."""
@@ -69,8 +85,14 @@ class Terminal:
         await self.eventually(lambda: text in self.grid(), lambda: f"{text!r} is not in\n{self.grid()}")
 
     async def eventually(self, condition: Callable[[], bool], otherwise: Callable[[], object] | None = None) -> None:
-        """Wait as everywhere, while the program draws."""
+        """Wait as everywhere, while the program draws, and until it has drawn what came with it."""
         await eventually(condition, otherwise or self.grid, between=self.pilot.pause)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until nothing is left to draw: a new layout gives widgets a size, at which they draw once more."""
+        for _ in range(ROUNDS):
+            await self.pilot.pause()
 
 
 @asynccontextmanager
@@ -89,12 +111,13 @@ async def terminal(
         read_only=read_only,
         real_time=real_time,
     )
-    async with app.run_test(size=size) as pilot:
-        shown = Terminal(app, pilot)
-        if attached:
-            await shown.eventually(lambda: isinstance(app.model.attachment, Attached))
-            await shown.eventually(lambda: app.is_up_to_date)
-        yield shown
+    with patch("textual.app.wait_for_idle", _idle), patch("textual.pilot.wait_for_idle", _idle):
+        async with app.run_test(size=size) as pilot:
+            shown = Terminal(app, pilot)
+            if attached:
+                await shown.eventually(lambda: isinstance(app.model.attachment, Attached))
+                await shown.eventually(lambda: app.is_up_to_date)
+            yield shown
 
 
 @asynccontextmanager
