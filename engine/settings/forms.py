@@ -1,8 +1,9 @@
 """Settings as form fields: allowed values, current value and its origin, help text, effect of a change."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -79,7 +80,10 @@ def setting_forms(text: str, default_zone: ZoneInfo | None) -> tuple[SettingForm
     document = _document(text)
     usable = collect(document).values
     written = {name: _plain(value) for name, value in _set_in(document).items() if name in usable}
-    return tuple(_setting(key, written, default_zone) for key in KEYS.values())
+    return tuple(
+        replace(form, value=written[form.key], origin="file") if form.key in written else form
+        for form in _unset(default_zone)
+    )
 
 
 def differences(before: str, after: str) -> tuple[SettingDifference, ...]:
@@ -89,11 +93,15 @@ def differences(before: str, after: str) -> tuple[SettingDifference, ...]:
     return tuple(SettingDifference(name, _plain(old.get(name)), _plain(new.get(name))) for name in names)
 
 
-def _setting(key: Key, written: Mapping[str, SettingValue | None], default_zone: ZoneInfo | None) -> SettingForm:
+@cache
+def _unset(default_zone: ZoneInfo | None) -> tuple[SettingForm, ...]:
+    """Return every setting as if none was in the file; computed once, since the set-up asks for it at each key."""
     zone = default_zone.key if default_zone is not None else None
-    default = zone if key.name == "presence.timezone" else _default(key)
-    origin: ValueOrigin = "file" if key.name in written else "none" if default is None else "default"
-    kind, words, low, high = _form(key.parse)
+    return tuple(_form_of(key, zone if key.name == "presence.timezone" else _default(key)) for key in KEYS.values())
+
+
+def _form_of(key: Key, default: SettingValue | None) -> SettingForm:
+    kind, words, low, high = _type_of(key.parse)
     return SettingForm(
         key=key.name,
         help=HELP[key.name],
@@ -103,13 +111,13 @@ def _setting(key: Key, written: Mapping[str, SettingValue | None], default_zone:
         low=low,
         high=high,
         default=default,
-        value=written.get(key.name, default),
-        origin=origin,
+        value=default,
+        origin="none" if default is None else "default",
         effect=effect_of(key.name),
     )
 
 
-def _form(parse: ValueParser) -> tuple[str, tuple[str, ...], float | None, float | None]:
+def _type_of(parse: ValueParser) -> tuple[str, tuple[str, ...], float | None, float | None]:
     match parse:
         case EnumWord():
             return "choice", parse.words, None, None
