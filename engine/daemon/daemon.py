@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from engine.api.paths import socket_path
 from engine.checks.factory import CheckFactory
 from engine.checks.put_back import UnfinishedTest
 from engine.core.clock import Clock
+from engine.core.errors import Failure
 from engine.core.resolver import Resolver
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
@@ -121,6 +122,7 @@ async def open_installation(
     try:
         await _opened(database)
         await asyncio.to_thread(file.sweep)
+        await asyncio.to_thread(_move_to_credential, secret_store)
         sources = SecretSources(environment, secrets_file, secret_store, clock.now, settings_file=settings_file)
         tenants = KnownTenants(database)
         await tenants.load()
@@ -128,6 +130,13 @@ async def open_installation(
         yield Installation(file, given, state, database, sources, DebugLog(state, clock), tenants, unfinished)
     finally:
         await database.close()
+
+
+def _move_to_credential(secret_store: SecretStore) -> None:
+    """Let systemd's key, where there is one, open what was stored or restored without it."""
+    with suppress(Failure):  # told to whoever asks for the secrets; what the key file opens is still found
+        if secret_store.move_to_credential():
+            logger.info("the stored secrets are encrypted with the credential now; the key file beside them is removed")
 
 
 async def _opened(database: Database) -> None:

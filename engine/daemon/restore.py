@@ -27,7 +27,7 @@ STORE, SECRETS = "engine.db", "secrets.enc"
 
 class PendingRestore(msgspec.Struct, frozen=True, kw_only=True):
     """What has to be put in place: `files` of the state directory by name, None for those to remove. The secrets are
-    encrypted with the key of this machine."""
+    encrypted with the key of this machine, which is among them if there was none."""
 
     settings: str | None
     files: dict[str, bytes | None]
@@ -47,8 +47,9 @@ def restore(backup: Backup, file: SettingsFile, credentials: Path | None, *, rep
         present = [str(path) for path in (file.path, state / SECRETS, state / "setup.json") if path.exists()]
         if present and not replace:
             raise RestoreWouldReplace(", ".join(present))
-        stored = SecretStore(state, credentials).sealed(backup.secrets) if backup.secrets else None
-        files = {STORE: store, SECRETS: stored, **{name: backup.files.get(name) for name in STATE_FILES}}
+        files = {STORE: store, SECRETS: None, **{name: backup.files.get(name) for name in STATE_FILES}}
+        if backup.secrets:
+            files |= SecretStore(state, credentials).files_with(backup.secrets)
         _stage(state, PendingRestore(settings=backup.settings, files=files))
         _put_in_place(state, file)
     return state

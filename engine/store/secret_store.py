@@ -29,8 +29,9 @@ class SecretsKeyUnusable(Failure):
     scope = Scope.SERVICE
     meaning = "The key of the stored secrets cannot be used"
     remedy = (
-        "Restore the key file, or the credential passed by systemd. If it is lost, remove secrets.enc from the "
-        "state directory and set the secrets again with calendar-engine secret set."
+        "If systemd keeps the key, start calendar-engine: only the service is given it. Otherwise restore the key file "
+        "or a backup of calendar-engine. If the key is lost, remove secrets.enc from the state directory and set the "
+        "secrets again with calendar-engine secret set."
     )
 
 
@@ -80,7 +81,9 @@ class SecretStore:
 
     The key is the credential in `credentials` if there is one, else the file `secrets.key` beside it, which is created
     when the first secret is stored. Either may contain more keys, one per line: the first one encrypts, the others only
-    decrypt what an interrupted key rotation left. Every method may raise a failure of this module.
+    decrypt what an interrupted key rotation left. Beside a credential the keys of the file decrypt as well: only the
+    service is given the credential, while a command that stores secrets or restores a backup without it has the file.
+    Every method may raise a failure of this module.
     """
 
     def __init__(self, state_dir: Path, credentials: Path | None) -> None:
@@ -98,17 +101,27 @@ class SecretStore:
         return _opened(content, self._keys() or (), self._file)
 
     def store(self, content: Mapping[str, StoredSecret]) -> None:
-        """Replace all stored secrets by these."""
-        _replace(self._file, self.sealed(content))
-
-    def sealed(self, content: Mapping[str, StoredSecret]) -> bytes:
-        """Return what the file would contain with these secrets; the key is made and stored if there is none."""
+        """Replace all stored secrets by these; a key is made if there never was one."""
         self._check_directory()
         keys = self._keys()
         if keys is None:
             keys = (Fernet.generate_key(),)
             self._write_keys(keys)
-        return _sealed(content, keys[0])
+        _replace(self._file, _sealed(content, keys[0]))
+
+    def files_with(self, content: Mapping[str, StoredSecret]) -> dict[str, bytes]:
+        """Return the files, by name, that would replace all stored secrets by these. Nothing stored is read: a key is
+        among the files if there is none that can be used."""
+        self._check_directory()
+        files: dict[str, bytes] = {}
+        try:
+            keys = self._keys()
+        except SecretsKeyUnusable:
+            keys = None
+        if keys is None:
+            keys = (Fernet.generate_key(),)
+            files[self._key_file.name] = _key_lines(keys)
+        return {**files, self._file.name: _sealed(content, keys[0])}
 
     def rotate_key(self) -> None:
         """Re-encrypt everything with a new key, or the first of those passed by systemd; the old one is removed.
@@ -117,36 +130,41 @@ class SecretStore:
         """
         content = self.load()
         keys = self._keys() or ()
-        if self._is_credential():
+        if self._credential_keys() is not None:
             _replace(self._file, _sealed(content, keys[0]))
+            _remove(self._key_file)
             return
         new = Fernet.generate_key()
         self._write_keys((new, *keys))
         _replace(self._file, _sealed(content, new))
         self._write_keys((new,))
 
-    def _is_credential(self) -> bool:
-        return self._credential is not None and self._credential.exists()
+    def move_to_credential(self) -> bool:
+        """Re-encrypt with the credential what only the key file opens, and remove that; return whether it was so."""
+        content, credential = _read(self._file), self._credential_keys()
+        if content is None or credential is None or _key_name(content) in map(_name_of, credential):
+            return False
+        self.rotate_key()
+        return True
 
     def _keys(self) -> tuple[bytes, ...] | None:
         """Return the keys, the current one first, None if there never was one."""
-        path = self._credential if self._is_credential() and self._credential is not None else self._key_file
-        content = _read(path)
-        if content is None:
-            if self._file.exists():
-                raise SecretsKeyUnusable(f"{path} does not exist")
-            return None
-        keys = tuple(line.strip() for line in content.splitlines() if line.strip())
-        try:
-            MultiFernet([Fernet(key) for key in keys])
-        except ValueError:
-            keys = ()
-        if not keys:
-            raise SecretsKeyUnusable(f"{path} contains no key")
+        credential = self._credential_keys()
+        if credential is not None:
+            try:
+                return (*credential, *(_keys_in(self._key_file) or ()))
+            except SecretsKeyUnusable:  # the credential may be enough
+                return credential
+        keys = _keys_in(self._key_file)
+        if keys is None and self._file.exists():
+            raise SecretsKeyUnusable(f"{self._key_file} does not exist")
         return keys
 
+    def _credential_keys(self) -> tuple[bytes, ...] | None:
+        return _keys_in(self._credential) if self._credential is not None else None
+
     def _write_keys(self, keys: tuple[bytes, ...]) -> None:
-        _replace(self._key_file, b"".join(key + b"\n" for key in keys))
+        _replace(self._key_file, _key_lines(keys))
 
     def _check_directory(self) -> None:
         try:
@@ -166,18 +184,41 @@ def _sealed(content: Mapping[str, StoredSecret], key: bytes) -> bytes:
 
 def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, StoredSecret]:
     heading, _, token = content.partition(b"\n")
-    start, _, key_name = heading.decode(errors="replace").rpartition(" ")
-    if start != _HEADING:
+    if not heading.startswith(_HEADING.encode() + b" "):
         raise StoredSecretsDamaged(str(file))
-    fitting = [key for key in keys if _name_of(key) == key_name]
+    fitting = [key for key in keys if _name_of(key) == _key_name(content)]
     if not fitting:
-        raise SecretsKeyWrong(f"{file} needs the key {key_name}")
+        raise SecretsKeyWrong(f"{file} needs the key {_key_name(content)}")
     try:
         plain = Fernet(fitting[0]).decrypt(token.strip())
         entries = msgspec.json.decode(plain, type=dict[str, tuple[str, datetime]])
     except (InvalidToken, msgspec.MsgspecError):
         raise StoredSecretsDamaged(str(file)) from None
     return {name: StoredSecret(Secret(value), since) for name, (value, since) in entries.items()}
+
+
+def _keys_in(path: Path) -> tuple[bytes, ...] | None:
+    """Return the keys in a file, None if there is none."""
+    content = _read(path)
+    if content is None:
+        return None
+    keys = tuple(line.strip() for line in content.splitlines() if line.strip())
+    try:
+        MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        keys = ()
+    if not keys:
+        raise SecretsKeyUnusable(f"{path} contains no key")
+    return keys
+
+
+def _key_lines(keys: tuple[bytes, ...]) -> bytes:
+    return b"".join(key + b"\n" for key in keys)
+
+
+def _key_name(content: bytes) -> str:
+    """Return the identifier of the key that stored secrets were encrypted with."""
+    return content.partition(b"\n")[0].decode(errors="replace").rpartition(" ")[2]
 
 
 def _name_of(key: bytes) -> str:
@@ -190,6 +231,13 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoredSecretsUnusable(f"{path}: {error.strerror}") from error
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise StoredSecretsUnusable(f"{path}: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.fernet import Fernet
 
 from engine.core.secret import Secret
 from engine.daemon import restore as restoring
@@ -19,7 +20,7 @@ from engine.store.backup import Backup
 from engine.store.database import Database, locked
 from engine.store.errors import AlreadyRunning, BackupUnusable, RestoreUnfinished, RestoreWouldReplace
 from engine.store.replacing import replace_file
-from engine.store.secret_store import StoredSecret
+from engine.store.secret_store import CREDENTIAL, SecretStore, StoredSecret
 from engine.supervisor.settings_file import SettingsFile
 from engine.sync.clocks import SystemClock
 from tests.support.killed import killed_at_work
@@ -45,9 +46,10 @@ async def a_backup(directory: Path, mark: str) -> Backup:
     )
 
 
-async def marks(directory: Path, file: Path) -> set[str]:
+async def marks(directory: Path, file: Path, credentials: Path | None = None) -> set[str]:
     """Return the marks of everything that an engine finds."""
-    async with open_installation(file, None, {}, SystemClock()) as found:
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)} if credentials else {}
+    async with open_installation(file, None, environment, SystemClock()) as found:
         place = await found.database.run(lambda connection: connection.execute("SELECT pbx FROM place").fetchone())
         secret = (await found.sources.known())["pbx.password"].reveal()
         settings = found.file.read().partition("# ")[2].strip()
@@ -96,6 +98,18 @@ async def test_what_is_interrupted_at_any_step_is_finished_by_the_next_start(
         else:
             restore(second, SettingsFile(file), None, replace=True)
     assert await marks(state, file) == {"first" if step == 0 else "second"}
+
+
+async def test_secrets_are_restored_where_systemd_keeps_their_key(tmp_path: Path) -> None:
+    """The command is not given the key, and what is replaced cannot be opened by it."""
+    state, file = tmp_path / "state", tmp_path / "settings.toml"
+    backup = await a_backup(state, "mine")
+    (tmp_path / CREDENTIAL).write_bytes(Fernet.generate_key())
+    SecretStore(state, tmp_path).store({"pbx.password": StoredSecret(Secret("others"), NOON)})
+    restore(backup, SettingsFile(file), None, replace=True)
+    assert await marks(state, file, tmp_path) == {"mine"}
+    assert not (state / "secrets.key").exists()
+    assert await marks(state, file, tmp_path) == {"mine"}
 
 
 async def test_what_is_there_is_replaced_only_if_told(tmp_path: Path) -> None:

@@ -106,6 +106,23 @@ def test_the_key_of_systemd_is_used_and_none_is_made(state: Path, tmp_path: Path
     assert value(secret_store) == "secret"
 
 
+def test_what_was_stored_without_the_credential_moves_to_it(state: Path, tmp_path: Path) -> None:
+    """A command is not given the credential: it makes a key, and the service takes over what it stored."""
+    store(SecretStore(state, None), "secret")
+    (tmp_path / CREDENTIAL).write_bytes(Fernet.generate_key())
+    service = SecretStore(state, tmp_path)
+    assert value(service) == "secret"
+    assert service.move_to_credential()
+    assert list(content(state)) == ["secrets.enc"]
+    assert not service.move_to_credential()
+    (state / "secrets.key").write_bytes(b"no key\n")
+    assert value(service) == "secret"
+    (tmp_path / CREDENTIAL).write_bytes(Fernet.generate_key())
+    for attempt in (service.load, service.move_to_credential):
+        with pytest.raises(SecretsKeyWrong):
+            attempt()
+
+
 def test_a_wrong_key_is_named_and_overwrites_nothing(state: Path) -> None:
     secret_store = SecretStore(state, None)
     store(secret_store, "secret")
