@@ -52,6 +52,21 @@ def test_every_command_is_understood(page: str, capsys: pytest.CaptureFixture[st
                 pytest.fail(f"{line}\n{capsys.readouterr().err}")
 
 
+def test_monitoring_systems_are_shown_options_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    examples = "".join(blocks("docs/operating.md", "text"))
+    calls = re.findall(r"calendar-engine (health .*)$", examples, re.M)
+    passed = re.findall(r'"(--[a-z-]+)" = "\$calendar_', examples)
+    assert calls
+    assert passed
+    try:
+        for call in calls:
+            make_parser().parse_args(call.split())
+        for option in passed:
+            make_parser().parse_args(["health", option, "5"])
+    except SystemExit:
+        pytest.fail(capsys.readouterr().err)
+
+
 def settings_named(page: str) -> Iterator[str]:
     for span in spans(page):
         key, _, _ = span.partition(" = ")
