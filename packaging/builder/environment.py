@@ -52,21 +52,27 @@ Hashes = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """An architecture as Debian and as Python's wheels call it, and the program that strips its modules."""
+    """An architecture as Debian and as Python's wheels call it, the program that strips its modules, and its number in
+    them (elf(5), e_machine)."""
 
     debian: str
     machine: str
     strip: str
+    elf: int
 
 
 ARCHITECTURES = (
-    Architecture("amd64", "x86_64", "x86_64-linux-gnu-strip"),
-    Architecture("arm64", "aarch64", "aarch64-linux-gnu-strip"),
+    Architecture("amd64", "x86_64", "x86_64-linux-gnu-strip", 62),
+    Architecture("arm64", "aarch64", "aarch64-linux-gnu-strip", 183),
 )
 
 
 class MergeConflict(Exception):
     """A file differs between the wheels for several Pythons."""
+
+
+class ForeignCode(Exception):
+    """A compiled file is for another architecture."""
 
 
 def lay_out(root: Path, architecture: Architecture, lock: Path, wheel: Path, languages: frozenset[str]) -> Hashes:
@@ -88,6 +94,7 @@ def lay_out(root: Path, architecture: Architecture, lock: Path, wheel: Path, lan
     _merge(product, site_packages)
     shutil.rmtree(product)
     _prune(site_packages, languages)
+    _check_architecture(root, architecture)
     _strip(site_packages, architecture)
     _add_interpreter(root / HOME)
     _add_programs(root)
@@ -151,6 +158,15 @@ def _prune(site_packages: Path, languages: frozenset[str]) -> None:
         text = path.read_bytes()
         if text.startswith(b"#!"):
             path.write_bytes(text.partition(b"\n")[2])
+
+
+def _check_architecture(root: Path, architecture: Architecture) -> None:
+    """Raise `ForeignCode` if anything compiled is not for the architecture; names do not always say which one it is."""
+    for path in _files(root):
+        with path.open("rb") as stream:
+            head = stream.read(20)
+        if head.startswith(b"\x7fELF") and int.from_bytes(head[18:20], "little") != architecture.elf:
+            raise ForeignCode(f"{path} is not for {architecture.debian}")
 
 
 def _strip(site_packages: Path, architecture: Architecture) -> None:

@@ -58,6 +58,18 @@ def test_wheels_for_several_pythons_become_one_directory(environment: ModuleType
         environment._merge(put(tmp_path / "other", {"thing/__init__.py": "another"}), site_packages)
 
 
+def test_nothing_of_another_architecture_gets_into_a_package(environment: ModuleType, tmp_path: Path) -> None:
+    header = b"\x7fELF\x02\x01\x01".ljust(18, b"\0")
+    put(tmp_path, {"old.py": "pass", "empty.py": ""})
+    machines = {"amd64": 62, "arm64": 183}
+    for architecture in environment.ARCHITECTURES:
+        (tmp_path / "fast.abi3.so").write_bytes(header + machines[architecture.debian].to_bytes(2, "little"))
+        environment._check_architecture(tmp_path, architecture)
+        [other] = {*environment.ARCHITECTURES} - {architecture}
+        with pytest.raises(environment.ForeignCode, match=f"fast.abi3.so is not for {other.debian}"):
+            environment._check_architecture(tmp_path, other)
+
+
 def test_only_the_languages_of_the_product_stay(environment: ModuleType, tmp_path: Path) -> None:
     names = ("root", "no", "de", "de_AT", "dsb")
     locales = put(tmp_path / "babel/locale-data", {f"{name}.dat": "" for name in names})
