@@ -91,7 +91,7 @@ async def test_a_request_without_log_in_gets_the_methods_offered(gate: NtlmGate)
     assert gate.seen == {Seen.ANONYMOUS: 1}
 
 
-@pytest.mark.parametrize("user", ["CORP\\svc-ews", "corp\\Svc-Ews", "svc-ews@corp.example", "SVC-EWS@CORP.EXAMPLE"])
+@pytest.mark.parametrize("user", ["CORP\\svc-ews", "corp\\Svc-Ews", "corp.example\\svc-ews", "SVC-EWS@CORP.EXAMPLE"])
 @pytest.mark.parametrize("scheme", ["NTLM", "Negotiate"])
 async def test_a_log_in_lasts_as_long_as_its_connection_and_no_further(gate: NtlmGate, user: str, scheme: str) -> None:
     async with connections(gate, 2) as [first, second]:

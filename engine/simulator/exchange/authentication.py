@@ -10,11 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import spnego
 from aiohttp import web
 from multidict import CIMultiDict
+from spnego._context import GSSMech
+from spnego._negotiate import NegotiateProxy
+from spnego._ntlm import NTLMProxy
+from spnego._ntlm_raw.messages import AvId, Challenge, FileTime, NegotiateFlags, TargetInfo, Version
 from spnego.channel_bindings import GssChannelBindings
 
 NTLM_SIGNATURE = b"NTLMSSP\x00"
@@ -54,11 +59,49 @@ class _Connection:
     identity: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The Windows domain of a server, by its NetBIOS and its DNS name, and the suffix of its users' principal names."""
+
+    netbios: str = "CORP"
+    dns: str = "corp.example"
+    upn_suffix: str = "corp.example"
+
+
+class _Acceptor(NTLMProxy):
+    """The server's side of NTLM, whose challenge says where the server is, as a member of a domain does (MS-NLMP
+    2.2.1.2); that of `spnego` says "WORKSTATION"."""
+
+    def __init__(self, domain: Domain) -> None:
+        super().__init__(usage="accept", protocol="ntlm")
+        self._domain = domain
+
+    def _step_accept_negotiate(self, token: bytes) -> bytes:
+        super()._step_accept_negotiate(token)
+        told, domain = cast("Challenge", self._temp_challenge), self._domain
+        info = TargetInfo()
+        info[AvId.nb_domain_name] = domain.netbios
+        info[AvId.nb_computer_name] = "EXCHANGE01"
+        info[AvId.dns_domain_name] = domain.dns
+        info[AvId.dns_computer_name] = f"exchange01.{domain.dns}"
+        info[AvId.dns_tree_name] = domain.dns
+        info[AvId.timestamp] = FileTime.now()
+        self._temp_challenge = Challenge(
+            (told.flags & ~NegotiateFlags.target_type_server) | NegotiateFlags.target_type_domain,
+            told.server_challenge,
+            target_name=domain.netbios,
+            target_info=info,
+            version=Version.get_current() if told.flags & NegotiateFlags.version else None,
+        )
+        return self._temp_challenge.pack()
+
+
 class NtlmGate:
-    r"""Admits a request or answers 401, like IIS with Windows authentication.
+    r"""Admits a request or answers 401, like IIS with Windows authentication on a member of a domain.
 
     `accounts` maps `DOMAIN\user` to its password and is read for every log-in, so a test may change it while
-    connections are open. Every account may also log in as `user@upn_suffix`. `schemes` are offered in this order.
+    connections are open. Those of the server's own `domain` may also log in with its DNS name, `dns.name\user`, as
+    `user@dns.name` and as `user@upn_suffix`. `schemes` are offered in this order.
     `certificate_der` is the certificate that the server presents, needed unless `binding` is off.
     """
 
@@ -69,14 +112,14 @@ class NtlmGate:
         binding: Binding = Binding.ALLOW,
         certificate_der: bytes | None = None,
         schemes: tuple[str, ...] = ("Negotiate", "NTLM"),
-        upn_suffix: str = "corp.example",
+        domain: Domain | None = None,
     ) -> None:
         self.accounts = accounts
         self.seen: Counter[Seen] = Counter()
         self._binding = binding if certificate_der is not None else Binding.OFF
         self._expected_binding = _binding_hash(certificate_der or b"")
         self._schemes = schemes
-        self._upn_suffix = upn_suffix
+        self._domain = domain or Domain()
         self._connections: WeakKeyDictionary[object, _Connection] = WeakKeyDictionary()
 
     async def authenticate(self, request: web.Request) -> str | web.Response:
@@ -105,13 +148,20 @@ class NtlmGate:
         connection.identity = None
         try:
             with _user_file(self._log_in_names()):
-                connection.handshake = spnego.server(protocol=scheme.lower())
+                connection.handshake = self._acceptor(scheme)
                 challenge = connection.handshake.step(token)
         except Exception:  # pyspnego's parser does not document which errors it raises
             connection.handshake = None
             return self._refuse(Seen.OUT_OF_TURN)
         self.seen[Seen.CHALLENGED] += 1
         return _unauthorized(f"{scheme} {base64.b64encode(challenge or b'').decode()}")
+
+    def _acceptor(self, scheme: str) -> spnego.ContextProxy:
+        acceptor = _Acceptor(self._domain)
+        if scheme == "NTLM":
+            return acceptor
+        acceptor._is_wrapped = True  # noqa: SLF001 - as `spnego` marks those that it makes itself
+        return NegotiateProxy(usage="accept", _negotiate_contexts={GSSMech.ntlm: acceptor})
 
     def _conclude(self, connection: _Connection, token: bytes) -> str | web.Response:
         handshake, connection.handshake = connection.handshake, None
@@ -151,8 +201,12 @@ class NtlmGate:
         for account, password in self.accounts.items():
             domain, _, user = account.partition("\\")
             names[account.lower()] = _LogInName(account, domain, user, password)
-            upn = f"{user}@{self._upn_suffix}"
-            names[upn.lower()] = _LogInName(account, "", upn, password)
+            if domain.lower() != self._domain.netbios.lower():
+                continue
+            names[f"{self._domain.dns}\\{user}".lower()] = _LogInName(account, self._domain.dns, user, password)
+            for suffix in {self._domain.dns, self._domain.upn_suffix}:
+                upn = f"{user}@{suffix}"
+                names[upn.lower()] = _LogInName(account, "", upn, password)
         return names
 
     def _refuse(self, why: Seen) -> web.Response:

@@ -10,7 +10,7 @@ from aiohttp import web
 from lxml import etree
 
 from engine.simulator.certificates import CertificateAuthority, IssuedCertificate
-from engine.simulator.exchange.authentication import BearerGate, Binding, NtlmGate, Seen
+from engine.simulator.exchange.authentication import BearerGate, Binding, Domain, NtlmGate, Seen
 from engine.simulator.exchange.autodiscover import Directory
 from engine.simulator.exchange.endpoint import Endpoint
 from engine.simulator.exchange.service import ExchangeService, Site
@@ -36,8 +36,8 @@ PATIENCE = 0.1
 class ExchangeSimulator:
     r"""Context manager that runs an Exchange server; meanwhile it may stop listening and resume.
 
-    `accounts` maps `DOMAIN\user` to a password and may be changed at any time; each may log in as
-    `user@corp.example`, too. `hosts` are the names in its certificate; names other than localhost are reached by
+    `accounts` maps `DOMAIN\user` to a password and may be changed at any time; `domain` is the server's, in which
+    each has its other names. `hosts` are the names in its certificate; names other than localhost are reached by
     `routes`. With `token_holder` it is Exchange Online and takes bearer tokens; the function returns the client id of
     a valid token, else None. `external_host` and `internal_host` are the hosts that autodiscover returns. `schema`
     validates every EWS request. `service_account` is found by autodiscover, too. `keep_bodies` keeps the
@@ -50,6 +50,7 @@ class ExchangeSimulator:
         *,
         authority: CertificateAuthority,
         accounts: Mapping[str, str] = ACCOUNTS,
+        domain: Domain | None = None,
         hosts: tuple[str, ...] = HOSTS,
         external_host: str = "mail.corp.example",
         internal_host: str = "exchange01.corp.example",
@@ -69,7 +70,7 @@ class ExchangeSimulator:
         self.clock_ahead = timedelta()
         self._hosts = hosts
         self._token_holder = token_holder
-        self._binding, self._schemes = binding, schemes
+        self._binding, self._schemes, self._domain = binding, schemes, domain
         self._certificate = authority.issue(*hosts)
         self._secure, self._plain = reserve(0), reserve(0)
         self.homes = Homes(Home("Default-First-Site-Name", external_host, internal_host))
@@ -179,6 +180,7 @@ class ExchangeSimulator:
                 binding=self._binding,
                 certificate_der=self._certificate.der,
                 schemes=self._schemes,
+                domain=self._domain,
             )
         )
         gate.seen = self.log_ins
