@@ -152,6 +152,16 @@ class SetupClient:
             tell_end(check.operation)
         return state
 
+    async def reach(self) -> Setup:
+        """Check what costs no log-in, and return what came of it."""
+        await self._requests.check(SetupCheckQuestion(log_in=False))
+        while True:
+            state = await self._requests.state()
+            reach = state.page.reach
+            if reach is None or reach.operation.state != "running":
+                return state
+            await asyncio.sleep(FOLLOWED)
+
     async def tried(self, step: SetupSummary) -> SetupCheck | None:
         """Go to a step, check it, and return the result."""
         say("", self._narration)

@@ -6,15 +6,14 @@ from typing import Literal, Protocol
 
 from msgspec.structs import replace
 
+from engine.api.errors import RequestRefused
 from engine.api.schema.cloud import CloudCertificates
 from engine.api.schema.setup import (
     Setup,
     SetupAnswers,
     SetupApplied,
     SetupBeginning,
-    SetupCheck,
     SetupField,
-    SetupFix,
     SetupOption,
     SetupOptions,
     SetupOptionsQuestion,
@@ -25,6 +24,8 @@ from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import remark, say
 from engine.cli.setup_words import (
     field_lines,
+    fix_lines,
+    fixes_of,
     heading,
     missing_lines,
     option_lines,
@@ -57,6 +58,7 @@ class SetupSteps(Protocol):
     async def options(self, question: SetupOptionsQuestion) -> SetupOptions: ...  # noqa: D102
     async def make_certificate(self) -> CloudCertificates: ...  # noqa: D102
     async def check(self) -> Setup: ...  # noqa: D102
+    async def reach(self) -> Setup: ...  # noqa: D102
     async def apply(self) -> SetupApplied: ...  # noqa: D102
 
 
@@ -126,31 +128,44 @@ class SetupPrompts:
             state = await self._choose_users(state)
         state = await self._ask_missing(state)
         while True:
-            for text in field_lines(state.page):
+            state = await self._looked_into(state)
+            for text in (*field_lines(state.page), *fix_lines(fixes_of(state.page))):
                 say_wrapped(text, "  ")
             typed = self._typed(self._menu(state), tuple(task_lines(state.page)))
             if not typed:
                 break
             state = await self._change(state, typed)
         if state.page.can_check and state.page.kind not in ("learn", "preview") and not missing_lines(state.page):
-            state = await self._checked(state)
+            try:
+                state = await self._checked(state)
+            except RequestRefused as refusal:
+                for text in (f"✗ This cannot be checked yet: {refusal.detail}", *refusal.parts):
+                    say_wrapped(text, "  ")
+                return await self._setup.answer(SetupAnswers())
             if state.page.check is not None and not state.page.check.passed:
                 return state
         if state.page.is_last:
             return await self._review(state)
         return await self._setup.answer(SetupAnswers(go="next"))
 
+    async def _looked_into(self, state: Setup) -> Setup:
+        """Look for what the program can do about an answer that is wrong by itself, which costs no log-in."""
+        page = state.page
+        is_known = page.reach is not None and page.reach.holds
+        is_wrong = any(each.problem is not None and not each.is_needed for each in page.fields)
+        return await self._setup.reach() if page.can_reach and is_wrong and not is_known else state
+
     def _menu(self, state: Setup) -> str:
         last = len(state.page.fields)
         numbers = f", {'1' if last == 1 else f'1-{last}'} changes a field" if last else ""
-        fixes = _fixes(state.page.check)
+        fixes = fixes_of(state.page)
         offered = f", f {fixes[0].label}" if fixes else ""
         checks = "checks and goes on, s goes on without" if state.page.can_check else "goes on"
         return f"Enter {checks}{numbers}{offered}: "
 
     async def _change(self, state: Setup, typed: str) -> Setup:
         """Do what was typed at the menu of a page."""
-        fixes = _fixes(state.page.check)
+        fixes = fixes_of(state.page)
         if typed == "s":
             raise GoTo("next")
         if fixes and (typed == "f" or (typed[:1] == "f" and typed[1:].isdecimal())):
@@ -259,11 +274,7 @@ class SetupPrompts:
         check = state.page.check
         if check is None or check.passed:
             return state
-        if check.page:
-            return await self._setup.answer(SetupAnswers(go=check.page))
-        for number, fix in enumerate(check.fixes, start=1):
-            say_wrapped(f"f{number}  {fix.label}", "  ")
-        return state
+        return await self._setup.answer(SetupAnswers(go=check.page)) if check.page else state
 
     async def _review(self, state: Setup) -> Setup | None:
         if not state.ready:
@@ -305,7 +316,3 @@ class SetupPrompts:
 
     def _agrees(self, question: str) -> bool:
         return self._ask(f"{question} [Y/n] ").strip().casefold() not in ("n", "no")
-
-
-def _fixes(check: SetupCheck | None) -> tuple[SetupFix, ...]:
-    return check.fixes if check is not None and check.holds and not check.passed else ()

@@ -167,6 +167,9 @@ class Scripted:
         )
         return self.state()
 
+    async def reach(self) -> Setup:
+        raise AssertionError("no answer is wrong by itself")
+
     async def apply(self) -> SetupApplied:
         self.applied = True
         return SetupApplied(written="nobody", changes=(), new_secrets=(), confirm_until=None)
