@@ -1,7 +1,7 @@
 """The steps of a check from the name of a server to its answer without a log-in, directly or through a proxy."""
 
 import ssl
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import httpx
 
@@ -28,8 +28,15 @@ from engine.tls.verdict import Flaw, flaw_of
 UNAUTHORIZED = 401
 
 
-Ask = Callable[[str], Awaitable[HttpResponse]]
-"""GETs a URL without any credentials. Raises an `ExchangeFailure`."""
+class Ask(Protocol):
+    """Asks a server without any credentials."""
+
+    async def __call__(self, url: str, opening: str = "") -> HttpResponse:
+        """GET a URL, with an Authorization header that holds no credentials, either, if `opening` is one.
+
+        Raises an `ExchangeFailure`.
+        """
+        ...
 
 
 class ConnectionSteps:

@@ -51,6 +51,15 @@ class DirectoryNotWritable(Failure):
     remedy = "Give the engine's account write access to it."
 
 
+class AccountWithoutDomain(Failure):
+    """The service account was typed without its domain, so a server cannot tell whose it is."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The name of the service account lacks its domain"
+    remedy = "Write it as DOMAIN\\user or as user@domain."
+
+
 class NoWebServices(Failure):
     """A web server answers at the EWS URL, but not as Exchange does: with 401 to a request without a log-in."""
 

@@ -12,7 +12,15 @@ from engine.checks.check import CheckRun, StepFunction, StepLog, StepSkipped
 from engine.checks.clock import MachineTime, machine_time
 from engine.checks.connection import ConnectionSteps
 from engine.checks.errors import NobodyToTry
-from engine.checks.finding import by_autodiscover_elsewhere, by_usual_names, in_domain, other_domain, parent_of
+from engine.checks.finding import (
+    as_account,
+    by_autodiscover_elsewhere,
+    by_usual_names,
+    in_domain,
+    other_domain,
+    parent_of,
+    windows_domain,
+)
 from engine.checks.fixes import Fix, use
 from engine.checks.graph import GraphCheck
 from engine.checks.network import Lookup, look_up
@@ -26,6 +34,7 @@ from engine.exchange.errors import (
     ExchangeUnreachable,
     ImpersonationDenied,
     ImpersonationRightMissing,
+    LoginRefused,
     MailboxMoved,
     MailboxNotFound,
     NotPrimaryAddress,
@@ -223,6 +232,9 @@ class ExchangeCheck(AccessCheck):
         except AutodiscoverFailed as failure:
             await self._look_elsewhere(failure, step_log)
             raise
+        except LoginRefused:
+            await self._look_for_the_account(search.asked_at, step_log)
+            raise
         except MailboxNotFound:
             domain = domain_of(self._own_address)
             with contextlib.suppress(ExchangeFailure):
@@ -261,7 +273,29 @@ class ExchangeCheck(AccessCheck):
             step_log.field = "exchange.ews_url"
             step_log.fixes += await self._other_urls()
             raise
+        except LoginRefused:
+            await self._look_for_the_account(self._url, step_log)
+            raise
         step_log.evidence.append(f"{self._settings.user or 'the application'} is logged in")
+
+    async def _look_for_the_account(self, url: str, step_log: StepLog) -> None:
+        """Note the refused account as it is named in the server's own domain, if that is another name.
+
+        Whose domain was typed probably did not mean it; an e-mail address may be the right name, with a wrong password.
+        """
+        user = self._settings.user
+        domain = None if self._access.token else await windows_domain(self._access.http.get_anonymously, url)
+        if domain is None or domain.has(user):
+            return
+        fix = as_account(domain, user, self._settings, url)
+        step_log.evidence.append(f"the server is in the Windows domain {domain}")
+        step_log.fixes.append(fix)
+        if "\\" in user:
+            step_log.field = "exchange.user"
+        step_log.remedy = (
+            f"If the password is right, the name is not: the server is in the Windows domain {domain}, where it would "
+            f"be {domain.account(user)}."
+        )
 
     async def _find_mailbox(self, step_log: StepLog) -> None:
         if self._named and not self._candidates:

@@ -1,13 +1,16 @@
 """The way to Exchange and to Microsoft, as far as it goes without a log-in."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from engine.checks.check import CheckRun, CheckStep, StepFunction, StepLog
 from engine.checks.clock import MachineTime, machine_time
 from engine.checks.connection import Ask, ConnectionSteps
-from engine.checks.finding import answering, by_usual_names
+from engine.checks.errors import AccountWithoutDomain
+from engine.checks.finding import answering, as_account, by_usual_names, windows_domain
+from engine.checks.fixes import use
 from engine.checks.network import Lookup, look_up
 from engine.core.clock import Clock
 from engine.exchange.addresses import domain_of
@@ -30,14 +33,24 @@ MakeNetwork = Callable[[], Network]
 def asking_by(network: Network, user_agent: str) -> Ask:
     """Return what asks a server without a log-in."""
 
-    async def ask(url: str) -> HttpResponse:
+    async def ask(url: str, opening: str = "") -> HttpResponse:
         http = HttpConnection(network, user_agent)
+        headers = {"Authorization": opening} if opening else {}
         try:
-            return await http.exchange(HttpRequest("GET", parse_url(url), {}, b"", patience=_ANSWER_SECONDS))
+            return await http.exchange(HttpRequest("GET", parse_url(url), headers, b"", patience=_ANSWER_SECONDS))
         finally:
             await http.close()
 
     return ask
+
+
+@dataclass(frozen=True, slots=True)
+class TypedAccount:
+    """A service account without a mail domain, as it was typed; Exchange is looked for in `mail_domain`, "" if none is
+    known."""
+
+    name: str
+    mail_domain: str
 
 
 class _ReachCheck(ABC):
@@ -94,11 +107,49 @@ class _ReachCheck(ABC):
 
 
 class ExchangeReachCheck(_ReachCheck):
-    """Checks of Exchange on premises that cost no log-in."""
+    """Checks of Exchange on premises that cost no log-in. `typed` is the service account if it has no mail domain."""
 
-    names = ("files", "autodiscover", "name lookup", "connection", "TLS", "web services", "clock")
+    names: tuple[str, ...] = ("files", "autodiscover", "name lookup", "connection", "TLS", "web services", "clock")
+
+    def __init__(
+        self,
+        settings: ExchangeSettings,
+        make_network: MakeNetwork,
+        user_agent: str,
+        clock: Clock,
+        *,
+        lookup: Lookup,
+        now: MachineTime = machine_time,
+        typed: TypedAccount | None = None,
+    ) -> None:
+        super().__init__(settings, make_network, user_agent, clock, lookup=lookup, now=now)
+        self._typed = typed
+        self._mail_domain = typed.mail_domain if typed is not None else domain_of(settings.user)
+        self._url = ""
+        if typed is not None:
+            self.names = (*self.names, "account")
 
     async def _run_steps(self, check_run: CheckRun) -> None:
+        await self._reach(check_run)
+        if self._typed is not None:
+            await check_run.run("account", functools.partial(self._complete, self._typed), always=True)
+
+    async def _complete(self, typed: TypedAccount, step_log: StepLog) -> None:
+        """Note what is missing of the account: the domain in its name, and where Exchange is, if only found."""
+        step_log.field = "exchange.user"
+        if "\\" in typed.name:
+            if self._url and not (self._settings.ews_url or self._settings.autodiscover_url):
+                step_log.fixes.append(use("exchange.autodiscover_url", self._url))
+            return
+        domain = await windows_domain(self._ask, self._url) if self._url else None
+        if domain is not None:
+            step_log.evidence.append(f"the server is in the Windows domain {domain}")
+            step_log.fixes.append(as_account(domain, typed.name, self._settings, self._url))
+        elif typed.mail_domain:
+            step_log.fixes.append(use("exchange.user", f"{typed.name}@{typed.mail_domain}"))
+        raise AccountWithoutDomain(typed.name)
+
+    async def _reach(self, check_run: CheckRun) -> None:
         settings = self._settings
         self._url = settings.ews_url or settings.autodiscover_url or ""
         if self._url:
@@ -120,11 +171,12 @@ class ExchangeReachCheck(_ReachCheck):
         await self._beyond_the_proxy(check_run, "clock", steps.compare_clocks, ends_it=False)
 
     async def _discover(self, step_log: StepLog) -> None:
-        domain = domain_of(self._settings.user)
-        found = await answering(self._ask, urls_of_domain(domain)[0])
+        if not self._mail_domain:
+            raise AutodiscoverFailed("the service account has no mail domain to look in")
+        found = await answering(self._ask, urls_of_domain(self._mail_domain)[0])
         if not found:
-            step_log.fixes += await by_usual_names(self._ask, domain)
-            raise AutodiscoverFailed(f"no server of {domain} answers to it")
+            step_log.fixes += await by_usual_names(self._ask, self._mail_domain)
+            raise AutodiscoverFailed(f"no server of {self._mail_domain} answers to it")
         self._url = found[0]
         step_log.evidence.append(f"{self._url} answers")
 

@@ -10,7 +10,7 @@ from engine.checks.check import AnyCheck
 from engine.checks.clock import MachineTime, machine_time
 from engine.checks.everybody import EverybodyCheck, UserAccess
 from engine.checks.exchange import ExchangeCheck
-from engine.checks.exchange_reach import CloudReachCheck, ExchangeReachCheck
+from engine.checks.exchange_reach import CloudReachCheck, ExchangeReachCheck, TypedAccount
 from engine.checks.graph import GraphCheck
 from engine.checks.hybrid import HybridCheck
 from engine.checks.machine import MachineCheck
@@ -61,20 +61,17 @@ class CheckFactory:
         engine."""
         return PbxReachCheck(settings, self.network_clock, in_force=in_force, now=self.now)
 
-    def exchange_reach(self, settings: SiteSettings) -> AnyCheck:
-        """Return the check of the way to Exchange, which costs no log-in."""
+    def exchange_reach(self, settings: SiteSettings, typed: TypedAccount | None = None) -> AnyCheck:
+        """Return the check of the way to Exchange, which costs no log-in. `typed` is the service account if it has no
+        mail domain."""
         if settings.exchange.type is ExchangeType.HYBRID:
             on_premises, online = halves_of(settings)
-            return HybridCheck(self.exchange_reach(on_premises), self.exchange_reach(online))
-        kind = ExchangeReachCheck if settings.exchange.type is ExchangeType.ON_PREMISES else CloudReachCheck
-        return kind(
-            settings.exchange,
-            functools.partial(self.make_network, settings.exchange),
-            self.user_agent,
-            self.network_clock,
-            lookup=self.exchange_lookup,
-            now=self.now,
-        )
+            return HybridCheck(self.exchange_reach(on_premises, typed), self.exchange_reach(online))
+        network = functools.partial(self.make_network, settings.exchange)
+        about = (settings.exchange, network, self.user_agent, self.network_clock)
+        if settings.exchange.type is not ExchangeType.ON_PREMISES:
+            return CloudReachCheck(*about, lookup=self.exchange_lookup, now=self.now)
+        return ExchangeReachCheck(*about, lookup=self.exchange_lookup, now=self.now, typed=typed)
 
     def pbx(self, settings: SiteSettings, password: Secret, user: str = "") -> PbxCheck:
         """Return the check of the PBX; `user` is the Name of the user whose presence is read."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from engine.checks.errors import AccountWithoutDomain
 from engine.core.errors import Failure
 from engine.exchange.errors import (
     CertificateNotTrusted,
@@ -55,6 +56,7 @@ _FIELDS: Mapping[type[Failure], str] = MappingProxyType(
         MailboxAtAnotherUrl: "exchange.ews_url",
         AutodiscoverFailed: "exchange.ews_url",
         EwsHostNotTrusted: "exchange.trusted_hosts",
+        AccountWithoutDomain: "exchange.user",
         LoginRefused: "exchange.password",
         LoginMethodNotOffered: "exchange.auth",
         ServiceMailboxMissing: "exchange.resolve_with",

@@ -9,7 +9,9 @@ from engine.checks.fixes import Fix, use
 from engine.core.errors import Failure
 from engine.exchange.addresses import domain_of
 from engine.exchange.ews.autodiscover.protocol import host_of, parent_domain, urls_of_domain
+from engine.exchange.http.windows_domain import SCHEMES, WindowsDomain, domain_told, opening
 from engine.exchange.source import CalendarSource
+from engine.settings.model import ExchangeSettings
 
 _HOSTS = ("mail", "exchange", "owa", "webmail", "outlook", "remote", "ex")
 _PATH = "/EWS/Exchange.asmx"
@@ -41,6 +43,24 @@ async def by_autodiscover_elsewhere(ask: Ask, domains: Iterable[str]) -> tuple[F
     urls = [url for domain in domains if domain for url in urls_of_domain(domain)[0]]
     found = await answering(ask, urls)
     return tuple(use("exchange.autodiscover_url", url) for url in found[:1])
+
+
+async def windows_domain(ask: Ask, url: str) -> WindowsDomain | None:
+    """Return the Windows domain of the server at a URL, None if it names none; no log-in is sent for that."""
+    for scheme in SCHEMES:
+        with contextlib.suppress(Failure):
+            found = domain_told((await ask(url, opening(scheme))).headers, scheme)
+            if found is not None:
+                return found
+    return None
+
+
+def as_account(domain: WindowsDomain, user: str, settings: ExchangeSettings, url: str) -> Fix:
+    """Return the fix that names the account `user` as in a domain, and where Exchange is: at a URL, unless the
+    settings say it. Such a name has no mail domain to find it by."""
+    where = {} if settings.ews_url or settings.autodiscover_url else {"exchange.autodiscover_url": url}
+    name = domain.account(user)
+    return Fix(f'use "{name}"', {"exchange.user": name, **where})
 
 
 def parent_of(url: str) -> str:

@@ -12,6 +12,7 @@ from engine.api.schema.setup import SetupCheck, SetupWatch
 from engine.checks.check import CheckStep, StepOutcome
 from engine.checks.fixes import Fix
 from engine.core.clock import Clock
+from engine.core.errors import Fault
 from engine.core.secret import Secret
 from engine.logins.breaker import LogIns
 from engine.server.operations import Progress
@@ -141,10 +142,11 @@ class SetupCheckRunner:
     def start_reach(self, step: Step, actor: Actor) -> Operation:
         """Start the check of what costs no log-in. Raises KeyError if the step has none."""
         settings, in_force = self._session.as_far_as_valid(), self._session.in_force
+        typed = self._session.typed("exchange.user")
         result = self._new(step, log_in=False)
 
         async def work(progress: Progress) -> None:
-            steps = await self.checks.reach(step.name, settings, in_force, self._audience(result, progress))
+            steps = await self.checks.reach(step.name, settings, in_force, typed, self._audience(result, progress))
             result.passed = all(each.outcome is not StepOutcome.FAILED for each in steps)
             self._note_found(step, result)
 
@@ -231,4 +233,4 @@ class SetupCheckRunner:
 
 def _is_refused(result: StepCheck) -> bool:
     failed = result.failed
-    return failed is not None and failed.field.endswith((".password", ".client_secret"))
+    return failed is not None and failed.failure is not None and failed.failure.fault is Fault.CREDENTIALS

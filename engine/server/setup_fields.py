@@ -187,7 +187,8 @@ def _field(key: str, sources: FieldSources, *, is_advanced: bool) -> SetupField:
         words = ", ".join(f"{label_of(name)} {text_of(value)}" for name, value in problem.instead.items())
         fixes = (SetupFix(id=f"{INSTEAD}{key}", label=f"use {words}", keys=tuple(problem.instead)), *fixes)
     said = finding.problem or (converted(problem, SettingProblem) if problem is not None else None)
-    return replace(field, is_advanced=is_advanced, problem=said, fixes=fixes, is_well=finding.is_well)
+    is_well = finding.is_well and said is None
+    return replace(field, is_advanced=is_advanced, problem=said, fixes=fixes, is_well=is_well)
 
 
 def _own_field(key: str, values: Values) -> SetupField:

@@ -320,7 +320,7 @@ def account(value: object) -> str | InvalidValue:
         return name
     return InvalidValue(
         f"is not an account name: {shown(name)}",
-        r"""Write "user@example.com", or 'DOMAIN\user' between single quotation marks.""",
+        r"""Write it with its domain: "user@example.com", or 'DOMAIN\user' (quoted like this in a file).""",
     )
 
 

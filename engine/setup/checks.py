@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.checks.check import AnyCheck, CheckRun, CheckStep, StepLog, StepOutcome
 from engine.checks.everybody import EverybodyCheck
+from engine.checks.exchange_reach import TypedAccount
 from engine.checks.factory import CheckFactory, Progressed
 from engine.core.secret import Secret
 from engine.core.users import User, address_candidates
@@ -102,14 +103,17 @@ class SetupChecks:
                 return _well(await calendars.run(audience.report))
 
     async def reach(
-        self, step: str, settings: SiteSettings, in_force: SiteSettings | None, audience: Audience
+        self, step: str, settings: SiteSettings, in_force: SiteSettings | None, typed: str, audience: Audience
     ) -> tuple[CheckStep, ...]:
-        """Check what costs no log-in: the way to the PBX, or to Exchange. Raises KeyError for another step."""
+        """Check what costs no log-in: the way to the PBX, or to Exchange, whose service account was `typed` as it is.
+        Raises KeyError for another step."""
         match step:
             case "pbx":
                 probe: AnyCheck = self._check_factory.pbx_reach(settings.pbx, in_force.pbx if in_force else None)
             case "exchange":
-                probe = self._check_factory.exchange_reach(settings)
+                domain = settings.pbx.domain or self._domain
+                account = TypedAccount(typed, domain) if typed and "@" not in typed else None
+                probe = self._check_factory.exchange_reach(settings, account)
             case _:
                 raise KeyError(step)
         audience.announce(probe.names)

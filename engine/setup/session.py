@@ -264,6 +264,11 @@ class SetupSession:
         hidden = self.values.get("pbx.users.hidden") is not False
         return msgspec.convert({**lists, "hidden": hidden}, UserSelection)
 
+    def typed(self, key: str) -> str:
+        """Return what was typed for a setting, valid or not."""
+        written = differences("", self._under_way().flow.text)
+        return next((str(each.after) for each in written if each.key == key and each.after is not None), "")
+
     def as_far_as_valid(self) -> SiteSettings:
         """Return the settings that the answers make as far as they are valid, with defaults for everything else."""
         return self._service.file.settings_as_far_as_valid(self._under_way().flow.text)

@@ -26,6 +26,7 @@ from engine.simulator.company import (
     Company,
     PbxSite,
 )
+from engine.simulator.exchange.authentication import Domain, Seen
 from engine.simulator.exchange.server import HOSTS
 from engine.simulator.faults import ErrorCode
 from engine.simulator.pbx.state import ALL_APIS
@@ -267,6 +268,13 @@ AT_EXCHANGE = {
         "exchange.password",
         mend=changed(exchange_password=EXCHANGE_PASSWORD),
     ),
+    "wrong Windows domain": Mistake(
+        "exchange",
+        set_to(exchange={"user": "FIRMA\\svc-calendar", "ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}),
+        "log-in",
+        "exchange.user",
+        ("exchange.user",),
+    ),
     "wrong URL": Mistake(
         "exchange",
         set_to(exchange={"ews_url": "https://mail.corp.invalid/EWS/Exchange.asmx"}),
@@ -349,6 +357,23 @@ async def test_no_autodiscover(world: World, tmp_path: Path) -> None:
     async with Company(world, tmp_path, ManualClock(), hosts=hosts, internal_host="mail.corp.example") as company:
         mistake = Mistake("exchange", set_to(), "autodiscover", "exchange.ews_url", ("exchange.ews_url",))
         await is_mended(mistake, Attempt(company, tmp_path))
+
+
+async def test_a_mail_address_that_is_no_name_of_the_account(world: World, tmp_path: Path) -> None:
+    domain = Domain("CORP", "ad.corp.example", "ad.corp.example")
+    async with Company(world, tmp_path, ManualClock(), domain=domain) as company:
+        attempt, keys = Attempt(company, tmp_path), ("exchange.user", "exchange.autodiscover_url")
+        await is_mended(Mistake("exchange", set_to(), "autodiscover", "exchange.password", keys), attempt)
+        refused = company.exchange.log_ins[Seen.REFUSED]
+        attempt = Attempt(company, tmp_path)
+        for _ in range(2):
+            step = (await attempt.check("exchange")).failed_at("autodiscover")
+            assert [fix.label for fix in step.fixes] == ['use "CORP\\svc-calendar"']
+            assert "CORP (ad.corp.example)" in step.remedy
+        assert company.exchange.log_ins[Seen.REFUSED] - refused == 2 * 2
+        attempt = Attempt(company, tmp_path, exchange_password=WRONG)
+        attempt.set(step.fixes[0].settings)
+        assert (await attempt.check("exchange")).failed_at("autodiscover").fixes == ()
 
 
 async def test_a_server_outside_the_mail_domain(world: World, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.simulator.certificates import CertificateAuthority, Flaw
 from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.exchange.authentication import Seen
 from engine.simulator.exchange.server import HOSTS
 from engine.simulator.faults import ErrorCode
 from engine.simulator.pbx.state import ALL_APIS
@@ -177,6 +178,34 @@ async def test_an_address_in_the_host_is_put_right_by_one_key(
         reach = await check(served, "pbx/fields", log_in=False)
         assert reach["passed"], reach["rungs"]
         assert company.pbx.ledger.logins == []
+
+
+async def test_an_account_without_its_domain_is_completed_by_one_key(
+    company: Company, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        assert (await check(served, "pbx/fields"))["passed"]
+
+        async def offered(user: str) -> Any:
+            setup = await answer(served, texts={"exchange.user": user}, go="exchange/account")
+            assert field(setup, "exchange.user")["problem"]["remedy"]
+            [fix] = (await check(served, "exchange/account", log_in=False))["fixes"]
+            return fix
+
+        fix = await offered("CORP\\svc-calendar")
+        assert fix["keys"] == ["exchange.autodiscover_url"]
+        fix = await offered("svc-calendar")
+        assert fix["label"] == 'use "CORP\\svc-calendar"'
+        setup = await answer(served, fix=fix["id"])
+        assert field(setup, "exchange.user")["text"] == "CORP\\svc-calendar"
+        assert field(setup, "exchange.user")["problem"] is None
+        assert (await check(served, "exchange/account", log_in=False))["passed"]
+        await company.exchange.refuse_connections()
+        await answer(served, texts={"exchange.autodiscover_url": ""})
+        assert (await offered("svc-calendar"))["label"] == 'use "svc-calendar@corp.example"'
+        assert set(company.exchange.log_ins) <= {Seen.ANONYMOUS, Seen.CHALLENGED}
 
 
 async def test_a_selection_that_leaves_nobody_is_refused_and_one_of_few_doubted(

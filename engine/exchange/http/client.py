@@ -157,12 +157,13 @@ class ExchangeHttp:
         finally:
             await lane.close()
 
-    async def get_anonymously(self, url: str) -> HttpResponse:
-        """GET an http or https `url` without any credentials; a redirect is an answer and is not followed.
+    async def get_anonymously(self, url: str, opening: str = "") -> HttpResponse:
+        """GET an http or https `url` without any credentials; a redirect is an answer and is not followed. `opening`
+        is an Authorization header that holds none, either.
 
         Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `InputNotUnderstood`.
         """
-        outgoing = HttpRequest("GET", parse_url(url), {}, b"")
+        outgoing = HttpRequest("GET", parse_url(url), {"Authorization": opening} if opening else {}, b"")
         return await traced(self._trace, outgoing, self._get, lane="", attempt=1)
 
     async def _get(self, outgoing: HttpRequest) -> HttpResponse:

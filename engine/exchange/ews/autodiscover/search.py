@@ -120,6 +120,7 @@ class Search:
         self._server = server
         self._addresses = tuple(dict.fromkeys(address for address in addresses if is_smtp_address(address)))
         self._asked: set[SearchStep] = set()
+        self.asked_at = ""
         self._gone: set[str] = set()
         self._redirects = 0
         self._said: list[str] = []
@@ -144,12 +145,13 @@ class Search:
         return tuple(self._said)
 
     def next_step(self) -> SearchStep | None:
-        """Return the next request to make, None when the search is over."""
+        """Return the next request to make, None when the search is over; its URL is `asked_at` until the next one."""
         while self._endpoint is None and self._queue:
             step = self._queue.popleft()
             question = SearchStep(step.asking, step.url, step.address)
             if question not in self._asked and origin_of(step.url) not in self._gone:
                 self._asked.add(question)
+                self.asked_at = step.url
                 return step
         return None
 
