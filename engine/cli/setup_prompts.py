@@ -206,7 +206,7 @@ class SetupPrompts:
             typed = await self._found(field, typed)
         if field.kind == "choice" and typed.isdecimal() and 0 < int(typed) <= len(field.options):
             typed = field.options[int(typed) - 1].value
-        text = typed or field.suggestion
+        text = typed or field.suggestion or (field.placeholder if field.kind == "search" else "")
         return await self._setup.answer(SetupAnswers(texts={field.key: text} if text else {}))
 
     async def _found(self, field: SetupField, typed: str) -> str:

@@ -15,6 +15,7 @@ from engine.settings.editor import SettingValue
 from engine.settings.forms import SettingForm
 from engine.settings.labels import label_of
 from engine.settings.problems import InvalidSetting
+from engine.setup.flow import LANGUAGE
 from engine.setup.guesses import guessed_language
 from engine.setup.pages import GROUP, KEEP_WITHIN, LEARN_USER, SECRETS, START, USER, Page, Values
 
@@ -218,7 +219,7 @@ def _setting_field(
         kind=kind,
         text=text,
         placeholder="" if text else _PLACEHOLDERS.get(form.key, text_of(form.default)),
-        is_needed=problem is not None and form.key not in written,
+        is_needed=form.key not in written and (problem is not None or form.key == LANGUAGE),
         options=_OPTIONS.get(form.key, tuple(SetupOption(value=word, label=word) for word in form.words)),
         suggestion=_suggestion(form, written),
         setting=convert_settings.setting(form),

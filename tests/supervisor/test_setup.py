@@ -208,7 +208,7 @@ async def test_a_machine_in_utc_does_not_know_where_the_site_is(
         setup = await answer(served, go="site")
         zone, language = field(setup, "presence.timezone"), field(setup, "presence.language")
         assert (zone["text"], zone["suggestion"], zone["is_needed"]) == ("", "", True)
-        assert (language["text"], language["suggestion"]) == ("", "")
+        assert (language["text"], language["suggestion"], language["is_needed"]) == ("", "", True)
         texts = {"presence.timezone": "Europe/Berlin", "presence.language": "C.UTF-8"}
         setup = await answer(served, texts=texts, go="next")
         assert states(setup)["site"] == "failed"

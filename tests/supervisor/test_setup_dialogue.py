@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.process]
 async def test_few_questions_lead_to_the_first_presence(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     pbx = ["", "", company.pbx.host, PBX_PASSWORD.reveal(), MASTER]
     of_the_simulator = ["port", str(company.pbx.port), "ca_file", str(company.ca_file)]
-    site = ["berlin", "language", "english", ""]
+    site = ["english", "berlin", ""]
     users = ["", ""]
     name = EXCHANGE_USER.partition("@")[0]
     trusted = ["ca_file", str(company.ca_file)]
