@@ -7,12 +7,14 @@ from types import MappingProxyType
 from calendar_tui.documents.setup_entry import FLOW_OF
 from calendar_tui.model import Lost, Model, sparkline
 from engine.api.schema import ChangeEvent, Concern, Status
+from engine.api.schema.checks import RungAccount
+from engine.api.schema.setup import Setup
 from engine.display import counted
 from engine.documents.columns import columns
-from engine.documents.lines import Document, Line, Role, Span, heading, line, wrapped
+from engine.documents.lines import Document, Line, Role, Span, cut, heading, line, wrapped
 from engine.documents.links import link_lines, spread, user_figures
 from engine.documents.problems import PROBLEM, problem_line, problems_heading
-from engine.documents.quantities import clock
+from engine.documents.quantities import age, clock
 from engine.documents.status import change_line
 
 LEAST_CHANGES = 2
@@ -179,15 +181,45 @@ BY_COMMAND: Mapping[str, str] = MappingProxyType(
 """How that is done which this program does not do itself."""
 
 
-def first_start(model: Model, width: int) -> Document:
-    """Return what an administrator sees before anything is set up."""
+def first_start(model: Model, machine: Sequence[RungAccount], draft: Setup | None, width: int) -> Document:
+    """Return what an administrator sees before anything is set up; `machine` is what was found about the machine, and
+    `draft` a set-up that somebody has begun."""
     lines = [*wrapped(FIRST_START, width - 1, " "), line(), line(" You will need")]
     for what, needed in NEEDED:
         first, *others = wrapped(needed, width - 2, " " * 17)
         lines += [line(f"   {what:<12}  ", first.text.lstrip()), *others]
+    for number, rung in enumerate(machine):
+        first, *others = wrapped(_found(rung), width - 2, " " * 19)
+        mark, role = _MARKS[rung.outcome]
+        label = "" if number else "this machine"
+        lines += [line(f"   {label:<12}  ", Span(mark, role), " ", first.text.lstrip()), *others]
     lines += [line()]
     for concern in model.status.concerns if model.status else ():
         if concern.trouble.type != "settings-missing":
             lines += [line(Span(f" ✗ {concern.trouble.title}", Role.PROBLEM))]
             lines += [*wrapped(concern.trouble.remedy, width - 2, "   "), line()]
-    return Document([*lines, *(line(f"  {text}", key=key) for key, text in ENTRIES.items())])
+    entries = {**ENTRIES, SET_UP: _goes_on(draft, model)} if draft is not None else ENTRIES
+    return Document([*lines, *(line(cut(f"  {text}", width - 1), key=key) for key, text in entries.items())])
+
+
+_MARKS: Mapping[str, tuple[str, Role]] = MappingProxyType(
+    {"ok": ("✓", Role.GOOD), "failed": ("✗", Role.PROBLEM), "skipped": ("!", Role.NOTICE)}
+)
+
+
+def _found(rung: RungAccount) -> str:
+    """Return what was found about the machine, with its remedy."""
+    if rung.trouble is not None:
+        return f"{rung.trouble.title}: {rung.trouble.detail}. {rung.remedy}"
+    return ", ".join(rung.evidence) or f"{rung.name}: {rung.skipped_because}"
+
+
+def _goes_on(draft: Setup, model: Model) -> str:
+    """Return the entry that goes on with a set-up which somebody has begun."""
+    step = next((each.number for each in draft.steps if each.name == draft.page.step), 1)
+    where = f"step {step} of {len(draft.steps)}"
+    who = draft.person
+    if who.is_present and not who.is_you:
+        seconds = (model.now - who.last).total_seconds()
+        return f"Watch or take over: {who.name} is at {where}, last key {age(seconds)} ago"
+    return f"Go on with the set-up of {who.name} ({where}, last answer {clock(who.last, model.zone, model.now)})"

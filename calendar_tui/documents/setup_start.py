@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 
 from calendar_tui.documents.form_page import FormState, InputPlace, Page, marked, radio, text
 from calendar_tui.documents.setup_page import chosen_option
+from engine.api.schema.checks import RungAccount
 from engine.api.schema.settings import SettingProblem
 from engine.api.schema.setup import SetupApplied, SetupField, SetupOption, SetupPage
 from engine.display import counted
@@ -21,8 +22,10 @@ OVERVIEW, LEARN, LIVE = "overview", "learn", "live"
 """Keys of what can be done after the set-up."""
 
 
-def start_page(page: SetupPage, problems: Sequence[SettingProblem], state: FormState) -> Page:
-    """Return the ways to begin; `problems` are what has to be mended before."""
+def start_page(
+    page: SetupPage, problems: Sequence[SettingProblem], machine: Sequence[RungAccount], state: FormState
+) -> Page:
+    """Return the ways to begin; `problems` are what has to be mended before, and so is what failed of the `machine`."""
     by_key = {each.key: each for each in page.fields}
     start = by_key.get(START)
     if start is None:
@@ -33,7 +36,8 @@ def start_page(page: SetupPage, problems: Sequence[SettingProblem], state: FormS
         body += _option(option, by_key.get(PILOTS), state, is_chosen=option.value == chosen)
     if chosen != "nobody" and WITHIN in by_key:
         body += text(line()) + _within(by_key[WITHIN], state)
-    body += text(line(), *_problems(problems, state.width))
+    wrong = [f"{each.trouble.title}: {each.trouble.detail}. {each.remedy}" for each in machine if each.trouble]
+    body += text(line(), *_problems(problems, wrong, state.width))
     enter = (Span("Enter", Role.KEY), " start     ", Span("y", Role.KEY), " answers as a file (without secrets)")
     return body + text(line(*enter))
 
@@ -60,8 +64,10 @@ def _within(each: SetupField, state: FormState) -> Page:
     return Page((row,), (InputPlace(each.key, 0, len(label) + 1, _SECONDS),))
 
 
-def _problems(problems: Sequence[SettingProblem], width: int) -> Iterator[Line]:
-    """Yield what has to be mended before it can begin."""
+def _problems(problems: Sequence[SettingProblem], wrong: Sequence[str], width: int) -> Iterator[Line]:
+    """Yield what has to be mended before it can begin: in the answers, and what is wrong with the machine."""
+    for said in wrong:
+        yield from marked("✗", said, width)
     for each in problems[:MOST_PROBLEMS]:
         yield from marked("✗", f"{each.key} {each.reason}.", width, most=2)
     if len(problems) > MOST_PROBLEMS:

@@ -1,7 +1,9 @@
 """The overview, the view of one problem, and that of the errors of the last hour."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from calendar_tui.commands.command import Command
 from calendar_tui.documents import overview
@@ -11,13 +13,20 @@ from calendar_tui.documents.setup_entry import FLOW_OF
 from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.view import Shell, View, path
+from engine.api.errors import ClientFailure
+from engine.api.resources.setup import SetupRequests
 from engine.api.schema import Concern, ResyncQuestion
+from engine.api.schema.checks import RungAccount
+from engine.api.schema.setup import Setup, SetupEvent
 from engine.display import counted
 from engine.documents.lines import Document, Line, line
 from engine.documents.problems import PROBLEM
 from engine.documents.status import USER
 
 NOTHING_TO_COPY = "There is no command for this problem."
+
+LOOK = 10.0
+"""Seconds after which the machine is looked at again, if something was wrong with it."""
 
 NOTHING_SET_UP = "Nothing is set up yet: choose below how to begin."
 
@@ -115,6 +124,41 @@ class OverviewView(View):
     TAB = NAME
     PANE = True
 
+    def __init__(self, shell: Shell) -> None:
+        super().__init__(shell)
+        self._machine: tuple[RungAccount, ...] = ()
+        self._draft: Setup | None = None
+        self._looked: SetupEvent | Literal["never"] | None = "never"
+
+    def ask(self) -> None:
+        """Look at the machine and at a set-up that somebody has begun, if nothing is set up."""
+        if not self.is_set_up:
+            self._looked = self.model.setup
+            self.run(self._look, "look")
+
+    def shown(self) -> None:
+        """Look again: a set-up may have begun meanwhile."""
+        self._looked = "never"
+
+    def hidden(self) -> None:
+        """Stop looking."""
+        self.end("look")
+
+    async def _look(self) -> None:
+        """Look again every few seconds while something is wrong with the machine: it is mended elsewhere."""
+        while (api := self.shell.session.api) is not None:
+            requests = SetupRequests(api)
+            try:
+                self._draft = await requests.under_way()
+                self._machine = (await requests.machine()).rungs
+            except ClientFailure as failure:
+                self.tell(f"{failure}. {failure.remedy}")
+                return
+            self.show()
+            if all(each.outcome != "failed" for each in self._machine):
+                return
+            await asyncio.sleep(LOOK)
+
     @property
     def is_set_up(self) -> bool:
         """Whether there is anything to look over yet."""
@@ -135,7 +179,9 @@ class OverviewView(View):
     def sheet(self, width: int, height: int) -> Sheet:
         """Return problems and changes, in the wide layout the problems alone; or what to do before the first start."""
         if not self.is_set_up:
-            return Sheet(overview.first_start(self.model, width), title="Welcome")
+            if self._looked is not self.model.setup:
+                self.ask()
+            return Sheet(overview.first_start(self.model, self._machine, self._draft, width), title="Welcome")
         if not self.shell.is_wide:
             return Sheet(overview.overview(self.model, width, height, self.place.key))
         number = sum(self.model.last_hour.errors(self.model.now))

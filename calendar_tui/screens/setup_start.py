@@ -18,7 +18,7 @@ class StartPage(PageKind):
     def body(self, page: SetupPage, state: FormState) -> Page:
         """Return the ways to begin."""
         setup = self.form.client.setup
-        return start_page(page, setup.problems if setup is not None else (), state)
+        return start_page(page, *((setup.problems, setup.machine) if setup is not None else ((), ())), state)
 
     def _field(self, key: str) -> SetupField | None:
         return next((each for each in self.form.page.fields if each.key == key), None)

@@ -1,8 +1,11 @@
-"""How far this machine's clock is from that of a server, by the Date header of an answer (RFC 9110, section 6.6.1)."""
+"""The clock of this machine: how far it is from that of a server, by the Date header of an answer (RFC 9110, section
+6.6.1), and whether a time service keeps it right."""
 
+import ctypes
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from engine.checks.check import StepLog, StepSkipped
 from engine.checks.errors import ClockDiffers
@@ -36,3 +39,40 @@ def compare(step_log: StepLog, date: str, server: str, now: datetime) -> None:
 def _length(skew: timedelta) -> str:
     minutes = skew / timedelta(minutes=1)
     return f"{minutes:.0f} min" if minutes >= 2 else f"{skew.total_seconds():.0f} s"
+
+
+SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
+"""Touched by systemd-timesyncd whenever it has set the clock (systemd-timesyncd.service(8))."""
+UNLIMITED = 16_000_000
+"""Microseconds: from here on, nothing limits how wrong the kernel takes the clock to be (as for timedatectl(1))."""
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex` (adjtimex(2)), with room for the rest."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("rest", ctypes.c_long * 32),
+    )
+
+
+def largest_error() -> int | None:
+    """Return the microseconds by which the kernel takes the clock to be wrong at most; None if it does not tell, as to
+    the service, which may do nothing about clocks."""
+    now = _Timex()
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.byref(now))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else int(now.maxerror)
+
+
+def is_kept_right(error: int | None, synchronised: Path = SYNCHRONISED) -> bool | None:
+    """Return whether a time service keeps the clock right, None if that is not known. `error` is the largest possible
+    one."""
+    if error is not None:
+        return error < UNLIMITED
+    return True if synchronised.exists() else None

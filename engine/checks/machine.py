@@ -1,4 +1,4 @@
-"""Check of this machine: whether the engine may write where it has to."""
+"""Check of this machine: whether the engine may write where it has to, and a time service keeps the clock right."""
 
 import asyncio
 import errno
@@ -8,18 +8,25 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from engine.checks.check import CheckRun, CheckStep, StepLog
+from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped
+from engine.checks.clock import is_kept_right, largest_error
 from engine.checks.errors import DirectoryNotWritable
 from engine.core.clock import Clock
 
 
 class MachineCheck:
-    """Tries to write to each of `directories`, by what they are; one that is missing is made in the next above it."""
+    """Tries to write to each of `directories`, by what they are; one that is missing is made in the next above it.
 
-    def __init__(self, directories: Mapping[str, Path], clock: Clock) -> None:
-        self.names = tuple(directories)
+    `error` returns the microseconds by which the machine's clock may be wrong, None if that is not known.
+    """
+
+    def __init__(
+        self, directories: Mapping[str, Path], clock: Clock, error: Callable[[], int | None] = largest_error
+    ) -> None:
+        self.names = (*directories, "clock")
         self._directories = directories
         self._clock = clock
+        self._error = error
 
     async def run(self, report: Callable[[CheckStep], None]) -> tuple[CheckStep, ...]:
         """Run the check and return all steps."""
@@ -30,7 +37,18 @@ class MachineCheck:
                 await _try_to_write(directory, step_log)
 
             await check_run.run(name, write, ends_it=False)
+        await check_run.run("clock", self._look_at_the_clock)
         return tuple(check_run.steps)
+
+    async def _look_at_the_clock(self, step_log: StepLog) -> None:
+        """Note whether the clock is kept right. Where something else than a time service does that, as the host of a
+        virtual machine may, it is no failure: servers are asked for their time later."""
+        kept = is_kept_right(self._error())
+        if kept is None:
+            raise StepSkipped("this machine does not tell whether a time service keeps it right")
+        if not kept:
+            raise StepSkipped("no time service keeps it right, as far as the kernel knows; timedatectl set-ntp true")
+        step_log.evidence.append("the clock is kept right by a time service")
 
 
 async def _try_to_write(directory: Path, step_log: StepLog) -> None:

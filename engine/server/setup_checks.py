@@ -89,7 +89,7 @@ class SetupCheckRunner:
         self._asked = self.network_clock.now()
 
     async def machine(self) -> tuple[CheckStep, ...]:
-        """Return whether the engine may write where it has to, as found a moment ago."""
+        """Return what the set-up needs of this machine, as found a moment ago."""
         now = self.network_clock.now()
         if self._machine is None or now - self._machine[0] > MACHINE_ANEW:
             self._machine = now, await self.checks.machine(self._directories)

@@ -120,7 +120,7 @@ class SetupChecks:
         return await probe.run(audience.report)
 
     async def machine(self, directories: Mapping[str, Path]) -> tuple[CheckStep, ...]:
-        """Check that the engine may write where it has to."""
+        """Check that the engine may write where it has to, and that the clock is kept right."""
         return await self._check_factory.machine(directories).run(lambda _: None)
 
     def _some_addresses(self, settings: SiteSettings) -> tuple[str, ...]:

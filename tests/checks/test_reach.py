@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from engine.checks.check import CheckStep, StepOutcome
+from engine.checks.clock import is_kept_right, largest_error
 from engine.checks.errors import DirectoryNotWritable
 from engine.checks.factory import CheckFactory
+from engine.checks.machine import MachineCheck
 from engine.pbx.errors import ListeningImpossible
 from engine.settings.reader import read_as_far_as_valid
 from engine.simulator.company import CloudCompany, Company, HybridCompany, PbxSite
 from engine.simulator.exchange.authentication import Seen
 from engine.simulator.proxy import ProxySimulator
 from engine.simulator.world import World
+from engine.sync.clocks import SteadyClock
 from tests.checks.support import NOON, CheckResult, check_factory_of, proxy_to, settings_of
 from tests.support.clock import ManualClock
 
@@ -115,8 +118,18 @@ async def test_the_machine_is_asked_where_it_can_be_written(company: Company, tm
     file = tmp_path / "file"
     file.write_text("")
     check = factory_of(company).machine({"settings directory": tmp_path / "new" / "deep", "state directory": file})
-    there, not_there = await check.run(lambda _: None)
+    there, not_there, _ = await check.run(lambda _: None)
     assert there.outcome is StepOutcome.OK
     assert not (tmp_path / "new").exists()
     assert isinstance(not_there.failure, DirectoryNotWritable)
     assert str(file) in not_there.remedy
+
+
+async def test_the_clock_is_kept_right_or_not_or_nobody_knows(tmp_path: Path) -> None:
+    for error, outcome in ((250_000, StepOutcome.OK), (16_000_000, StepOutcome.SKIPPED)):
+        [clock] = await MachineCheck({}, SteadyClock(), lambda told=error: told).run(lambda _: None)  # type: ignore[misc]
+        assert clock.outcome is outcome
+    assert is_kept_right(None, tmp_path / "none") is None
+    (tmp_path / "synchronized").touch()
+    assert is_kept_right(None, tmp_path / "synchronized")
+    assert largest_error() is None or largest_error() >= 0  # type: ignore[operator]

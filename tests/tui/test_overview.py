@@ -11,12 +11,15 @@ from msgspec.structs import replace
 from calendar_tui.documents.overview import first_start, in_sight, overview, states
 from calendar_tui.model import Model
 from engine.api.schema import ChangeEvent, Concern, LinkState, RecentChanges, Shown, Status, StatusEvent, Trouble
+from engine.api.schema.common import Actor
+from engine.api.schema.setup import Setup, SetupPerson, SetupSummary
 from engine.documents.columns import columns
 from engine.documents.lines import Role
 from engine.documents.problems import PROBLEM
 from engine.exchange.errors import MailboxNotFound
 from tests.support.served_engine import InstantSource, people, served_engine
 from tests.support.tui import terminal
+from tests.tui.documents.setup.pages import a_page, a_rung
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TEN = NINE + timedelta(hours=1)
@@ -184,13 +187,57 @@ def test_old_data_is_grey_and_says_its_age() -> None:
     assert {span.role for line in lines for span in line.spans} == {Role.MUTED}
 
 
+def a_draft(*, is_present: bool) -> Setup:
+    actor = Actor(uid=1001, pid=7, user="anna")
+    last = TEN - timedelta(minutes=20)
+    person = SetupPerson(
+        name="anna@10.1.4.7", actor=actor, where="10.1.4.7", last=last, is_present=is_present, is_you=False
+    )
+    step = SetupSummary(
+        number=1, name="pbx", title="PBX", state="open", is_optional=False, problems=0, can_check=True, pages=()
+    )
+    return Setup(
+        revision=1,
+        flow="all",
+        title="Set-up",
+        person=person,
+        steps=(step,),
+        page=a_page(),
+        machine=(),
+        changes=(),
+        new_secrets=(),
+        problems=(),
+        ready=False,
+    )
+
+
 def test_before_the_first_start_one_is_led_to_the_set_up() -> None:
     this = Model(lambda: TEN)
     this.take(StatusEvent(number=1, status=status(state="not set up", links=(), users=0)))
-    lines = first_start(this, 80)
-    assert [line.text for line in lines if line.key] == [
-        "  Set up now",
-        "  Load an answers file",
-        "  Look around (demo data)",
-    ]
+    lines = first_start(this, (), None, 80)
+    others = ["  Load an answers file", "  Look around (demo data)"]
+    assert [line.text for line in lines if line.key] == ["  Set up now", *others]
     assert max(columns(line.text) for line in lines) <= 80
+    remedy = "As root: mkdir -p /etc/ce && chgrp ce /etc/ce && chmod g+rwx /etc/ce"
+    machine = (
+        a_rung("settings directory", "/etc/ce: Permission denied", outcome="failed", remedy=remedy),
+        a_rung("state directory", "/var/lib/ce can be written"),
+        replace(a_rung("clock"), outcome="skipped", evidence=(), skipped_because="no time service keeps it right"),
+    )
+    lines = first_start(this, machine, None, 80)
+    told = "\n".join(line.text for line in lines)
+    assert "   this machine  ✗ Trouble: /etc/ce: Permission denied. As root: mkdir" in told
+    assert "                 ✓ /var/lib/ce can be written" in told
+    assert "                 ! clock: no time service keeps it right" in told
+    assert max(columns(line.text) for line in lines) <= 80
+
+
+def test_a_set_up_that_somebody_began_is_gone_on_with() -> None:
+    this = Model(lambda: TEN)
+    this.take(StatusEvent(number=1, status=status(state="not set up", links=(), users=0)))
+    for is_present, said in (
+        (False, "  Go on with the set-up of anna@10.1.4.7 (step 1 of 1, last answer 09:40)"),
+        (True, "  Watch or take over: anna@10.1.4.7 is at step 1 of 1, last key 20 min ago"),
+    ):
+        lines = first_start(this, (), a_draft(is_present=is_present), 80)
+        assert next(line.text for line in lines if line.key) == said

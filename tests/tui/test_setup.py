@@ -29,6 +29,7 @@ async def test_what_was_typed_survives_leaving_and_another_start(tmp_path: Path)
             await shown.shows("[not a host!")
             await shown.press(*"?", "ctrl+l")
             await shown.shows("Overview")
+            await shown.shows("▸ Go on with the set-up of ")
         async with terminal(served.socket) as shown:
             await open_setup(shown)
             await shown.shows("[not a host!?")

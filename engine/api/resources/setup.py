@@ -12,6 +12,7 @@ from engine.api.schema.setup import (
     SetupBeginning,
     SetupCheckQuestion,
     SetupEvent,
+    SetupMachine,
     SetupNotesQuestion,
     SetupOptions,
     SetupOptionsQuestion,
@@ -30,6 +31,10 @@ class SetupRequests:
     async def under_way(self) -> Setup | None:
         """Return the set-up in progress, None if there is none."""
         return await self._api.find(SETUP, Setup)
+
+    async def machine(self) -> SetupMachine:
+        """Return what a set-up needs of the machine that the engine runs on."""
+        return await self._api.get(f"{SETUP}/machine", SetupMachine)
 
     async def begin(self, question: SetupBeginning) -> Setup:
         """Start a set-up."""

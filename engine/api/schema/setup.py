@@ -344,12 +344,19 @@ class SetupPage(msgspec.Struct, frozen=True, kw_only=True):
     is_last: bool = False
 
 
+class SetupMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a set-up needs of the machine: that the engine may write where it has to, and a clock that is kept right. It
+    can be asked for before one has begun."""
+
+    rungs: tuple[RungAccount, ...]
+
+
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the set-up; `revision` grows with every change of it. The last answer
     was saved at `person.last`.
 
-    `machine` is whether the engine may write where it has to. `changes` and `new_secrets` are what applying would
-    change; it is `ready` when there are no `problems`.
+    `machine` is what it needs of this machine, as in `SetupMachine`. `changes` and `new_secrets` are what applying
+    would change; it is `ready` when there are no `problems`.
     """
 
     revision: int

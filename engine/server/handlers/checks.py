@@ -53,7 +53,7 @@ class CheckRoutes:
         texts = (
             ("pbx", "Check the connection to the PBX", self._pbx),
             ("exchange", "Check the connection to Exchange", self._exchange),
-            ("machine", "Check that the engine may write where it has to", self._machine),
+            ("machine", "Check that the engine may write where it has to, and the clock is kept right", self._machine),
         )
         begin = (
             Route(

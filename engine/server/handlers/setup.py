@@ -19,6 +19,7 @@ from engine.api.schema.setup import (
     SetupBeginning,
     SetupCheckQuestion,
     SetupEvent,
+    SetupMachine,
     SetupNotesQuestion,
     SetupOption,
     SetupOptions,
@@ -28,7 +29,7 @@ from engine.api.schema.setup_users import SetupUser, SetupUsersPage, SetupUsersQ
 from engine.core.errors import Failure
 from engine.core.secret import Secret
 from engine.server.acceptor import actor_of
-from engine.server.convert import converted
+from engine.server.convert import check_step, converted
 from engine.server.handlers.live_preview import LivePreviewRoutes
 from engine.server.handlers.notes import notes_of
 from engine.server.handlers.presence_test import PresenceTestRoutes
@@ -112,6 +113,9 @@ class SetupRoutes:
             Route("DELETE", PATH, "discard_setup", "Give it up", self._discard, SetupEvent, changes=True),
             Route("POST", f"{PATH}/person", "take_over_setup", "Take over", self._take_over, Setup, changes=True),
             Route(
+                "GET", f"{PATH}/machine", "setup_machine", "What it needs of this machine", self._machine, SetupMachine
+            ),
+            Route(
                 "GET",
                 f"{PATH}/options",
                 "setup_options",
@@ -161,6 +165,10 @@ class SetupRoutes:
     async def _setup(self, request: web.Request) -> web.Response:
         self._runner.attended()
         return await self._answer_state(request)
+
+    async def _machine(self, request: web.Request) -> web.Response:
+        found = await self._runner.machine()
+        return answer(SetupMachine(rungs=tuple(check_step(each, in_full=request.app[MAY_CHANGE]) for each in found)))
 
     async def _begin(self, request: web.Request) -> web.Response:
         question = await body_of(request, SetupBeginning)

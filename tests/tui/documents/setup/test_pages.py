@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from calendar_tui.documents.form_page import FormState, fields
 from calendar_tui.documents.setup_certificate import certificate_page
 from calendar_tui.documents.setup_page import choice_body, fields_body, setup_page, task_body
+from calendar_tui.documents.setup_start import start_page
 from calendar_tui.documents.setup_task import FOLD, folded
 from calendar_tui.terminal import CharacterSet, written
 from engine.api.schema.setup import (
@@ -283,3 +284,12 @@ def test_everything_can_be_written_in_ascii_in_the_same_columns() -> None:
         assert plain.isascii()
         assert columns(plain) == columns(line)
         assert "?" not in plain
+
+
+def test_a_directory_that_cannot_be_written_is_told_before_it_begins() -> None:
+    way = SetupOption(value="nobody", label="Only look (dry run)")
+    page = a_page(kind="start", fields=(a_field("setup.start", "Begin with", kind="choice", options=(way,)),))
+    remedy = "As root: chgrp ce /etc/ce"
+    rung = a_rung("settings directory", "/etc/ce: Permission denied", outcome="failed", remedy=remedy)
+    told = " ".join(row.text.strip() for row in start_page(page, (), (rung,), a_state()).lines)
+    assert f"✗ Trouble: /etc/ce: Permission denied. {remedy}" in told
