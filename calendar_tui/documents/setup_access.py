@@ -1,7 +1,5 @@
 """The page of whose calendar may be read: everybody by cause, each with its remedy, and how far the check has come."""
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -10,14 +8,11 @@ from calendar_tui.documents.form_page import FormState, Page, marked, text
 from calendar_tui.documents.setup_check import failed, running
 from engine.api.schema.setup import SetupCheck, SetupPage
 from engine.api.schema.setup_users import SetupAccess, SetupAccessCause, SetupAccessUser
-from engine.display import counted, visible
+from engine.display import counted
 from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
-from engine.documents.user_rows import as_text
 
 CAUSE, READABLE = "cause=", "readable"
 """Keys of the lines of a cause, and of those that can be read."""
-
-HEADS = ("user", "mailbox", "looked for", "problem", "said by Exchange", "remedy")
 
 _COUNT = 38
 """Columns before the number of users of a cause."""
@@ -126,15 +121,3 @@ def _keys(access: SetupAccess, check: SetupCheck | None) -> Line:
 def access_figures(access: SetupAccess) -> str:
     """Return how many can be read and how many cannot, of all."""
     return f"{access.readable:,} ✓  {access.tried - access.readable:,} ✗   of {access.total:,}"
-
-
-def access_csv(access: SetupAccess) -> str:
-    """Return whose calendars cannot be read as CSV (RFC 4180), without what a spreadsheet would take for a formula."""
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(HEADS)
-    for cause in access.causes:
-        for user in cause.users:
-            row = (user.label, user.address, " ".join(user.looked_for), cause.title, user.detail, cause.remedy)
-            writer.writerow([as_text(visible(each)) for each in row])
-    return written.getvalue()

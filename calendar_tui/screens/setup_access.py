@@ -2,13 +2,14 @@
 
 from calendar_tui.documents.cells import Cell, neighbour
 from calendar_tui.documents.form_page import FormState, Page
-from calendar_tui.documents.setup_access import CAUSE, READABLE, access_csv, access_figures, access_page
+from calendar_tui.documents.setup_access import CAUSE, READABLE, access_figures, access_page
 from calendar_tui.documents.setup_check import running
 from calendar_tui.documents.setup_page import is_passed
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_kinds import PageKind, SetupForm
 from engine.api.schema.setup import SetupPage
 from engine.display import counted
+from engine.documents.access import access_csv
 
 
 class AccessPage(PageKind):
@@ -81,7 +82,10 @@ class AccessPage(PageKind):
             case "again" if access.causes and running(self.form.page) is None:
                 await self._try(only_failed=True)
             case "write":
-                self.form.tell(await write_here("calendar-access.csv", access_csv(access).encode()))
+                everybody = await self.form.client.tried()
+                if everybody is not None:
+                    told = await write_here("calendar-access.csv", access_csv(everybody).encode())
+                    self.form.tell(f"{told} · {counted(len(everybody), 'user')}")
             case "list":
                 await self._list_readable()
             case "copy":
@@ -89,11 +93,9 @@ class AccessPage(PageKind):
 
     async def _list_readable(self) -> None:
         """Show or hide the names of those who can be read."""
-        access = self.form.page.access
-        if self._readable is None and access is not None:
-            others = {user.guid for cause in access.causes for user in cause.users}
-            users = await self.form.client.users(taken=True)
-            self._readable = tuple(each.label for each in users if each.guid not in others)
+        if self._readable is None:
+            everybody = await self.form.client.tried() or ()
+            self._readable = tuple(each.label for each in everybody if each.stage is None)
             self.form.put_cursor(READABLE)
         else:
             self._readable = None

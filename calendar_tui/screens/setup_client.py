@@ -10,6 +10,7 @@ from engine.api.resources.cloud import CloudRequests
 from engine.api.resources.live import LiveRequests
 from engine.api.resources.settings import LogInRequests
 from engine.api.resources.setup import SetupRequests
+from engine.api.schema.access import AccessPageQuestion, AccessUser
 from engine.api.schema.learning import Learning
 from engine.api.schema.live import LivePageQuestion, LivePreview, TodaysNotes
 from engine.api.schema.setup import (
@@ -138,6 +139,19 @@ class SetupClient:
         question = SetupUsersQuestion(taken=taken, per_page=MOST_USERS)
         found = await self._tried(requests.users(question)) if requests is not None else None
         return found.users if found is not None else ()
+
+    async def tried(self) -> tuple[AccessUser, ...] | None:
+        """Return everybody whose calendar was tried, None if the engine does not answer."""
+        found: list[AccessUser] = []
+        while (requests := self._requests()) is not None:
+            question = AccessPageQuestion(page=len(found) // MOST_USERS + 1, per_page=MOST_USERS)
+            page = await self._tried(requests.access(question))
+            if page is None:
+                return None
+            found += page.users
+            if len(page.users) < MOST_USERS:
+                return tuple(found)
+        return None
 
     async def notes(self, most: int) -> TodaysNotes | None:
         """Return today's notes with the answers as they are, for so many users."""

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +17,7 @@ from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.output import put_json, remark, say
 from engine.cli.status import FOLLOWED, PER_PAGE
 from engine.cli.terminal import palette_of, room
-from engine.documents.access import access_document, selection_document
-
-COLUMNS = ("guid", "name", "label", "address", "stage", "problem", "detail")
+from engine.documents.access import access_csv, access_document, selection_document
 
 
 def run_access(options: argparse.Namespace) -> int:
@@ -88,15 +85,6 @@ def _show(found: Access) -> None:
 
 def _write(file: Path, users: Sequence[AccessUser]) -> None:
     try:
-        with file.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(COLUMNS)
-            writer.writerows([[_cell(getattr(user, name)) for name in COLUMNS] for user in users])
+        file.write_text(access_csv(users), encoding="utf-8", newline="")
     except OSError as error:
         raise FileNotWritten(f"{file}: {error.strerror}") from error
-
-
-def _cell(value: str | None) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = value or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text

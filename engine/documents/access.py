@@ -1,13 +1,15 @@
 """Whose calendars can be read, as lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from engine.api.schema.access import AccessSelection
+from engine.api.schema.access import AccessSelection, AccessUser
 from engine.api.schema.setup_users import SetupAccess, SetupAccessCause
 from engine.documents.lines import Line, Role, Span, line, wrapped
+from engine.documents.tables import as_csv
 
 INDENT = " " * 4
 MOST_NAMED = 20
+HEADS = ("guid", "name", "label", "address", "looked_for", "stage", "problem", "detail", "remedy")
 
 
 def access_document(access: SetupAccess, width: int) -> Iterator[Line]:
@@ -38,6 +40,16 @@ def selection_document(selection: AccessSelection, width: int) -> Iterator[Line]
     ):
         if choices:
             yield from wrapped(f"{title}: {', '.join(f'{each.name} {each.count}' for each in choices)}", width, "")
+
+
+def access_csv(users: Sequence[AccessUser]) -> str:
+    """Return everybody as a table for spreadsheets, with what came of trying to read the calendar."""
+    return as_csv(HEADS, map(_row, users))
+
+
+def _row(user: AccessUser) -> tuple[str, ...]:
+    failed = (user.stage or "", user.problem, user.detail, user.remedy)
+    return (user.guid, user.name, user.label, user.address, " ".join(user.looked_for), *failed)
 
 
 def _cause(cause: SetupAccessCause, width: int) -> Iterator[Line]:

@@ -1,7 +1,5 @@
 """Going live: whose presences are written, what the PBX shows now beside what would be written, how the PBX behaves."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from pathlib import PurePath
@@ -9,9 +7,10 @@ from pathlib import PurePath
 from engine.api.schema import Shown
 from engine.api.schema.learning import Learning
 from engine.api.schema.live import LivePreview, LivePreviewRow, LiveState, Removal
-from engine.display import counted, visible
+from engine.display import counted
 from engine.documents.lines import Document, Line, Role, Span, activity, cut, fitted, heading, line, wrapped
 from engine.documents.problems import problem_box, step_lines
+from engine.documents.tables import as_csv
 
 LABEL = 20
 HEADS = ("user", "name", "state", "in the PBX now", "note now", "chosen by hand", "would be", "note", "problem")
@@ -76,23 +75,17 @@ def _words(presence: Shown | None, unknown: str) -> str:
 
 
 def comparison_csv(rows: Sequence[LivePreviewRow]) -> str:
-    """Return a comparison as CSV (RFC 4180), without what a spreadsheet would take for a formula."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADS)
-    for row in rows:
-        problem = "" if row.problem is None else row.problem.title
-        presences = (*_cells(row.now), _words(row.by_hand, ""), *_cells(row.would_be))
-        writer.writerow([_cell(each) for each in (row.label, row.name, row.state, *presences, problem)])
-    return text.getvalue()
+    """Return a comparison as a table for spreadsheets."""
+    return as_csv(HEADS, map(_cells, rows))
 
 
-def _cells(presence: Shown | None) -> tuple[str, str]:
+def _cells(row: LivePreviewRow) -> tuple[str, ...]:
+    problem, by_hand = "" if row.problem is None else row.problem.title, _words(row.by_hand, "")
+    return (row.label, row.name, row.state, *_both(row.now), by_hand, *_both(row.would_be), problem)
+
+
+def _both(presence: Shown | None) -> tuple[str, str]:
     return ("", "") if presence is None else (presence.activity, presence.note)
-
-
-def _cell(text: str) -> str:
-    return f"'{visible(text)}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else visible(text)
 
 
 def learning_document(learning: Learning, width: int) -> Document:

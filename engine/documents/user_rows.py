@@ -1,7 +1,5 @@
 """Users as lines, each with the columns of a table."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
@@ -9,6 +7,7 @@ from typing import NamedTuple
 from engine.api.schema import UserRow
 from engine.documents.columns import columns, printable
 from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, fitted, line
+from engine.documents.tables import as_csv
 
 WIDE, NARROW = 112, 58
 """Minimum width to show the mailbox; below the other one a table is beside another pane."""
@@ -75,22 +74,19 @@ def heads(widths: Widths) -> Line:
     return line(Span(text, Role.TITLE))
 
 
+HEADS = ("name", "PBX name", "mailbox", "shows", "note", "state", "problem", "would show", "read")
+
+
 def table(rows: Iterable[UserRow]) -> str:
-    """Return users as a table with commas between the columns (RFC 4180), for spreadsheets."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["name", "PBX name", "mailbox", "shows", "note", "state", "problem", "would show", "read"])
-    for row in rows:
-        would = f"{row.withheld.activity} {row.withheld.note}".rstrip() if row.withheld else ""
-        read = row.last_read.isoformat(timespec="seconds") if row.last_read else ""
-        cells = (name_of(row), row.name, row.mailbox or "", row.activity or "", row.note, row.state)
-        writer.writerow([as_text(each) for each in (*cells, row.problem_title or "", would, read)])
-    return text.getvalue()
+    """Return users as a table for spreadsheets."""
+    return as_csv(HEADS, map(_cells, rows))
 
 
-def as_text(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+def _cells(row: UserRow) -> tuple[str, ...]:
+    would = f"{row.withheld.activity} {row.withheld.note}".rstrip() if row.withheld else ""
+    read = row.last_read.isoformat(timespec="seconds") if row.last_read else ""
+    shows = (row.activity or "", row.note, row.state, row.problem_title or "", would)
+    return (name_of(row), row.name, row.mailbox or "", *shows, read)
 
 
 def name_of(row: UserRow) -> str:

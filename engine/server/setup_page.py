@@ -22,17 +22,12 @@ from engine.api.schema.setup import (
 )
 from engine.api.schema.setup_users import (
     SetupAccess,
-    SetupAccessCause,
-    SetupAccessUser,
     SetupSelection,
     SetupUsers,
     SetupUsersGroup,
 )
 from engine.checks.check import CheckStep, StepOutcome
-from engine.checks.commands import commands
-from engine.checks.everybody import Cause, EverybodyCheck
 from engine.checks.fixes import Fix
-from engine.checks.mailboxes import USERS_NAMED
 from engine.core.errors import Failure
 from engine.exchange.errors import CertificateNotTrusted, ImpersonationDenied, ImpersonationRightMissing, OnlyFreeBusy
 from engine.exchange.graph.errors import AccessPolicyExcludes, GraphAccessDenied, GraphPermissionMissing
@@ -40,7 +35,6 @@ from engine.exchange.oauth.errors import ConsentMissing
 from engine.pbx.errors import PbxCertificateNotTrusted, PbxRightsMissing
 from engine.server.convert import check_step, converted
 from engine.server.setup_fields import FieldSources, Finding, cursor_in, fields_of
-from engine.settings.model import ExchangeSettings
 from engine.settings.problems import InvalidSetting
 from engine.setup.flow import Flow, problems_of, state_of
 from engine.setup.pages import STEPS, WITH_REACH, Page, Step, Values, places
@@ -245,39 +239,6 @@ def page(
         intro=said[0],
         remarks=said[1],
         is_last=is_last,
-    )
-
-
-def access(check: EverybodyCheck, settings: ExchangeSettings) -> SetupAccess:
-    """Return whose calendars can be read, as far as the check has come."""
-    return SetupAccess(
-        total=len(check.users),
-        tried=len(check.results),
-        readable=sum(each.failure is None for each in check.results.values()),
-        causes=tuple(_cause(each, settings) for each in check.causes),
-        zones=dict(check.zones),
-    )
-
-
-def _cause(cause: Cause, settings: ExchangeSettings) -> SetupAccessCause:
-    failure, those = cause.failure, cause.those
-    return SetupAccessCause(
-        type=failure.slug,
-        title=failure.meaning,
-        stage=cause.stage.value,
-        remedy=failure.remedy,
-        commands=commands(failure, [each.address for each in those], settings),
-        count=len(those),
-        users=tuple(
-            SetupAccessUser(
-                guid=each.user.guid,
-                label=each.user.label,
-                address=each.address,
-                looked_for=each.looked_for,
-                detail=each.failure.detail if each.failure is not None else "",
-            )
-            for each in those[:USERS_NAMED]
-        ),
     )
 
 

@@ -10,10 +10,11 @@ from engine.checks.check import CheckStep
 from engine.core.secret import Secret
 from engine.logins.breaker import LogIns
 from engine.pbx.server import app_object_url
+from engine.server.access import by_cause
 from engine.server.convert import check_step, converted
 from engine.server.setup_checks import SetupCheckRunner
 from engine.server.setup_fields import FieldSources
-from engine.server.setup_page import access, certificate, page, person, summaries
+from engine.server.setup_page import certificate, page, person, summaries
 from engine.server.state import ApiState
 from engine.settings.forms import differences, setting_forms
 from engine.settings.model import PbxLinkKind
@@ -132,7 +133,7 @@ class SetupAccount:
 
     def _access(self) -> SetupAccess | None:
         check = self._runner.checks.access
-        return None if check is None else access(check, self._session.as_far_as_valid().exchange)
+        return None if check is None else by_cause(check, self._session.as_far_as_valid().exchange)
 
     def _certificate(self, step: Step) -> SetupCertificate | None:
         rungs = [each.shown for each in reversed(self._runner.found(step))]

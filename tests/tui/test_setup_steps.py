@@ -1,5 +1,6 @@
 """The steps of the set-up that are lists and grids, in the terminal program with the engine behind it."""
 
+import csv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -106,8 +107,10 @@ async def test_everybody_is_tried_and_stands_by_cause(tmp_path: Path, monkeypatc
         await shown.shows("Aino Mäkelä, Anna Müller")
         await shown.press("w")
         await shown.shows("Written to")
-        written = (tmp_path / "calendar-access.csv").read_text().splitlines()
-        assert [each.partition(",")[0] for each in written] == ["user", "Gerd Vorstand", "Empfang"]
+        written = list(csv.DictReader((tmp_path / "calendar-access.csv").read_text().splitlines()))
+        assert len(written) == 26
+        assert [each["label"] for each in written if each["stage"]] == ["Empfang", "Gerd Vorstand"]
+        assert written[0]["remedy"] == ""
         await shown.press("F")
         await shown.shows("24 ✓  2 ✗   of 26")
         await shown.press("enter")

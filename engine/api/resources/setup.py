@@ -2,6 +2,7 @@
 
 from engine.api.client import ApiClient
 from engine.api.resources import VERSION_1
+from engine.api.schema.access import AccessPageQuestion, AccessUsers
 from engine.api.schema.live import TodaysNotes
 from engine.api.schema.operations import Operation
 from engine.api.schema.setup import (
@@ -63,6 +64,10 @@ class SetupRequests:
     async def users(self, question: SetupUsersQuestion) -> SetupUsersPage:
         """Return users that take part, or are left out."""
         return await self._api.get(f"{SETUP}/users", SetupUsersPage, question)
+
+    async def access(self, question: AccessPageQuestion) -> AccessUsers:
+        """Return users whose calendars the check of everybody's access has tried."""
+        return await self._api.get(f"{SETUP}/access", AccessUsers, question)
 
     async def notes(self, question: SetupNotesQuestion) -> TodaysNotes:
         """Return the notes that today's appointments give with the answers."""

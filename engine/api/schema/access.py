@@ -32,8 +32,9 @@ class AccessPageQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class AccessUser(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of trying to read one user's calendar: the `address` of the mailbox, "" if none was found, and at which
-    `stage` it failed, why (`problem`, `detail`), null and "" if it can be read."""
+    """What came of trying to read one user's calendar: the `address` of the mailbox, "" if none was found at those
+    `looked_for`; at which `stage` it failed, why (`problem`, `detail`), and what to do, null and "" if it can be read.
+    """
 
     guid: str
     name: str
@@ -42,6 +43,17 @@ class AccessUser(msgspec.Struct, frozen=True, kw_only=True):
     stage: Literal["mailbox", "right", "calendar"] | None
     problem: str
     detail: str
+    looked_for: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+class AccessUsers(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the users that were tried, by name; `total` is their number."""
+
+    total: int
+    page: int
+    per_page: int
+    users: tuple[AccessUser, ...]
 
 
 class AccessChoice(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from engine.api.schema import Operation
-from engine.api.schema.access import Access, AccessPageQuestion, AccessQuestion, AccessSelection, AccessUser
+from engine.api.schema.access import Access, AccessPageQuestion, AccessQuestion, AccessSelection
 from engine.checks.check import CheckStep, StepOutcome
-from engine.checks.everybody import EverybodyCheck, UserAccess
+from engine.checks.everybody import EverybodyCheck
 from engine.checks.factory import CheckFactory
 from engine.core.errors import Failure
 from engine.core.selecting import choices, selected
 from engine.core.users import User
 from engine.server.acceptor import actor_of
+from engine.server.access import by_cause, tried
 from engine.server.convert import check_step, converted
 from engine.server.http import MAY_CHANGE, Route, answer, body_of, named, not_found, query_of
 from engine.server.operations import Progress, Results
-from engine.server.setup_page import access
 from engine.server.state import ApiState
 from engine.server.trial_settings import TrialSettings
 from engine.settings.model import SiteSettings
@@ -102,15 +102,14 @@ class AccessRoutes:
         running, operation = self._found(key), self._api_state.operations.get(key)
         if operation is None:
             raise not_found("check of access", f"POST {PATH} starts another.")
-        check, first = running.check, (question.page - 1) * question.per_page
-        tried = sorted(check.results.values(), key=lambda each: each.user.label.casefold()) if check is not None else []
+        check = running.check
         return answer(
             Access(
                 operation=operation,
                 rungs=tuple(check_step(step, in_full=request.app[MAY_CHANGE]) for step in running.rungs),
-                access=access(check, running.settings.exchange) if check is not None else None,
+                access=by_cause(check, running.settings.exchange) if check is not None else None,
                 selection=_selection(running.users, running.settings) if running.users is not None else None,
-                users=tuple(map(_user, tried[first : first + question.per_page])),
+                users=tried(check, question).users,
                 page=question.page,
                 per_page=question.per_page,
             )
@@ -130,17 +129,4 @@ def _selection(users: tuple[User, ...], settings: SiteSettings) -> AccessSelecti
         AccessSelection,
         taken=tuple(user.label for user in found.taken),
         left_out=tuple(user.label for user in found.left_out),
-    )
-
-
-def _user(tried: UserAccess) -> AccessUser:
-    failure = tried.failure
-    return AccessUser(
-        guid=tried.user.guid,
-        name=tried.user.name,
-        label=tried.user.label,
-        address=tried.address,
-        stage=tried.stage.value if tried.stage is not None else None,
-        problem=failure.meaning if failure is not None else "",
-        detail=failure.detail if failure is not None else "",
     )

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from engine.api.schema import Actor, FieldProblem, Operation
 from engine.api.schema import Problem as ProblemDetails
+from engine.api.schema.access import AccessPageQuestion, AccessUsers
 from engine.api.schema.live import TodaysNotes, Written
 from engine.api.schema.setup import (
     Setup,
@@ -29,6 +30,7 @@ from engine.api.schema.setup_users import SetupUser, SetupUsersPage, SetupUsersQ
 from engine.core.errors import Failure
 from engine.core.secret import Secret
 from engine.server.acceptor import actor_of
+from engine.server.access import tried
 from engine.server.convert import check_step, converted
 from engine.server.handlers.live_preview import LivePreviewRoutes
 from engine.server.handlers.notes import notes_of
@@ -132,6 +134,15 @@ class SetupRoutes:
                 self._users,
                 SetupUsersPage,
                 query=SetupUsersQuestion,
+            ),
+            Route(
+                "GET",
+                f"{PATH}/access",
+                "setup_access",
+                "Whose calendars can be read, user by user",
+                self._access,
+                AccessUsers,
+                query=AccessPageQuestion,
             ),
             Route(
                 "GET",
@@ -378,6 +389,11 @@ class SetupRoutes:
                 ),
             )
         )
+
+    async def _access(self, request: web.Request) -> web.Response:
+        question = query_of(request, AccessPageQuestion)
+        self._demand_one()
+        return answer(tried(self._runner.checks.access, question))
 
     async def _notes(self, request: web.Request) -> web.Response:
         question = query_of(request, SetupNotesQuestion)
