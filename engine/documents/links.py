@@ -5,9 +5,9 @@ from datetime import datetime, tzinfo
 
 from engine.api.schema import LinkState, Status
 from engine.display import counted
-from engine.documents.columns import columns
+from engine.documents.columns import columns, filled
 from engine.documents.lines import UNLIMITED, Line, Role, Span, cut, line
-from engine.documents.quantities import clock
+from engine.documents.quantities import age, clock
 
 NAME, WORD = 9, 10
 """The least widths of a connection's name and of the word for its state."""
@@ -24,9 +24,10 @@ GAPS = (4, 3, 2)
 Figures = Callable[[int], Sequence[Span]]
 """Returns figures for a number of columns."""
 
+LOSSES, SLOWNESS = "pbx-link-unstable", "exchange-slow"
 TROUBLED = {
-    "pbx-link-unstable": Span("✗ keeps dropping", Role.PROBLEM),
-    "exchange-slow": Span("! slow", Role.NOTICE),
+    LOSSES: Span("✗ keeps dropping", Role.PROBLEM),
+    SLOWNESS: Span("! slow", Role.NOTICE),
 }
 """Problems that a working connection shows in place of its state."""
 
@@ -44,24 +45,25 @@ def link_lines(
     `known_until` is when the engine answered last, None if it does.
     """
     longest = max((NAME, *(len(link.name) for link in status.links)))
-    starts = [_start(link, status, zone, longest, known_until) for link in status.links]
-    place = max((FIGURES if width >= DESIGNED_FOR else 0, *(_width(each) + 3 for each in starts)))
+    states = [_state(link, status, zone, known_until) for link in status.links]
+    widest = max((WORD + 2, *(columns(mark.text) + 2 for mark, _ in states)))
+    starts = [
+        (Span(f" {link.name:<{longest}} "), mark._replace(text=filled(mark.text, widest)), remark)
+        for link, (mark, remark) in zip(status.links, states, strict=True)
+    ]
+    place = max((FIGURES if width >= DESIGNED_FOR else 0, *(_width(each) + 2 for each in starts)))
     for index, start in enumerate(starts):
         numbers = figures[index](width - place - 1) if index < len(figures) else ()
         yield line(*start, " " * (place - _width(start)), *numbers) if numbers else line(*start)
 
 
-def _start(
-    link: LinkState, status: Status, zone: tzinfo, longest: int, known_until: datetime | None
-) -> tuple[Span, ...]:
-    if known_until is not None:
-        was = "working" if link.works else "down"
-        at = clock(known_until, zone, status.now)
-        mark, remark = Span("? unknown", Role.MUTED), Span(f"was {was} {at}", Role.MUTED)
-    else:
-        mark, remark = link_mark(link, status), _remark(link, status, zone)
-    word = f"{mark.text:<{WORD + 2}}" if columns(mark.text) < WORD + 2 else f"{mark.text}  "
-    return (Span(f" {link.name:<{longest}} "), mark._replace(text=word), remark)
+def _state(link: LinkState, status: Status, zone: tzinfo, known_until: datetime | None) -> tuple[Span, Span]:
+    """Return the state of a connection and a remark on it; `known_until` as in `link_lines`."""
+    if known_until is None:
+        return link_mark(link, status), _remark(link, status, zone)
+    was = "working" if link.works else "down"
+    at = clock(known_until, zone, status.now)
+    return Span("? unknown", Role.MUTED), Span(f"was {was} {at}", Role.MUTED)
 
 
 def link_mark(link: LinkState, status: Status) -> Span:
@@ -73,12 +75,11 @@ def link_mark(link: LinkState, status: Status) -> Span:
 
 
 def _remark(link: LinkState, status: Status, zone: tzinfo) -> Span:
-    """Return since when a connection has worked, or what it waits for; the next attempt is in real time, without a
-    date."""
+    """Return since when a connection has worked, or how badly it does, or what it waits for; the next attempt is in
+    real time, without a date."""
     match link.waits_for:
         case None:
-            since = f"since {clock(link.since, zone, status.now)}" if link.since else ""
-            return Span(since, Role.MUTED)
+            return Span(_how_badly(link, status) or _since(link, status, zone), Role.MUTED)
         case "next try" if link.retry_at is not None:
             return Span(f"next try {link.retry_at.astimezone(zone):%H:%M:%S}", Role.NOTICE)
         case "call":
@@ -87,6 +88,20 @@ def _remark(link: LinkState, status: Status, zone: tzinfo) -> Span:
             return Span("waits for the users", Role.NOTICE)
         case awaited:
             return Span(f"waits for the {awaited}", Role.NOTICE)
+
+
+def _how_badly(link: LinkState, status: Status) -> str:
+    """Return how often a connection that works was lost, or how slowly it answers, where that is a problem."""
+    found = {each.trouble.type for each in status.concerns if each.link == link.name}
+    if LOSSES in found and link.first_lost is not None:
+        return f"{link.losses} × in {age((status.now - link.first_lost).total_seconds())}"
+    if SLOWNESS in found and link.answer_seconds is not None:
+        return f"{age(link.answer_seconds)} an answer"
+    return ""
+
+
+def _since(link: LinkState, status: Status, zone: tzinfo) -> str:
+    return f"since {clock(link.since, zone, status.now)}" if link.since else ""
 
 
 def user_figures(status: Status) -> list[Span]:

@@ -387,7 +387,7 @@ class NotificationsRefused(ExchangeFailure):
 
 
 class ExchangeSlow(ExchangeFailure):
-    """Exchange answers, but half of its answers take many seconds."""
+    """Exchange answers, but half of its answers take `seconds` or longer."""
 
     fault = Fault.SERVER
     scope = Scope.CONNECTION
@@ -396,6 +396,10 @@ class ExchangeSlow(ExchangeFailure):
         "Presences follow changed appointments late; what is known already is shown on time. Check the load of "
         "Exchange and of its databases, throttling policies, and the network in between."
     )
+
+    def __init__(self, detail: str = "", seconds: float = 0.0) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
 
 
 class MailboxRationed(ExchangeFailure):

@@ -123,7 +123,8 @@ def status(
         now=now,
         started=started,
         timezone=timezone.key,
-        links=tuple(_link(side, link) for side, link in _links(picture)),
+        pbx=picture.pbx_name,
+        links=tuple(_link(side, link, picture.answer_seconds(side)) for side, link in _links(picture)),
         users=picture.users,
         resolved=picture.resolved,
         up_to_date=picture.up_to_date,
@@ -142,6 +143,7 @@ def status(
         withheld_cleared=withheld.cleared if withheld else 0,
         left=withheld.left if withheld else 0,
         held=None if picture.held is None else held(picture.held),
+        confirm_until=picture.confirm_until,
         concerns=concerns,
         application_proof=None if picture.proof is None else picture.proof.value,
         expiries=tuple(
@@ -275,8 +277,14 @@ def _links(picture: sync_status.EngineStatus) -> Iterator[tuple[Side, sync_statu
         yield Side.EXCHANGE_ONLINE, picture.exchange_online
 
 
-def _link(side: Side, link: sync_status.ConnectionStatus) -> LinkState:
-    return converted(link, LinkState, name=side.value, trouble=trouble(link.failure) if link.failure else None)
+def _link(side: Side, link: sync_status.ConnectionStatus, answer_seconds: float | None) -> LinkState:
+    return converted(
+        link,
+        LinkState,
+        name=side.value,
+        trouble=trouble(link.failure) if link.failure else None,
+        answer_seconds=None if answer_seconds is None else round(answer_seconds, 1),
+    )
 
 
 def concern(problem: Problem) -> Concern:

@@ -23,11 +23,11 @@ from engine.sync.views import UserDay, UserDetails, UserSummary
 class CurrentEngine:
     """An `EngineView` of the current engine; without one there are no users and no connections.
 
-    `concerns` returns the problems with the settings, which become part of the status.
+    `completed` returns a status with what is known of the settings.
     """
 
-    def __init__(self, concerns: Callable[[], tuple[Failure, ...]], internal_errors: InternalErrorLog) -> None:
-        self._concerns = concerns
+    def __init__(self, completed: Callable[[EngineStatus], EngineStatus], internal_errors: InternalErrorLog) -> None:
+        self._completed = completed
         self._internal_errors = internal_errors
         self._observers: list[Observer] = []
         self.engine: Engine | None = None
@@ -54,7 +54,7 @@ class CurrentEngine:
         """Return the status of the engine."""
         engine = self.engine
         status = EngineStatus() if engine is None else engine.status()
-        return replace(status, is_set_up=engine is not None, concerns=self._concerns())
+        return self._completed(replace(status, is_set_up=engine is not None))
 
     def link(self, side: Side) -> ConnectionStatus:
         """Return the status of one connection."""

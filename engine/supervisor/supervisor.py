@@ -35,6 +35,7 @@ from engine.supervisor.plan import ActiveSettings, ApplyPlan, Assemble, LoadSecr
 from engine.supervisor.settings_file import SettingsFile, tag_of
 from engine.sync.events import ServiceChanged, SettingsRolledBack
 from engine.sync.scheduling import WakeableTimer
+from engine.sync.status import EngineStatus
 from engine.sync.task_supervisor import TaskSupervisor
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Supervisor:
     ) -> None:
         self.file = file
         internal_errors = InternalErrorLog(logger, network_clock)
-        self.current = CurrentEngine(self.concerns, internal_errors)
+        self.current = CurrentEngine(self._completed, internal_errors)
         self.text = ""
         self.versions: tuple[Version, ...] = ()
         self._history = history
@@ -174,6 +175,10 @@ class Supervisor:
         if later:
             found.append(EffectAtNextStart(", ".join(later)))
         return (*(each for each in found if each is not None), *self._supervisor.problems())
+
+    def _completed(self, status: EngineStatus) -> EngineStatus:
+        until = self.unconfirmed.confirm_until if self.unconfirmed is not None else None
+        return replace(status, concerns=self.concerns(), confirm_until=until)
 
     async def reread(self) -> None:
         """Apply the settings file as it is now; an invalid one changes the status alone."""

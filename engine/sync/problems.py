@@ -75,10 +75,11 @@ def _of_sides(status: EngineStatus) -> Iterator[Problem]:
         yield Problem(failure, Severity.DOWN, side, status.users, folded=is_told and others)
     for failure in status.refused_pbxs.values():
         yield Problem(failure, Severity.NOTE if status.pbx.works else Severity.DOWN, Side.PBX)
-    for failure in (*status.exchange_concerns, *((status.restriction,) if status.restriction is not None else ())):
+    concerns = [(side, each) for side, found in status.exchange_concerns.items() for each in found]
+    for side, failure in (*concerns, *(((Side.EXCHANGE, status.restriction),) if status.restriction else ())):
         count = status.users - status.watched if isinstance(failure, NotificationsRefused) else status.users
-        folded = _is_of_an_outage(status, Side.EXCHANGE, failure)
-        yield Problem(failure, Severity.DEGRADED, Side.EXCHANGE, count, folded=folded)
+        folded = _is_of_an_outage(status, side, failure)
+        yield Problem(failure, Severity.DEGRADED, side, count, folded=folded)
     for warning in status.expiring:
         side = Side.PBX if warning.kind in OF_THE_PBX else Side.EXCHANGE
         yield Problem(warning, Severity.COMING, side, status.users)

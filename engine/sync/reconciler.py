@@ -59,7 +59,7 @@ from engine.sync.pbx_access import PbxAccess
 from engine.sync.preview import UserCalendar
 from engine.sync.readback import ReadBack
 from engine.sync.scheduling import WakeableTimer
-from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, users_counted
+from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, concerns_by_side, users_counted
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.views import UserDay, UserDetails, UserSummary, day_of_user, details_of, summary_of
 from engine.sync.writer import PresenceLink, Writer
@@ -102,7 +102,7 @@ class Engine:
         self._source = source
         self._expiries = expiries or Expiries(clock)
         self._proof = proof
-        self._settings = settings.presence
+        self._settings = settings
         self._observers = [observe]
         self._finished = Broadcast()
         self._internal_errors = InternalErrorLog(logger, network_clock)
@@ -302,7 +302,7 @@ class Engine:
             refused_pbxs=dict(self._refused_pbxs),
             polling=self._calendars.poll_interval(),
             restriction=self._source.restriction,
-            exchange_concerns=self._source.concerns,
+            exchange_concerns=concerns_by_side(self._source),
             proof=self._proof(),
             expiries=self._expiries.first,
             expiring=self._expiries.warnings(),
@@ -312,6 +312,7 @@ class Engine:
             nobody=self._nobody(),
             unstable=self._links.unstable(),
             failed_parts=self._supervisor.problems(),
+            pbx_name=self._settings.pbx.master,
         )
 
     def _still_to_write(self, participant: Participant) -> bool | None:
@@ -323,7 +324,7 @@ class Engine:
     @property
     def timezone(self) -> ZoneInfo:
         """The time zone of times in notes."""
-        return self._settings.timezone
+        return self._settings.presence.timezone
 
     @property
     def pbx_access(self) -> PbxAccess:
@@ -360,7 +361,7 @@ class Engine:
         return details_of(
             participant,
             self._writer.withheld.shown(guid),
-            self._settings,
+            self._settings.presence,
             now,
             withheld=self._writer.withheld.presence(guid),
             not_written=self._writer.withheld.why(guid),
@@ -382,14 +383,14 @@ class Engine:
         participant = self._participants.get(guid)
         if participant is None or participant.departing:
             return None
-        return day_of_user(participant, self._settings, day)
+        return day_of_user(participant, self._settings.presence, day)
 
     def adjust(self, settings: SiteSettings) -> None:
         """Apply other settings for presence, users and writing; those of the links and calendars stay as they are.
 
         Nothing is read again, and only presences that differ then are written.
         """
-        self._settings = settings.presence
+        self._settings = settings
         self._writer.adjust(settings.pbx, settings.engine)
         self._directory.adjust(settings.pbx.users)
         self._decider.adjust(settings.presence)

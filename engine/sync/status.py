@@ -10,10 +10,12 @@ from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.expiry import Expiry, ExpiryWarning
 from engine.core.users import User
-from engine.exchange.source import Mailbox
+from engine.exchange.errors import ExchangeSlow
+from engine.exchange.hybrid import HybridSource
+from engine.exchange.source import CalendarSource, Mailbox
 from engine.pbx.errors import Ender, PbxConnectionLost, PbxLinkUnstable
 from engine.settings.model import ApplicationProof
-from engine.sync.events import ConnectionLost, ConnectionRestored, Side
+from engine.sync.events import EXCHANGES, ConnectionLost, ConnectionRestored, Side
 from engine.sync.hold import Held, PresencesLeft
 from engine.sync.participants import Participant
 from engine.sync.polling import PollInterval
@@ -33,7 +35,7 @@ class ConnectionStatus:
     """Status of one side: it works, or does not because of `failure` until the next attempt at `retry_at`.
 
     There is no failure before the first attempt. `retry_at` is network time; `since` when it has been working or not
-    is calendar time.
+    is calendar time. It was lost `losses` times lately, for the first time at `first_lost` (calendar time).
     """
 
     works: bool = False
@@ -41,6 +43,8 @@ class ConnectionStatus:
     retry_at: datetime | None = None
     waits_for: WaitingFor | None = None
     since: datetime | None = None
+    losses: int = 0
+    first_lost: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,15 @@ class EngineStatus:
     `watched` users are notified at once; the others are read from time to time, and `oldest_reading` is the oldest
     reading of those; `polling` is how often that is where none can be watched. `refused_pbxs` are the reasons for
     rejecting PBXs that connected, by the names they gave. `restriction` is why less is read than the settings ask for;
-    `exchange_concerns` delay presences although Exchange works. In a hybrid organisation, `exchange` is the one on
+    `exchange_concerns` of a side delay presences although it works. In a hybrid organisation, `exchange` is the one on
     premises, and `exchange_online` is set once anybody was looked for there. `proof` is what the application logs in
     with, None on premises. `expiries` are the known ends of certificates and secrets, `expiring` the warnings about
     those that are near. `withheld` is what is not written, in a dry run or because only pilots are. `store` is why
     presences are kept in memory only. A `held` change clears nothing before it is confirmed, and `nobody` is why nobody
     takes part. `unstable` is set for a link to the PBX that is lost again and again; `failed_parts` are those restarted
     after a bug. `concerns` are problems with the settings, and the reason if the engine is not set up (`is_set_up`).
-    `noticed` problems of users do not prevent presences.
+    `noticed` problems of users do not prevent presences. `pbx_name` is the name of the master PBX in the settings. At
+    `confirm_until` (calendar time) a change of the settings is rolled back unless it is confirmed.
     """
 
     users: int = 0
@@ -105,7 +110,7 @@ class EngineStatus:
     exchange_online: ConnectionStatus | None = None
     refused_pbxs: Mapping[str, Failure] = field(default_factory=dict)
     restriction: Failure | None = None
-    exchange_concerns: tuple[Failure, ...] = ()
+    exchange_concerns: Mapping[Side, tuple[Failure, ...]] = field(default_factory=dict)
     proof: ApplicationProof | None = None
     expiries: tuple[Expiry, ...] = ()
     expiring: tuple[ExpiryWarning, ...] = ()
@@ -118,6 +123,8 @@ class EngineStatus:
     noticed: tuple[UserProblem, ...] = ()
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
+    pbx_name: str = ""
+    confirm_until: datetime | None = None
 
     @property
     def left(self) -> PresencesLeft | None:
@@ -125,6 +132,17 @@ class EngineStatus:
         if self.withheld is None or not self.withheld.left:
             return None
         return PresencesLeft(f"{self.withheld.left} users")
+
+    def answer_seconds(self, side: Side) -> float | None:
+        """Return how long half of the answers of a side take at least, None unless that is slow."""
+        slow = (each for each in self.exchange_concerns.get(side, ()) if isinstance(each, ExchangeSlow))
+        return next((each.seconds for each in slow), None)
+
+
+def concerns_by_side(source: CalendarSource) -> dict[Side, tuple[Failure, ...]]:
+    """Return what delays presences on each side that calendars are read from although it works."""
+    halves = source.halves if isinstance(source, HybridSource) else (source,)
+    return {side: found for side, half in zip(EXCHANGES, halves, strict=False) if (found := half.concerns)}
 
 
 def users_counted(
@@ -178,7 +196,8 @@ def users_counted(
 
 UNSTABLE_WITHIN = timedelta(hours=1)
 UNSTABLE_FROM = 3
-"""A link that was lost this many times within `UNSTABLE_WITHIN`, after it was established, is unstable."""
+"""A link that was lost this many times within `UNSTABLE_WITHIN`, after it was established, is unstable. Losses of all
+sides are counted within that time."""
 
 _MOST_COUNTED = 10_000
 
@@ -195,17 +214,20 @@ class ConnectionStatuses:
             **dict.fromkeys(exchanges, ConnectionStatus(since=since, waits_for=WaitingFor.USERS)),
         }
         self._exchanges = tuple(exchanges)
-        self._pbx_is_there = False
-        self._lost: deque[tuple[datetime, Failure]] = deque(maxlen=_MOST_COUNTED)
+        self._there: set[Side] = set()
+        self._lost: dict[Side, deque[tuple[datetime, Failure]]] = {
+            side: deque(maxlen=_MOST_COUNTED) for side in self._states
+        }
 
     def __getitem__(self, side: Side) -> ConnectionStatus:
-        return self._states.get(side, ConnectionStatus())
+        state, lost = self._states.get(side, ConnectionStatus()), self._lost_lately(side)
+        return replace(state, losses=len(lost), first_lost=lost[0][0]) if lost else state
 
     @property
     def exchange_online(self) -> ConnectionStatus | None:
         """The status of Exchange Online beside an Exchange on premises, None if nobody was looked for there yet."""
-        status = self._states.get(Side.EXCHANGE_ONLINE)
-        return status if status is not None and (status.works or status.failure is not None) else None
+        status = self[Side.EXCHANGE_ONLINE]
+        return status if status.works or status.failure is not None else None
 
     @property
     def exchange_answers(self) -> bool:
@@ -217,33 +239,37 @@ class ConnectionStatuses:
         """Note that a side works, or does not."""
         match event:
             case ConnectionLost(side, failure, until):
-                if side is Side.PBX and self._pbx_is_there:
-                    self._pbx_is_there = False
-                    self._lost.append((self._clock.now(), failure))
+                if side in self._there:
+                    self._there.remove(side)
+                    self._lost[side].append((self._clock.now(), failure))
                 awaited = WaitingFor.CALL if until is None else WaitingFor.NEXT_TRY
                 self._set(side, ConnectionStatus(failure=failure, retry_at=until, waits_for=awaited))
             case ConnectionRestored(side):
+                self._there.add(side)
                 self._set(side, ConnectionStatus(works=True))
 
     def pbx_is_connected(self) -> None:
         """Note that the PBX is connected, but its users are not all known yet."""
-        self._pbx_is_there = True
+        self._there.add(Side.PBX)
         self._set(Side.PBX, ConnectionStatus(waits_for=WaitingFor.USERS))
 
     def unstable(self) -> PbxLinkUnstable | None:
         """Return a failure if the PBX link was lost too often lately: how often, since when, and ended by whom."""
-        now = self._clock.now()
-        while self._lost and self._lost[0][0] <= now - UNSTABLE_WITHIN:
-            self._lost.popleft()
-        if len(self._lost) < UNSTABLE_FROM:
+        lost = self._lost_lately(Side.PBX)
+        if len(lost) < UNSTABLE_FROM:
             return None
-        ends = Counter(_ender(failure).value for _, failure in self._lost)
+        ends = Counter(_ender(failure).value for _, failure in lost)
         ended_by = ", ".join(f"{ender} ({times} times)" for ender, times in ends.most_common())
-        since, (_, last) = self._lost[0][0], self._lost[-1]
+        since, (_, last) = lost[0][0], lost[-1]
         return PbxLinkUnstable(
-            f"lost {len(self._lost)} times since {since:%Y-%m-%d %H:%M:%S} UTC, ended by {ended_by}; "
-            f"most recently: {last}"
+            f"lost {len(lost)} times since {since:%Y-%m-%d %H:%M:%S} UTC, ended by {ended_by}; most recently: {last}"
         )
+
+    def _lost_lately(self, side: Side) -> Sequence[tuple[datetime, Failure]]:
+        lost, now = self._lost.get(side, deque()), self._clock.now()
+        while lost and lost[0][0] <= now - UNSTABLE_WITHIN:
+            lost.popleft()
+        return lost
 
     def users_are_known(self) -> None:
         """Note that there is a user whose mailbox can be looked up."""

@@ -290,6 +290,7 @@ def test_a_slow_exchange_is_said_until_it_is_quick_again() -> None:
     [concern] = slow.source.concerns
     assert isinstance(concern, ExchangeSlow)
     assert "more than 12.0 seconds" in concern.detail
+    assert concern.seconds == pytest.approx(12, abs=0.1)
     assert [type(each) for each in slow.events if isinstance(each, ConcernArose)] == [ConcernArose]
     again = run(lambda server: server.faults.add(Delay(12), times=10), behaviour, minutes=60)
     assert again.source.concerns == ()

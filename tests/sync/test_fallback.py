@@ -11,7 +11,7 @@ from engine.simulator.company import CLIENT_SECRET, DOMAIN, PBX_PASSWORD, Compan
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ews_switched_off
 from engine.simulator.world import World
-from engine.sync.events import ConcernArose, ConnectionLost
+from engine.sync.events import ConcernArose, ConnectionLost, Side
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
@@ -70,7 +70,7 @@ async def test_graph_takes_over_while_the_engine_runs(
     async with running_engine(company, clock, tmp_path, {}) as site:
         await site.settled()
         assert site.wrong() == {}
-        assert site.engine.status().exchange_concerns == ()
+        assert site.engine.status().exchange_concerns == {}
         company.exchange.faults.add(ews_switched_off("EWS is blocked by policy for this tenant"))
         for person in company.world.people:
             site.engine.resync(person.guid)
@@ -84,7 +84,7 @@ async def test_graph_takes_over_while_the_engine_runs(
         before = len(company.exchange.ledger.records(status=403))
         await site.clock.advance(300)
         await eventually(lambda: not site.wrong(), site.wrong)
-        assert [type(each) for each in site.engine.status().exchange_concerns] == [GraphInsteadOfEws]
+        assert [type(each) for each in site.engine.status().exchange_concerns[Side.EXCHANGE]] == [GraphInsteadOfEws]
         assert [each for each in site.events if isinstance(each, ConnectionLost)] == []
         assert len(company.exchange.ledger.records(status=403)) <= before + 2
 
@@ -93,7 +93,7 @@ async def test_graph_takes_over_after_a_start(company: CloudEwsCompany, clock: M
     company.exchange.faults.add(ews_switched_off())
     async with running_engine(company, clock, tmp_path, {}) as site:
         await eventually(lambda: not site.wrong(), site.wrong)
-        assert [type(each) for each in site.engine.status().exchange_concerns] == [GraphInsteadOfEws]
+        assert [type(each) for each in site.engine.status().exchange_concerns[Side.EXCHANGE]] == [GraphInsteadOfEws]
         assert site.engine.status().exchange.works
 
 
@@ -107,4 +107,4 @@ async def test_ews_is_what_is_wrong_if_graph_does_not_work_either(
         assert isinstance(lost.failure, EwsSwitchedOff)
         assert "blocked by policy" in lost.failure.detail
         assert "no Exchange Online" in lost.failure.detail
-        assert site.engine.status().exchange_concerns == ()
+        assert site.engine.status().exchange_concerns == {}

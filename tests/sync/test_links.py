@@ -34,6 +34,7 @@ async def test_from_the_start_to_trouble_and_back() -> None:
     down = links[Side.EXCHANGE]
     assert (down.works, down.failure, down.waits_for) == (False, DOWN, WaitingFor.NEXT_TRY)
     assert (down.since, down.retry_at) == (start + timedelta(minutes=2), start + timedelta(minutes=3, seconds=5))
+    assert (down.losses, down.first_lost) == (1, start + timedelta(minutes=2))
 
 
 def test_a_pbx_that_has_to_call_is_waited_for() -> None:
@@ -64,8 +65,11 @@ async def test_a_link_that_is_lost_again_and_again_is_unstable_until_an_hour_has
         "lost 3 times since 2026-03-02 08:00:00 UTC, ended by the PBX (2 times), the network (1 times); "
         "most recently: The connection to the PBX was lost: the PBX closed it"
     )
+    start = clock.now() - timedelta(minutes=15)
+    assert (links[Side.PBX].works, links[Side.PBX].losses, links[Side.PBX].first_lost) == (True, 3, start)
     await clock.advance_to(clock.now() + UNSTABLE_WITHIN)
     assert links.unstable() is None
+    assert (links[Side.PBX].losses, links[Side.PBX].first_lost) == (0, None)
 
 
 async def test_what_ends_a_link_for_a_reason_of_ours_is_ended_by_the_engine() -> None:

@@ -37,6 +37,7 @@ def of(number: int, failure: Failure) -> tuple[UserProblem, ...]:
 
 
 NO_RIGHT, NO_MAILBOX = ImpersonationDenied(), MailboxNotFound()
+SLOW = {Side.EXCHANGE: (ExchangeSlow(),)}
 UNRESOLVED = of(2, NO_MAILBOX) + of(8, NO_RIGHT)
 
 
@@ -54,7 +55,7 @@ def test_the_worst_comes_first_with_how_many_it_concerns() -> None:
         unstable=PbxLinkUnstable("5 times"),
         unresolved=UNRESOLVED,
         refused=of(1, PresenceRefused()),
-        exchange_concerns=(ExchangeSlow(), NotificationsRefused()),
+        exchange_concerns={Side.EXCHANGE: (ExchangeSlow(), NotificationsRefused())},
         expiring=(CERTIFICATE,),
     )
     assert seen(everything) == [
@@ -68,11 +69,15 @@ def test_the_worst_comes_first_with_how_many_it_concerns() -> None:
     ]
 
 
+def test_what_delays_one_half_of_a_hybrid_organisation_is_told_of_that_half() -> None:
+    this = status(exchange_online=WORKS, exchange_concerns={Side.EXCHANGE_ONLINE: (ExchangeSlow("12 s", 12.0),)})
+    assert [(each.side, each.failure.slug) for each in problems(this)] == [(Side.EXCHANGE_ONLINE, "exchange-slow")]
+    assert (this.answer_seconds(Side.EXCHANGE), this.answer_seconds(Side.EXCHANGE_ONLINE)) == (None, 12.0)
+
+
 def test_an_outage_is_one_problem() -> None:
     out = down(ExchangeUnreachable())
-    assert seen(status(exchange=out, unresolved=UNRESOLVED, exchange_concerns=(ExchangeSlow(),))) == [
-        ("exchange-unreachable", 26)
-    ]
+    assert seen(status(exchange=out, unresolved=UNRESOLVED, exchange_concerns=SLOW)) == [("exchange-unreachable", 26)]
     assert seen(status(down(PbxUnreachable()), refused=of(3, PresenceRefused()), unresolved=UNRESOLVED)) == [
         ("pbx-unreachable", 26),
         ("impersonation-denied", 8),
@@ -121,7 +126,7 @@ USERS = st.sampled_from([(), of(1, NO_MAILBOX), UNRESOLVED])
         unresolved=USERS,
         refused=USERS,
         noticed=USERS,
-        exchange_concerns=st.sampled_from([(), (ExchangeSlow(),)]),
+        exchange_concerns=st.sampled_from([{}, SLOW]),
         unstable=st.none() | st.just(PbxLinkUnstable("often")),
         failed_parts=st.sampled_from([(), (PbxUnreachable(),)]),
         is_set_up=st.booleans(),

@@ -15,7 +15,7 @@ from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.faults import RedirectUrl
 from engine.simulator.world import Person, World
 from engine.simulator.world.scenarios import corp_world
-from engine.sync.events import ConcernArose, UserTrouble
+from engine.sync.events import ConcernArose, Side, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.parts import Plant
@@ -289,7 +289,7 @@ async def test_broken_affinity_ends_in_polling(
     ):
         while not site.engine.status().exchange_concerns:
             await seconds_pass(site, network_clock, 1)
-        [concern] = site.engine.status().exchange_concerns
+        [concern] = site.engine.status().exchange_concerns[Side.EXCHANGE]
         assert isinstance(concern, NotificationsRefused)
         await seconds_pass(site, network_clock, 60)
         operations, people = company.exchange.ledger.operations, len(readable(site))
@@ -315,7 +315,7 @@ async def test_a_server_whose_subscriptions_belong_to_the_impersonated_mailbox(
         running_engine(company, clock, tmp_path, {}) as site,
     ):
         await while_time_passes(site, lambda: site.engine.status().watched == len(readable(site)))
-        assert site.engine.status().exchange_concerns == ()
+        assert site.engine.status().exchange_concerns == {}
         assert {each.charged for each in company.exchange.subscriptions.streams} == {p.mailbox for p in readable(site)}
         meet(site, company.world.person("anna.mueller"))
         await eventually(lambda: not site.wrong())

@@ -97,9 +97,12 @@ def test_all_is_well() -> None:
 
 
 def test_six_problems_by_severity_with_one_remedy() -> None:
-    this = model(concerns=SIX, up_to_date=9, pending=17)
-    first, _ = states(this, 80)
-    assert first.text.startswith(" PBX       ✗ keeps dropping  since 09:00")
+    lost_often = LinkState(name="PBX", works=True, since=TEN, losses=5, first_lost=TEN - timedelta(minutes=10))
+    slow = LinkState(name="Exchange", works=True, since=NINE, answer_seconds=12.0)
+    this = model(concerns=SIX, up_to_date=9, pending=17, links=(lost_often, slow))
+    first, second = states(this, 80)
+    assert first.text.startswith(" PBX       ✗ keeps dropping  5 × in 10 min   26 users  9 up to date  17 waiting")
+    assert second.text.startswith(" Exchange  ! slow            12 s an answer  Last hour  ")
     assert text(this)[:11] == [
         " Problems 6                                                      whom      since",
         " ✗ The PBX link keeps dropping                               26 users      09:00",

@@ -12,7 +12,8 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
     """The connection to the PBX or Exchange, working or failing `since` that time; before the first attempt, neither.
 
     A failing connection waits for its first or next attempt, for a call (the PBX has to connect), or for the users: the
-    PBX is still sending them, or none has been looked up in Exchange yet.
+    PBX is still sending them, or none has been looked up in Exchange yet. It was lost `losses` times within the last
+    hour, for the first time at `first_lost`. While its answers are slow, half of them take `answer_seconds` or longer.
     """
 
     name: Literal["PBX", "Exchange", "Exchange Online"]
@@ -21,6 +22,9 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
     waits_for: Literal["first try", "next try", "call", "users"] | None = None
     trouble: Trouble | None = None
     retry_at: datetime | None = None
+    losses: int = 0
+    first_lost: datetime | None = None
+    answer_seconds: float | None = None
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +104,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     The presences of `live` users are written to the PBX: nobody's in a `dry_run`, else everybody's or those of the
     pilots. `withheld` others would show something different if they were written, of whom `withheld_cleared` would show
     nothing; `left` ones show what was written for them earlier. A `held` change would clear more than half of all
-    presences, and is not made until it is confirmed.
+    presences, and is not made until it is confirmed. At `confirm_until` a change of the settings is rolled back unless
+    it is confirmed. `pbx` is the name of the PBX in the settings, empty without any.
     """
 
     version: str
@@ -108,6 +113,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     started: datetime
     timezone: str
+    pbx: str = ""
     links: tuple[LinkState, ...]
     users: int
     resolved: int
@@ -127,6 +133,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     withheld_cleared: int = 0
     left: int = 0
     held: HeldChange | None = None
+    confirm_until: datetime | None = None
     concerns: tuple[Concern, ...]
     application_proof: ApplicationProof | None = None
     expiries: tuple[ExpiryState, ...] = ()

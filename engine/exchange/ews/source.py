@@ -261,7 +261,8 @@ class EwsSource:
         takes = f"{hundred:.0f} seconds" if hundred < 100 else f"{hundred / 60:.0f} minutes"
         return ExchangeSlow(
             f"half of its answers take more than {seconds:.1f} seconds; with {self.reads_at_once} calendars at a time, "
-            f"100 take about {takes} to be read"
+            f"100 take about {takes} to be read",
+            seconds,
         )
 
     async def close(self) -> None:

@@ -155,7 +155,7 @@ class GraphSource:
         seconds = self._client.slow_median()
         if seconds is None:
             return ()
-        return (ExchangeSlow(f"half of the answers of Microsoft Graph take more than {seconds:.1f} seconds"),)
+        return (ExchangeSlow(f"half of the answers of Microsoft Graph take more than {seconds:.1f} seconds", seconds),)
 
     async def close(self) -> None:
         """Close all connections."""
