@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from calendar_tui import themes
-from calendar_tui.model import Lost, Model
+from calendar_tui.model import Model
 from calendar_tui.pen import FrugalDriver
 from calendar_tui.screens.frame import Frame
 from calendar_tui.screens.overview import OverviewView
@@ -64,7 +64,7 @@ MINUTE = 60.0
 """Seconds after which the screen is redrawn even if nothing has changed, to update the times."""
 
 COUNTDOWN = 1.0
-"""Seconds between two updates of the countdown while the engine is unreachable."""
+"""Seconds between two updates of a countdown."""
 
 
 class CalendarApp(App[None]):
@@ -172,9 +172,9 @@ class CalendarApp(App[None]):
         if not self.screen_stack:
             return  # the program is ending
         self.frame.draw()
-        is_lost = isinstance(self.model.attachment, Lost)
-        if is_lost and self._countdown is None:
+        counts = self.model.counts_down
+        if counts and self._countdown is None:
             self._countdown = self.set_interval(COUNTDOWN, self._draw)
-        elif not is_lost and self._countdown is not None:
+        elif not counts and self._countdown is not None:
             self._countdown.stop()
             self._countdown = None

@@ -248,6 +248,12 @@ class Model:
         return self.status.now if lost and self.status is not None else None
 
     @property
+    def counts_down(self) -> bool:
+        """Whether seconds are shown: until the next attempt to connect, or until a change is rolled back."""
+        is_on_trial = self.status is not None and self.status.confirm_until is not None
+        return isinstance(self.attachment, Lost) or is_on_trial
+
+    @property
     def errors_of_last_hour(self) -> list[ChangeEvent]:
         """The errors of the last hour that are remembered, the newest first."""
         begin = self.now - MINUTES * MINUTE

@@ -197,8 +197,8 @@ _LOG = (
     Command("part before", EXCHANGE, ("shift+tab",), "The previous part", "part(-1)"),
     Command("search", EXCHANGE, ("slash",), "Search in request and reply", "search", label="search"),
     Command("copy", EXCHANGE, ("y",), "Copy this part as text", "copy", label="copy"),
-    Command("next", EXCHANGE, ("right_square_bracket", "J"), "The next entry of the list", "step(1, '')", label="next"),
-    Command("previous", EXCHANGE, ("left_square_bracket", "K"), "The previous entry of the list", "step(-1, '')"),
+    Command("next", EXCHANGE, ("right_square_bracket",), "The next entry of the list", "step(1, '')", label="next"),
+    Command("previous", EXCHANGE, ("left_square_bracket",), "The previous entry of the list", "step(-1, '')"),
     Command("curl", EXCHANGE, ("x",), "Copy as a curl command, without secrets", "curl", label="curl", wide=True),
     Command(
         "compare",
@@ -252,8 +252,6 @@ _SETTINGS = (
     Command("versions", SETTINGS, ("h",), "Earlier versions of the settings", "versions", label="history"),
     Command("secrets", SETTINGS, ("p",), "Passwords and other secrets", "secrets", capability="secrets"),
     Command("drop", SECRETS, ("d", "delete"), "Remove the stored secret", "drop", label="drop", changes=True),
-    Command("keep", SETTINGS, ("K",), "Keep the change that awaits confirmation", "keep", changes=True),
-    Command("roll back", SETTINGS, ("B",), "Go back to the version before the last change", "roll_back", changes=True),
     Command("apply", REVIEW, ("a",), "Apply the changes", "apply", label="apply", changes=True),
     Command(
         "apply on trial",

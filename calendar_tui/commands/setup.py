@@ -2,7 +2,7 @@
 
 from calendar_tui.commands.command import EVERYWHERE, Command
 
-SETUP, FINISHED, OVERVIEW = "setup", "finished", "overview"
+SETUP, FINISHED = "setup", "finished"
 
 _FLOWS = (
     ("set up", "Set up again: go through all steps", "all"),
@@ -12,8 +12,6 @@ _FLOWS = (
     ("move to Graph", "Move from Exchange Web Services to Microsoft Graph", "graph"),
     ("learn the PBX", "Learn how this PBX clears presences, and the longest note", "learn"),
 )
-
-_BACK = "Go back to a dry run, or to what was before"
 
 _LIVE = (
     Command(
@@ -25,14 +23,8 @@ _LIVE = (
         changes=True,
         capability="live-preview",
     ),
-    *(
-        each
-        for place in (OVERVIEW, FINISHED)
-        for each in (
-            Command("keep", place, ("K",), "Keep the change that awaits confirmation", "keep_live", changes=True),
-            Command("go back", place, ("B",), _BACK, "back_live", changes=True),
-        )
-    ),
+    Command("keep", EVERYWHERE, ("K",), "Keep the change that awaits confirmation", "keep_trial", changes=True),
+    Command("go back", EVERYWHERE, ("B",), "Go back to what was before, or to a dry run", "back_live", changes=True),
     Command("answers", FINISHED, ("w",), "Write the answers to a file, without secrets", "answers", label="answers"),
 )
 

@@ -8,8 +8,10 @@ from calendar_tui.commands.command import EVERYWHERE, LIST, Command, key_name
 from calendar_tui.commands.palette import Entry
 from calendar_tui.model import Attaching, Lost, Model
 from calendar_tui.terminal import SMALLEST
+from engine.api.schema import Status
 from engine.documents.columns import columns
 from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
+from engine.documents.links import DESIGNED_FOR
 from engine.documents.quantities import age
 from engine.documents.status import modes
 
@@ -18,6 +20,9 @@ LONGEST_MESSAGE = 6
 
 WIDE, WIDE_ROWS, WIDEST, WITH_QUIT = 110, 30, 150, 100
 """The least columns and rows of the wide layout; the least columns for its wider left pane, and for `q quit`."""
+
+BADGE = 24
+"""The most columns of the badge."""
 
 NOTES = 24
 """The width of what stands at the right of what the palette finds."""
@@ -32,24 +37,24 @@ TABS = {"overview": "Overview", "users": "Users", "log": "Log", "settings": "Set
 """The main views by name, as their tabs are called."""
 
 SLOTS = {"overview": 13, "users": 10, "log": 7}
-"""The least width of a tab, so that the others stay where they are when its count comes or goes."""
+"""The least width of a tab, so that the others stay where they are when its count comes or goes; on a narrow
+terminal the badge needs the room."""
 
 
 def header(model: Model, names: Iterable[str], active: str, width: int, *, brackets: bool) -> Document:
-    """Return the first row: the tabs of the main views with counts, and the most severe state as a badge."""
+    """Return the first row: the tabs of the main views with counts, and the most severe states as a badge."""
     parts: list[Span] = []
-    badge = _badge(model)
     for number, name in enumerate(names, 1):
         text = f"{number} {TABS[name]}{_count(model, name)}"
         begin, end = "[]" if brackets and name == active else "  "
-        gap = max(0, SLOTS.get(name, 0) - columns(text))
+        gap = max(0, SLOTS.get(name, 0) - columns(text)) if width >= DESIGNED_FOR else 0
         opened = f"open({name!r})"
         parts += [Span(f"{begin}{text}{end}", Role.TAB if name == active else Role.PLAIN, opened), Span(" " * gap)]
         # the blanks on either side of a tab are its own: two stand between tabs
     used = sum(columns(part.text) for part in parts)
     room = width - used - 1
-    right = cut(badge.text, room)
-    return Document([line(*parts, " " * (room - columns(right)), badge._replace(text=right))])
+    badge = _badge(model, min(room, BADGE))
+    return Document([line(*parts, " " * (room - sum(columns(part.text) for part in badge)), *badge)])
 
 
 def _count(model: Model, name: str) -> str:
@@ -60,15 +65,53 @@ def _count(model: Model, name: str) -> str:
     return " ●" if name == "log" and model.is_capturing else ""
 
 
-def _badge(model: Model) -> Span:
+def _badge(model: Model, room: int) -> list[Span]:
+    """Return as many of the states as there is room for, the most severe first; at least that one, cut if need be."""
+    worst, *others = _states(model)
+    parts = [worst._replace(text=cut(worst.text, room))]
+    for each in others:
+        if columns("".join(part.text for part in (*parts, each))) > room:
+            break
+        parts.append(each)
+    return parts
+
+
+def _states(model: Model) -> Iterator[Span]:
+    """Yield what the badge says: engine gone, dry run, trial, read only, and else the PBX and whether it is there."""
     match model.attachment:
         case Attaching():
-            return Span("· connecting", Role.MUTED)
+            yield Span("· connecting", Role.MUTED)
+            return
         case Lost():
-            return Span("✗ engine gone", Role.PROBLEM)
-    if model.status is not None and model.status.dry_run:
-        return Span("DRY RUN", Role.BANNER)
-    return Span("✓ engine" if model.may_change else "read only", Role.MUTED)
+            yield Span("✗ engine gone", Role.PROBLEM)
+            return
+    status, gap = model.status, ""
+    if status is not None and status.dry_run:
+        yield Span("DRY RUN", Role.BANNER)
+        gap = " "
+    if status is not None and status.confirm_until is not None:
+        left = age((status.confirm_until - model.now).total_seconds())
+        yield Span(f"{gap}trial {left}", Role.BANNER)
+        if model.may_change:
+            yield Span(" · K keep it", Role.NOTICE, KEEP)
+    elif model.may_change:
+        pbx = _pbx(status)
+        yield pbx._replace(text=gap + pbx.text)
+    else:
+        yield Span(f"{gap}read only", Role.MUTED)
+
+
+KEEP = "command('keep')"
+
+
+def _pbx(status: Status | None) -> Span:
+    """Return the name of the PBX with a sign of whether it is there."""
+    if status is None or not status.pbx:
+        return Span("✓ engine", Role.MUTED)
+    link = next((each for each in status.links if each.name == "PBX"), None)
+    if link is None or link.works:
+        return Span(f"✓ {status.pbx}", Role.MUTED)
+    return Span(f"✗ {status.pbx}", Role.PROBLEM) if link.trouble else Span(f"· {status.pbx}", Role.MUTED)
 
 
 def banner(model: Model, width: int) -> Document:

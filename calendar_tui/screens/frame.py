@@ -289,12 +289,12 @@ class Frame(DrawnScreen):
         """Have everybody's presences written."""
         await self._going_live.go()
 
-    async def action_keep_live(self) -> None:
+    async def action_keep_trial(self) -> None:
         """Keep what awaits confirmation."""
         await self._going_live.keep()
 
     async def action_back_live(self) -> None:
-        """Go back to a dry run, or to what was before."""
+        """Go back to what was before, or to a dry run."""
         await self._going_live.back()
 
     def action_theme(self) -> None:

@@ -10,6 +10,7 @@ from engine.api.resources.live import LiveRequests
 from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.live import BackQuestion, LiveQuestion, LiveState
 from engine.display import counted
+from engine.documents.settings import rollback_outcome
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ class GoingLive:
     def __init__(self, api: Callable[[], ApiClient | None], tell: Callable[[str], None]) -> None:
         self._api = api
         self._tell = tell
-        self._asked = -MEANT
+        self._asked = self._asked_back = -MEANT
 
     async def go(self) -> None:
         """Go live for everybody: the first press says what that changes, the second does it."""
@@ -57,9 +58,27 @@ class GoingLive:
             self._tell("The change is kept.")
 
     async def back(self) -> None:
-        """Go back to what was before, or to a dry run."""
+        """Go back to what was before a change that is on trial or broke a connection; without one to a dry run, at the
+        second press."""
         api = self._api()
-        state = await self._answer(LiveRequests(api).go_back(BackQuestion())) if api is not None else None
+        state = await self._answer(LiveRequests(api).state()) if api is not None else None
+        settings = await self._answer(SettingsRequests(api).all()) if api is not None else None
+        if api is None or state is None or settings is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if settings.offered is not None and state.confirm_until is None:
+            changed = await self._answer(SettingsRequests(api).roll_back(settings.offered))
+            if changed is not None:
+                self._tell(rollback_outcome(changed))
+        elif state.confirm_until is None and state.written != "nobody" and now - self._asked_back > MEANT:
+            self._asked_back = now
+            self._tell("No change is on trial. B again clears our presences and begins a dry run.")
+        else:
+            self._asked_back = -MEANT
+            await self._go_back(api)
+
+    async def _go_back(self, api: ApiClient) -> None:
+        state = await self._answer(LiveRequests(api).go_back(BackQuestion()))
         if state is not None:
             self._tell("Nothing is written to the PBX any more." if state.written == "nobody" else "It is as before.")
 

@@ -1,8 +1,6 @@
 """The view of the settings; its content comes from engine.documents.settings."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
 
 from calendar_tui.documents.setup_entry import change_lines, flow_of
 from calendar_tui.documents.sheet import Row, Sheet
@@ -11,13 +9,8 @@ from engine.api.errors import ClientFailure
 from engine.api.resources.settings import SettingsRequests
 from engine.api.schema.settings import Setting, SettingProblem, Settings
 from engine.documents.lines import Document, Role, Span
-from engine.documents.settings import help_document, rollback_outcome, settings_document, state_lines
+from engine.documents.settings import help_document, settings_document, state_lines
 from engine.documents.settings_draft import Draft, setting_of, typed, words_of, written
-
-T = TypeVar("T")
-
-TICK = 1.0
-"""Seconds between two updates of the countdown while a change awaits confirmation."""
 
 LONGEST_PATH = 44
 """The longest end of the path of the file that is shown."""
@@ -47,7 +40,6 @@ class SettingsView(View):
         self._problems: tuple[SettingProblem, ...] = ()
         self._edited: Setting | None = None
         self._audits = -1
-        self._ticks = False
         self._sought = ""
 
     def row(self) -> Row:
@@ -74,9 +66,6 @@ class SettingsView(View):
             self._audits = self.model.audits
             self.load()
         until = settings.version.confirm_until if settings.version else None
-        if until is not None and not self._ticks:
-            self._ticks = True
-            self.shell.later(TICK, self._tick)
         sought, self._sought = self._sought, ""
         return Sheet(
             self._lines(settings, width),
@@ -213,36 +202,8 @@ class SettingsView(View):
 
         self.shell.push(SecretsView(self.shell, self))
 
-    async def action_keep(self) -> None:
-        """Confirm the last change."""
-        if self.api is not None:
-            await self._change(self.api.keep(), lambda _: "The change is kept.")
-
-    async def action_roll_back(self) -> None:
-        """Roll back to the previous version."""
-        if self.api is not None and self.settings is not None:
-            await self._change(self.api.roll_back(self.settings.offered), rollback_outcome)
-
-    async def _change(self, asked: Awaitable[T], said: Callable[[T], str]) -> None:
-        try:
-            answer = await asked
-        except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
-        else:
-            self.load()
-            self.tell(said(answer))
-
     def _setting(self) -> Setting | None:
         return setting_of(self.settings, self.place.key) if self.settings else None
-
-    def _tick(self) -> None:
-        until = self.settings.version.confirm_until if self.settings and self.settings.version else None
-        if until is not None and self.model.now > until:
-            self.load()
-        if until is not None:
-            self.shell.later(TICK, self._tick)
-        self._ticks = until is not None
-        self.show()
 
     def _help(self, width: int) -> Document:
         setting = self._edited or self._setting()

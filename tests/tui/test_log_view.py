@@ -322,7 +322,7 @@ async def test_neighbours_of_the_list_the_user_and_the_operation(tmp_path: Path)
         ):
             await shown.press(*keys)
             await shown.shows(f"Log › 09:00:0{second} ")
-        await shown.press("J", "J")
+        await shown.press("right_square_bracket", "right_square_bracket")
         await shown.shows("There are no more.")
 
 

@@ -118,4 +118,4 @@ async def of_the_settings(shown: Terminal) -> dict[str, str]:
 def without_chance(picture: str) -> str:
     for chance, instead in AT_RANDOM:
         picture = chance.sub(instead, picture)
-    return re.sub(r" +(?=✓ engine|\+ engine)", "  ", picture)
+    return re.sub(r" +(?=[✓+] m$)", "  ", picture, flags=re.M)

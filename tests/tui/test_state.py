@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from calendar_tui.documents.frame import banner, footer
+from calendar_tui.documents.frame import banner, footer, header
 from calendar_tui.documents.users import UserLines
 from calendar_tui.model import LastHour, Model, Query, UserTable, sparkline
 from engine.api.schema import (
@@ -31,6 +31,7 @@ from engine.api.schema import (
     UserRow,
     UsersEvent,
 )
+from engine.documents.columns import columns
 from engine.documents.quantities import age
 from engine.documents.user import CHART, timeline
 
@@ -191,6 +192,32 @@ def test_another_engine_has_another_time() -> None:
     model.take(StatusEvent(number=1, status=status(now=NINE + 60 * MINUTE)))
     model.take(Snapshot(boot="b", status=status(now=NINE), users=None, operations=None))
     assert model.now == NINE
+
+
+def badge(width: int = 80, *, writes: bool = True, pbx: str = "headquarters", **more: object) -> str:
+    """What stands behind the tabs."""
+    model = Model(lambda: NINE)
+    model.may_change = writes
+    model.take(StatusEvent(number=1, status=status(pbx=pbx, **more)))
+    model.attach(Path("engine.sock"))
+    [shown] = header(model, ("overview", "users", "log", "settings", "day"), "users", width, brackets=False)
+    assert columns(shown.text) == width - 1
+    return shown.text.rpartition("  ")[2]
+
+
+def test_the_badge_names_the_pbx_and_what_is_more_severe_comes_before_it() -> None:
+    until = NINE + timedelta(seconds=43)
+    down = (LinkState(name="PBX", works=False, since=NINE, trouble=REFUSED),)
+    assert badge() == "✓ headquarters"
+    assert badge(links=down) == "✗ headquarters"
+    assert badge(pbx="") == "✓ engine"
+    assert badge(writes=False) == "read only"
+    assert badge(dry_run=True) == "DRY RUN ✓ headquarters"
+    assert badge(confirm_until=until) == "trial 43 s · K keep it"
+    assert badge(confirm_until=until, writes=False) == "trial 43 s"
+    assert badge(confirm_until=until, dry_run=True) == "DRY RUN trial 43 s"
+    assert badge(100, pbx="a very long name of a PBX") == "✓ a very long name of a…"
+    assert badge(62, dry_run=True) == "DRY RUN"
 
 
 def test_a_message_takes_the_place_of_the_keys_and_is_never_cut() -> None:

@@ -177,7 +177,7 @@ async def test_the_engine_goes_and_comes(tmp_path: Path) -> None:
         await shown.shows("Data is ")
         assert "30 users" in shown.grid()
         async with served_engine(tmp_path, people(24)):  # most of the 30 stay, or it would be held
-            await shown.shows("✓ engine")
+            await shown.shows("✓ m\n")
             await shown.shows("24 users")
 
 
