@@ -17,7 +17,7 @@ from textual.worker import WorkerFailed
 
 from calendar_tui import themes
 from calendar_tui.model import Model
-from calendar_tui.pen import FrugalDriver
+from calendar_tui.picture import FrugalDriver
 from calendar_tui.screens.frame import Frame
 from calendar_tui.screens.overview import OverviewView
 from calendar_tui.screens.view import Shell, View
@@ -150,6 +150,12 @@ class CalendarApp(App[None]):
         names = [theme.name for theme in themes.THEMES.values()]
         if self.look.colour and self.look.theme is not ThemeName.ANSI:
             self.theme = names[(names.index(self.theme) + 1) % len(names)]
+
+    def draw_again(self) -> None:
+        """Draw everything, whatever the terminal shows."""
+        if isinstance(self._driver, FrugalDriver):
+            self._driver.forget()
+        self.refresh(layout=True)
 
     def _handle_exception(self, error: Exception) -> None:
         """End after an internal error, without the traceback of Textual, which shows the values of variables."""

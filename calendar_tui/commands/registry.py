@@ -49,6 +49,14 @@ _EVERYWHERE = (
         "theme",
     ),
     Command(
+        "draw again",
+        EVERYWHERE,
+        ("f5",),
+        "Draw the screen again, if something else has written to it",
+        "draw_again",
+        synonyms="refresh redraw",
+    ),
+    Command(
         "quit",
         EVERYWHERE,
         ("q", "ctrl+q"),

@@ -180,7 +180,7 @@ class Frame(DrawnScreen):
 
     def _leaves_text(self, key: str) -> bool:
         """Return whether a key is a command even while text is typed."""
-        return key in ("escape", "f1") or key.startswith("ctrl+") or (self.is_asking and key in ("up", "down"))
+        return key in ("escape", "f1", "f5") or key.startswith("ctrl+") or (self.is_asking and key in ("up", "down"))
 
     def action_command(self, name: str) -> None:
         """Run a command by its name, or show why that is not possible."""
@@ -300,6 +300,10 @@ class Frame(DrawnScreen):
     def action_theme(self) -> None:
         """Switch to the next theme."""
         self.app.next_theme()  # type: ignore[attr-defined]
+
+    def action_draw_again(self) -> None:
+        """Draw everything, whatever the terminal shows."""
+        self.app.draw_again()  # type: ignore[attr-defined]
 
     def action_quit(self) -> None:
         """Quit the program."""

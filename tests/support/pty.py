@@ -59,6 +59,10 @@ class PseudoTerminal:
         _set_size(self._master, columns, rows)
         self.process.send_signal(28)  # SIGWINCH
 
+    def clear(self) -> None:
+        """Clear the screen, as another program may that writes to the terminal."""
+        self._screen.reset()
+
     def hang_up(self) -> None:
         """Hang up, like a lost connection."""
         if self._master < 0:
