@@ -118,8 +118,12 @@ async def test_after_pilots_going_back_from_everybody_ends_at_the_pilots(
         await done(served, state["clearing"])
         await served.settled()
         assert shown(company) == {ANNA}
+        versions, writes = len(served.service.versions), len(company.pbx.ledger.writes)
         again = await post(served, "/v1/live/back")
         assert (again["written"], again["pilots"], again["clearing"]) == ("pilots", [ANNA], None)
+        await served.settled()
+        assert shown(company) == {ANNA}
+        assert (len(served.service.versions), len(company.pbx.ledger.writes)) == (versions, writes)
 
 
 async def test_what_nobody_confirms_is_taken_out_again(company: Company, clock: ManualClock, tmp_path: Path) -> None:
