@@ -170,7 +170,7 @@ class ExchangeCheck(AccessCheck):
         access = self._access
         return ConnectionSteps(
             url,
-            "the Exchange server",
+            "Exchange",
             "exchange.ews_url",
             access.network,
             self._lookup,

@@ -158,7 +158,7 @@ class ExchangeReachCheck(_ReachCheck):
             await check_run.run("autodiscover", self._discover)
         key = "exchange.ews_url" if settings.ews_url else "exchange.autodiscover_url"
         steps = ConnectionSteps(
-            self._url, "the Exchange server", key, self._network, self._lookup, self._ask, own=True, now=self._now
+            self._url, "Exchange", key, self._network, self._lookup, self._ask, own=True, now=self._now
         )
 
         async def find_web_services(step_log: StepLog) -> None:

@@ -89,8 +89,8 @@ class ProxyCertificateExpires(ExpiryWarning):
 
     fault = Fault.SERVER
     kind = Expiring.PROXY_CERTIFICATE
-    subject = "The certificate of the proxy"
-    meaning = "The certificate of the proxy expires soon"
+    subject = "The proxy certificate"
+    meaning = "The proxy certificate ends soon"
     remedy = (
         "Renew the certificate on the proxy; no setting has to change here. The next connection shows the new one, "
         "which ends this warning."

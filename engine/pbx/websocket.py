@@ -49,7 +49,7 @@ def not_trusted(
 
     Certificates are judged by the machine's own time, so no injected clock is used here.
     """
-    server = Server("the PBX", settings.host, f"{settings.host}:{settings.port}", "pbx.ca_file", "pbx.host")
+    server = Server("PBX", settings.host, f"{settings.host}:{settings.port}", "pbx.ca_file", "pbx.host")
     found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
     remedy = found.remedy
     if shown is not None:

@@ -389,13 +389,13 @@ FLOWS: Mapping[FlowName, FlowKind] = MappingProxyType(
         "all": FlowKind(title="Set-up", places=NAMES),
         "pbx": FlowKind(title="Change PBX", places=("pbx",)),
         "pbx-certificate": FlowKind(
-            title="Certificate of the PBX", places=("pbx/certificate",), found=frozenset({"pbx.fingerprint"})
+            title="PBX certificate", places=("pbx/certificate",), found=frozenset({"pbx.fingerprint"})
         ),
         "site": FlowKind(title="Language and time zone", places=("site",)),
         "users": FlowKind(title="Who takes part", places=("users",)),
         "exchange": FlowKind(title="Change Exchange", places=("exchange", "access")),
         "exchange-certificate": FlowKind(
-            title="Certificate of Exchange",
+            title="Exchange certificate",
             places=("exchange/certificate",),
             found=frozenset({"exchange.fingerprint"}),
         ),

@@ -18,10 +18,10 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server that the certificate is for: `what` it is in words, its expected `host`, the `place` where the
-    certificate was seen, and the settings that concern it."""
+    """The server that the certificate is for: its `name` as in "the PBX certificate", its expected `host`, the `place`
+    where the certificate was seen, and the settings that concern it."""
 
-    what: str
+    name: str
     host: str
     place: str
     ca_setting: str
@@ -79,7 +79,7 @@ def verdict(server: Server, code: int, message: str, shown: Certificate | None, 
 
 
 def _words(server: Server, flaw: Flaw, shown: Certificate | None) -> tuple[str, str]:
-    what = f"The certificate of {server.what}"
+    what = f"The {server.name} certificate"
     match flaw:
         case Flaw.EXPIRED:
             return f"{what} has expired", (
@@ -92,7 +92,7 @@ def _words(server: Server, flaw: Flaw, shown: Certificate | None) -> tuple[str, 
                 "otherwise wait until it is valid, or go back to the previous one."
             )
         case Flaw.OF_ITS_CA:
-            return f"A CA certificate above that of {server.what} is not valid at present", (
+            return f"A CA certificate above the {server.name} certificate is not valid at present", (
                 "Renew the certificates of the CA on the server, which sends them along, and in the file that "
                 f"{server.ca_setting} names, if any."
             )

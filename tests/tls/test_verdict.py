@@ -11,7 +11,7 @@ from engine.tls.certificate import Certificate, described
 from engine.tls.verdict import EXPIRED, NOT_YET_VALID, SELF_SIGNED, SELF_SIGNED_IN_CHAIN, Server, verdict
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-SERVER = Server("the PBX", "pbx.example", "pbx.example:443", "pbx.ca_file", "pbx.host")
+SERVER = Server("PBX", "pbx.example", "pbx.example:443", "pbx.ca_file", "pbx.host")
 GOOD = Certificate(
     fingerprint="AB:CD",
     subject="CN=pbx.example",
@@ -29,32 +29,32 @@ OTHERS = replace(GOOD, names=("a.example", "b.example"))
 @pytest.mark.parametrize(
     ("code", "shown", "meaning", "remedy"),
     [
-        (EXPIRED, EXPIRED_ONE, "The certificate of the PBX has expired", "Renew"),
-        (EXPIRED, None, "The certificate of the PBX has expired", "Renew"),
-        (SELF_SIGNED, EXPIRED_ONE, "The certificate of the PBX has expired", "Renew"),
-        (20, EXPIRED_ONE, "The certificate of the PBX has expired", "Renew"),
+        (EXPIRED, EXPIRED_ONE, "The PBX certificate has expired", "Renew"),
+        (EXPIRED, None, "The PBX certificate has expired", "Renew"),
+        (SELF_SIGNED, EXPIRED_ONE, "The PBX certificate has expired", "Renew"),
+        (20, EXPIRED_ONE, "The PBX certificate has expired", "Renew"),
         (EXPIRED, GOOD, "A CA certificate above that of the PBX is not valid at present", "CA"),
-        (NOT_YET_VALID, None, "The certificate of the PBX is not valid yet", "clocks"),
+        (NOT_YET_VALID, None, "The PBX certificate is not valid yet", "clocks"),
         (
             NOT_YET_VALID,
             replace(GOOD, begins=NOW + timedelta(days=1)),
-            "The certificate of the PBX is not valid yet",
+            "The PBX certificate is not valid yet",
             "",
         ),
-        (62, OTHERS, "The certificate of the PBX is for other names", "pbx.host"),
-        (64, OTHERS, "The certificate of the PBX is for other names", "pbx.host"),
-        (62, replace(GOOD, names=()), "The certificate of the PBX has no alternative names", "SAN"),
-        (SELF_SIGNED, GOOD, "The certificate of the PBX is self-signed", "pbx.ca_file"),
+        (62, OTHERS, "The PBX certificate is for other names", "pbx.host"),
+        (64, OTHERS, "The PBX certificate is for other names", "pbx.host"),
+        (62, replace(GOOD, names=()), "The PBX certificate has no alternative names", "SAN"),
+        (SELF_SIGNED, GOOD, "The PBX certificate is self-signed", "pbx.ca_file"),
         (
             SELF_SIGNED_IN_CHAIN,
             GOOD,
-            "The certificate of the PBX was issued by a CA that is not trusted here",
+            "The PBX certificate was issued by a CA that is not trusted here",
             '"CN=CA"',
         ),
-        (20, GOOD, "The certificate of the PBX was issued by a CA that is not trusted here", "intermediate"),
-        (21, None, "The certificate of the PBX was issued by a CA that is not trusted here", "pbx.ca_file"),
-        (23, GOOD, "The certificate of the PBX is not trusted", "revoked"),
-        (68, GOOD, "The certificate of the PBX is not trusted", "SHA-256"),
+        (20, GOOD, "The PBX certificate was issued by a CA that is not trusted here", "intermediate"),
+        (21, None, "The PBX certificate was issued by a CA that is not trusted here", "pbx.ca_file"),
+        (23, GOOD, "The PBX certificate is not trusted", "revoked"),
+        (68, GOOD, "The PBX certificate is not trusted", "SHA-256"),
     ],
 )
 def test_what_is_wrong(code: int, shown: Certificate | None, meaning: str, remedy: str) -> None:

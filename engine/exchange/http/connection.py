@@ -39,7 +39,7 @@ def verified_context(ca_file: Path | None, *, with_system: bool = False) -> ssl.
 
 
 def not_trusted(
-    what: str,
+    name: str,
     host: str,
     place: str,
     error: ssl.SSLCertVerificationError,
@@ -48,10 +48,10 @@ def not_trusted(
 ) -> CertificateNotTrusted:
     """Return the failure that explains what is wrong with the certificate that was `shown`.
 
-    `what` is the server in words, `host_settings` the settings that its name comes from. Certificates are judged by
-    the machine's own time, so no injected clock is used here.
+    `name` is that of the server, as in "the proxy certificate", `host_settings` the settings that its name comes from.
+    Certificates are judged by the machine's own time, so no injected clock is used here.
     """
-    server = Server(what, host, place, "exchange.ca_file", host_settings)
+    server = Server(name, host, place, "exchange.ca_file", host_settings)
     found = verdict(server, error.verify_code, error.verify_message, shown, datetime.now(UTC))
     return CertificateNotTrusted(found.detail).in_words(found.meaning, found.remedy)
 
@@ -156,7 +156,7 @@ class HttpConnection:
 
     async def _explained(self, url: httpx.URL, error: ssl.SSLCertVerificationError) -> CertificateNotTrusted:
         shown = await shown_certificate(self._network, url)
-        found = not_trusted("the Exchange server", url.host, place_of(url), error, shown)
+        found = not_trusted("Exchange", url.host, place_of(url), error, shown)
         return found if self._network.proxy is None else inspected(self._network.proxy, found)
 
 
@@ -164,7 +164,7 @@ async def explained(network: Network, untrusted: ProxyCertificateUnverified) -> 
     """Return the failure that explains what is wrong with the certificate of a proxy."""
     proxy = untrusted.proxy
     shown = await shown_certificate(replace(network, proxy=None), httpx.URL(proxy.url))
-    return not_trusted("the proxy", proxy.host, str(proxy), untrusted.error, shown, "exchange.proxy")
+    return not_trusted("proxy", proxy.host, str(proxy), untrusted.error, shown, "exchange.proxy")
 
 
 def inspected(proxy: Proxy, found: CertificateNotTrusted) -> ProxyInspectsTls:

@@ -223,8 +223,7 @@ class AuthorityHttp:
     def _not_trusted(self, error: ssl.SSLCertVerificationError, url: httpx.URL) -> CertificateNotTrusted:
         """Return the failure that explains what is wrong with a certificate."""
         shown = asyncio.run(shown_certificate(self._network, url))  # this thread has no loop of its own
-        what = "Microsoft Entra's log-in service"
-        found = not_trusted(what, url.host, url.host, error, shown, "exchange.authority")
+        found = not_trusted("Microsoft Entra", url.host, url.host, error, shown, "exchange.authority")
         return found if self._network.proxy is None else inspected(self._network.proxy, found)
 
     def _compare_clocks(self, date: str) -> None:

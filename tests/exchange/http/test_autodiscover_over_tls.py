@@ -41,7 +41,7 @@ async def test_each_flaw_of_a_certificate_has_its_own_words(
     remedy: str,
 ) -> None:
     async with serve(authority, names=(name,), flaw=flaw) as iis, open_client(iis) as client:
-        with pytest.raises(AutodiscoverFailed, match=f"The certificate of the Exchange server {meaning}") as failed:
+        with pytest.raises(AutodiscoverFailed, match=f"The Exchange certificate {meaning}") as failed:
             await discover(a_search(), client, clock)
         assert remedy in failed.value.remedy
         assert iis.requests == []

@@ -268,9 +268,7 @@ async def test_an_authority_that_is_not_there(make_application: MakeApplication)
 async def test_an_authority_with_another_certificate(make_application: MakeApplication) -> None:
     failure = await failure_of(make_application(ca=CertificateAuthority("another")))
     assert type(failure) is CertificateNotTrusted
-    assert failure.meaning == (
-        "The certificate of Microsoft Entra's log-in service was issued by a CA that is not trusted here"
-    )
+    assert failure.meaning == ("The Microsoft Entra certificate was issued by a CA that is not trusted here")
     collect_cancelled_handshakes()
 
 
@@ -295,7 +293,7 @@ async def test_each_flaw_of_a_certificate_has_its_own_words(
     async with EntraSimulator(authority=authority, name=name, flaw=flaw) as entra:
         failure = await failure_of(make_application(url=entra.url))
         assert type(failure) is CertificateNotTrusted
-        assert failure.meaning == f"The certificate of Microsoft Entra's log-in service {meaning}"
+        assert failure.meaning == f"The Microsoft Entra certificate {meaning}"
         assert remedy in failure.remedy
         assert ("exchange.ca_file" in failure.remedy) is (flaw is Flaw.SELF_SIGNED)
         assert f"it belongs to CN={name}" in failure.detail

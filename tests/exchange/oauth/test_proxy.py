@@ -97,7 +97,7 @@ async def test_each_failure_of_a_proxy_has_its_name(
     async with proxy_to(entra, tls=stranger) as over_tls:
         untrusted = await failure_of(make_application, at(over_tls, scheme="https"))
     assert type(untrusted) is CertificateNotTrusted
-    assert "The certificate of the proxy" in str(untrusted)
+    assert "The proxy certificate" in str(untrusted)
     assert type(await failure_of(make_application, at(over_tls))) is ProxyUnreachable
 
 
