@@ -121,11 +121,11 @@ class DayView(UserListView):
         guids = self.users.guids[self.seen.start : self.seen.stop + 1][:MOST_DAYS]
         old = [guid for guid in guids if guid not in self._days or self._days[guid].user != rows.get(guid)]
         if old and not self._is_loading:
-            self._is_loading = True
             self.run(partial(self._load, self.day, tuple(old)), "days")
 
     async def _load(self, day: date, guids: tuple[str, ...]) -> None:
         """Request the days of some users; those in sight that have changed meanwhile are next."""
+        self._is_loading = True  # not before: a task that is cancelled before it begins would leave it set
         try:
             api = self.shell.session.api
             if api is None:

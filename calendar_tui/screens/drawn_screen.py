@@ -23,6 +23,7 @@ from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.field import Field, FieldInput
 from calendar_tui.widgets.line_view import LineView
+from engine.api.errors import ClientFailure, EngineUnreachable
 from engine.api.schema import Operation
 from engine.documents.columns import columns
 from engine.documents.lines import Document, Role, Span
@@ -55,6 +56,7 @@ class DrawnScreen(Screen[None]):
         self._confirmed: Callable[[], object] | None = None
         self._message = ""
         self._followed = ""
+        self._tells_loss = False
         self._visit = -1
 
     # What there is on the screen
@@ -141,6 +143,8 @@ class DrawnScreen(Screen[None]):
             return
         if self._visit != self.model.visits:
             self._visit = self.model.visits
+            if self._tells_loss:
+                self._say("")
             self.view.ask()
         with self.app.batch_update():
             width, height = self.app.size
@@ -263,6 +267,11 @@ class DrawnScreen(Screen[None]):
         if self._stack and self._is_there and not self.has_class("-too-small"):
             self._draw_footer()
 
+    def tell_failure(self, failure: ClientFailure) -> None:
+        """Show in the footer why something was not done; that the engine is gone only until it is back."""
+        self.tell(f"{failure}. {failure.remedy}")
+        self._tells_loss = isinstance(failure, EngineUnreachable)
+
     def follow(self, operation: Operation) -> None:
         """Show the progress of an operation in the footer until the next key press."""
         self.tell(progress(operation))
@@ -274,7 +283,7 @@ class DrawnScreen(Screen[None]):
         self._confirmed = confirmed
 
     def _say(self, message: str) -> None:
-        self._message, self._followed, self._confirmed = message, "", None
+        self._message, self._followed, self._confirmed, self._tells_loss = message, "", None, False
 
     # The input field
 

@@ -45,7 +45,7 @@ class Frame(DrawnScreen):
         self._main_views: dict[str, View] = {}
         self._groups: dict[View, set[str]] = {}
         self._to_confirm: HeldChange | None = None
-        self._going_live = GoingLive(lambda: session.api, self.tell)
+        self._going_live = GoingLive(lambda: session.api, self.tell, self.tell_failure)
 
     def main_view(self, kind: type[V]) -> V:
         """Return one of the main views by its class."""
@@ -281,7 +281,7 @@ class Frame(DrawnScreen):
             try:
                 await EngineRequests(api).confirm_hold()
             except ClientFailure as failure:
-                self.tell(f"{failure}. {failure.remedy}")
+                self.tell_failure(failure)
             else:
                 self.tell(confirmed_in_words(dry_run=is_dry))
 

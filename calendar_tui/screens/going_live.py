@@ -22,11 +22,17 @@ MEANT = 10.0
 
 
 class GoingLive:
-    """Carries out the keys; `tell` says what came of them."""
+    """Carries out the keys; `tell` says what came of them, or `tell_failure` why nothing did."""
 
-    def __init__(self, api: Callable[[], ApiClient | None], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        api: Callable[[], ApiClient | None],
+        tell: Callable[[str], None],
+        tell_failure: Callable[[ClientFailure], None],
+    ) -> None:
         self._api = api
         self._tell = tell
+        self._tell_failure = tell_failure
         self._asked = self._asked_back = -MEANT
 
     async def go(self) -> None:
@@ -86,5 +92,5 @@ class GoingLive:
         try:
             return await asked
         except ClientFailure as failure:
-            self._tell(f"{failure}. {failure.remedy}")
+            self._tell_failure(failure)
             return None

@@ -77,7 +77,7 @@ class LogView(LogBaseView):
         try:
             self._beside = await self.api.exchange(id) if self.api is not None else None
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
         self.show()
 
     def narrow(self, *conditions: str) -> None:
@@ -126,7 +126,7 @@ class LogView(LogBaseView):
                 found = await self._first(LogQuestion(filter=words, after=0, limit=1))
                 self.tell("No later error: this is the first.")
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return
         if found is None:
             self.tell("There is no error here.")
@@ -215,7 +215,7 @@ class LogView(LogBaseView):
         try:
             data = await self.api.export(kind, LogExportQuestion(filter=self.conditions.filter))
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return False
         where = Path(name.strip())
         path, mistake = await write_new(where if self.shell.writes_anywhere else Path(where.name), data)
@@ -266,7 +266,7 @@ class LogView(LogBaseView):
         try:
             answer = await self.api.understood(LogFilterQuestion(filter=text))
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return False
         if answer.mistake is not None:
             self._understood = answer
@@ -290,7 +290,7 @@ class LogView(LogBaseView):
         try:
             found = await self._first(LogQuestion(filter=narrowed(self.shown_filter, since), after=0, limit=1))
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return
         self.go_to(found)
         if found is None:

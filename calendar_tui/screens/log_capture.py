@@ -117,6 +117,6 @@ class CaptureView(View):
         try:
             self._log.capture = await log.switch(question)
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
         else:
             self.shell.go_back()

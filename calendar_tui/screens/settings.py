@@ -229,7 +229,7 @@ class SettingsView(View):
         try:
             check = await self.api.check(draft.changes)
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return
         self._problems = check.problems
         self.show()

@@ -89,7 +89,7 @@ class ReviewView(View):
             if isinstance(failure, RequestRefused) and failure.status == STALE:
                 await self._look_again()
             else:
-                self.tell(f"{failure}. {failure.remedy}")
+                self.tell_failure(failure)
             return
         self._settings.take(Draft())
         self.shell.go_back()
@@ -159,7 +159,7 @@ class VersionsView(View):
         try:
             changed = await api.roll_back(int(key))
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return
         self._settings.load()
         self.shell.go_back()
@@ -220,7 +220,7 @@ class SecretsView(View):
         try:
             changed = await self.api.put_secret(key, value)
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
             return False
         self.shell.stop_asking()
         self.tell(stored(changed))
@@ -240,7 +240,7 @@ class SecretsView(View):
             await self.api.drop_secret(name)
             self.tell(f"{name} is no longer stored.")
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
         self.ask()
 
     def ask(self) -> None:

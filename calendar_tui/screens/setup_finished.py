@@ -67,6 +67,6 @@ class FinishedView(View):
         try:
             found = await SetupRequests(api).answers_file()
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
         else:
             self.tell(await write_here(ANSWERS, found.text.encode()))

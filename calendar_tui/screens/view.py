@@ -93,6 +93,10 @@ class Shell(Protocol):
         """Show a message in the footer until the next key press."""
         ...
 
+    def tell_failure(self, failure: ClientFailure) -> None:
+        """Show in the footer why something was not done, and what to do about it."""
+        ...
+
     def follow(self, operation: Operation) -> None:
         """Show the progress of an operation in the footer until the next key press."""
         ...
@@ -306,6 +310,10 @@ class View:
         """Show a message in the footer until the next key press."""
         self.shell.tell(message)
 
+    def tell_failure(self, failure: ClientFailure) -> None:
+        """Show in the footer why something was not done, and what to do about it."""
+        self.shell.tell_failure(failure)
+
     def run(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
         """Run something in the background; it replaces what runs in the same group, and ends with the view."""
         self.shell.run(self, work, group)
@@ -322,7 +330,7 @@ class View:
         try:
             operation = await begin(EngineRequests(api))
         except ClientFailure as failure:
-            self.tell(f"{failure}. {failure.remedy}")
+            self.tell_failure(failure)
         else:
             self.shell.follow(operation)
 

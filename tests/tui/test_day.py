@@ -28,6 +28,12 @@ async def test_a_day_of_those_in_sight(tmp_path: Path, monkeypatch: pytest.Monke
             await shown.shows("█████")
             assert len(set(requested)) <= 12
             assert "… 192 more ↓" in shown.grid()
+            shown.view.ask()
+            shown.view.show()
+            shown.app.frame.end(shown.view, "days")  # before the request has begun
+            assert "█████" not in shown.grid()
+            shown.view.show()
+            await shown.shows("█████")
             await shown.press("right")
             await shown.eventually(lambda: shown.grid().splitlines()[2].split()[0] == "08")
             await shown.press("n", "end")

@@ -71,8 +71,11 @@ async def test_a_user_that_is_shown_stays(tmp_path: Path) -> None:
             await logged.served.settled()
         await shown.shows("Data is ")
         await shown.press("r")
-        await shown.shows("cannot be reached")
+        await shown.shows("(calendar-engine run)")
         assert "Appointments 1" in shown.grid()
+        async with logged_engine(tmp_path):
+            await shown.shows("✓ m\n")
+            await shown.eventually(lambda: "(calendar-engine run)" not in shown.grid())
 
 
 async def test_a_secret_that_could_not_be_stored_is_not_typed_again(tmp_path: Path) -> None:
