@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from calendar_tui import kiosk
 from calendar_tui.terminal import TerminalCapabilities, TerminalUnfit, ThemeName, look_of
@@ -162,7 +162,14 @@ def _seconds(text: str) -> float:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Argument parser that fails if its output cannot be written; that of the library ignores the error."""
+    """Argument parser that fails if its output cannot be written, which that of the library ignores, and makes
+    arguments visible that it quotes."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with a message that may quote an argument."""
+        from engine.display import visible
+
+        super().error(visible(message))
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message:

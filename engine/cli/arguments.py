@@ -4,9 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from engine.api.paths import instance_socket
+from engine.display import visible
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -28,7 +29,12 @@ class SubParsers(Protocol):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Argument parser that fails if its output cannot be written; that of the library ignores the error."""
+    """Argument parser that fails if its output cannot be written, which that of the library ignores, and makes
+    arguments visible that it quotes."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with a message that may quote an argument."""
+        super().error(visible(message))
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message:

@@ -3,12 +3,15 @@
 import io
 import subprocess
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calendar_tui.main import make_parser as tui_parser
+from engine.cli.commands import make_parser as cli_parser
 from engine.cli.output import say
 from tests.support.eventually import PATIENCE
 from tests.support.hostile import HOSTILE, harm_in
@@ -38,6 +41,29 @@ def test_colours_are_for_a_terminal() -> None:
         say("\x1b[31mred\x1b[0m\x1b[2J", output)
     assert terminal.getvalue() == "\x1b[31mred\x1b[0m␛[2J\n"
     assert file.getvalue() == "␛[31mred␛[0m␛[2J\n"
+
+
+@pytest.mark.parametrize(
+    ("parser", "arguments"),
+    [
+        (cli_parser(), ["status", HOSTILE]),
+        (cli_parser(), ["status", "--instance", HOSTILE]),
+        (cli_parser(), [HOSTILE]),
+        (tui_parser(), [HOSTILE]),
+        (tui_parser(), ["--instance", HOSTILE]),
+        (tui_parser(), ["--idle", HOSTILE]),
+        (tui_parser(), [f"--{HOSTILE}=5"]),
+    ],
+)
+def test_a_wrong_argument_is_quoted_visibly(
+    parser: ArgumentParser, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser.parse_args(arguments)
+    usage, _, said = capsys.readouterr().err.rpartition(f"{parser.prog}")
+    assert "ERROR" in said
+    assert not harm_in(said.removesuffix("\n"))
+    assert not harm_in(usage.replace("\n", ""))
 
 
 @pytest.mark.process
