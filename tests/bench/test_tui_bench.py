@@ -3,17 +3,19 @@
 import asyncio
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from engine.core.users import User
-from tests.support.pty import on_terminal
+from tests.support.pty import PseudoTerminal, on_terminal
 from tests.support.served_engine import people, served_engine
 from tests.support.tui import terminal
 
 pytestmark = pytest.mark.pty
 
-FIRST_FRAME = 0.6
+FIRST_FRAME = 0.4
+ECHO, CHANGE_OF_VIEW = 0.05, 0.1
 MEMORY = 60 * 1024 * 1024
 MEMORY_FOR_TEN_THOUSAND = 70 * 1024 * 1024
 BYTES_A_SECOND = 1000
@@ -37,6 +39,34 @@ async def test_first_frame_and_memory(tmp_path: Path) -> None:
     print(f"memory: {memory / 2**20:.1f} MiB")
     assert min(frames) <= FIRST_FRAME
     assert memory <= MEMORY
+
+
+async def answered(seen: PseudoTerminal, key: str) -> float:
+    """Press a key, and return the seconds until the terminal receives something."""
+    await seen.quiet()
+    seen.press(key)
+    await seen.quiet()
+    assert seen.answer is not None
+    return seen.answer
+
+
+async def test_echo_and_change_of_view(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(200)) as served:
+        await served.settled()
+        async with on_terminal("--socket", str(served.socket)) as seen:
+            await seen.shows("200 users")
+            opened = [await answered(seen, key) for key in "2543"]
+            again = [await answered(seen, key) for key in "12543"]
+            seen.press("2/")
+            await seen.shows("words that must all match")
+            typed = [await answered(seen, key) for key in "number 10"]
+            seen.press("\r")
+            moved = [await answered(seen, "\x1b[B") for _ in range(5)]
+    for what, seconds in (("new view", opened), ("view", again), ("letter", typed), ("line down", moved)):
+        print(f"{what}: {median(seconds) * 1000:.0f} ms, at most {max(seconds) * 1000:.0f} ms")
+    assert median(typed) <= ECHO
+    assert median(moved) <= ECHO
+    assert median(again) <= CHANGE_OF_VIEW
 
 
 async def test_memory_with_ten_thousand_users(tmp_path: Path) -> None:

@@ -26,12 +26,13 @@ class PseudoTerminal:
         self.process = process
         self.received = bytearray()
         self.first_frame: float | None = None
+        self.answer: float | None = None
         self.processor_time = 0.0
         self._master = master
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._loop = asyncio.get_running_loop()
-        self.started = self._loop.time()
+        self.started = self._pressed = self._loop.time()
 
     def read(self) -> None:
         """Process the output of the program."""
@@ -42,6 +43,8 @@ class PseudoTerminal:
                 self._loop.remove_reader(self._master)
                 return
             self.received += data
+            if self.answer is None:
+                self.answer = self._loop.time() - self._pressed
             self._stream.feed(_readable(data))
             if self.first_frame is None and self.text().strip():
                 self.first_frame = self._loop.time() - self.started
@@ -52,6 +55,8 @@ class PseudoTerminal:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def press(self, keys: str) -> None:
+        """Press keys; `answer` is how many seconds later something comes back."""
+        self._pressed, self.answer = self._loop.time(), None
         os.write(self._master, keys.encode())
 
     def resize(self, columns: int, rows: int) -> None:
