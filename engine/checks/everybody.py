@@ -63,6 +63,11 @@ class UserAccess:
     stage: Stage | None = None
     looked_for: tuple[str, ...] = ()
 
+    @property
+    def likely_address(self) -> str:
+        """The address of the mailbox, else the first that was looked for, "" if there is none."""
+        return self.address or next(iter(self.looked_for), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -161,6 +166,8 @@ class EverybodyCheck:
         step_log.field = "pbx.domain" if self.fixes else None
         if self._stopped_by is not None:
             raise self._stopped_by
+        if self.fixes:
+            raise next(cause.failure for cause in self.causes if isinstance(cause.failure, MailboxNotFound))
         if not readable:
             raise self.causes[0].failure
 
@@ -223,7 +230,9 @@ class EverybodyCheck:
             for each in self.results.values()
             if isinstance(each.failure, MailboxNotFound) and each.user.name
         ]
-        known = Counter(domain_of(each.address) for each in self.results.values() if each.address)
+        known = Counter(domain_of(each.address).casefold() for each in self.results.values() if each.address)
+        if known[self._domain.casefold()] > len(missing):
+            return ()  # most users have their mailboxes in the domain that is set
         domains = dict.fromkeys((domain_of(self._settings.exchange.user), *(name for name, _ in known.most_common(1))))
         for domain in domains:
             if (fix := await other_domain(source, missing, domain)) is not None:

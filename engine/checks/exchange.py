@@ -106,11 +106,12 @@ class ExchangeCheck(AccessCheck):
         clock: Clock,
         calendar_clock: Clock,
         lookup: Lookup = look_up,
+        others: Sequence[Sequence[str]] = (),
         by_graph: GraphCheck | None = None,
         now: MachineTime = machine_time,
     ) -> None:
         names = NAMES if by_graph is None else (*NAMES[:_AFTER_THE_TOKEN], BY_GRAPH, *NAMES[_AFTER_THE_TOKEN:])
-        super().__init__(names, make_access, clock)
+        super().__init__(names, make_access, clock, others)
         self._by_graph = by_graph
         self._settings = settings
         own = self._settings.user if is_smtp_address(self._settings.user) else ""
@@ -319,12 +320,19 @@ class ExchangeCheck(AccessCheck):
         if self._mailbox is None:
             return
         now = self._calendar_clock.now()
+        window = Window(now - LOOK, now + LOOK)
         try:
-            found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
-            self._counted = len(found)
-        except (ImpersonationDenied, ImpersonationRightMissing):
+            self._counted = len(await self._access.source.read_window(self._mailbox, window))
+        except ImpersonationRightMissing:
             step_log.remedy = self._grant()
             raise
+        except ImpersonationDenied:
+            another = await self._another(self._mailbox.address, window, step_log)
+            if another is None:
+                step_log.remedy = self._grant()
+                raise
+            self._mailbox, found = another
+            self._counted = len(found)
         except ExchangeFailure as failure:
             self._unreadable = failure
             if not isinstance(failure, CalendarNotReadable):

@@ -85,26 +85,37 @@ class CheckFactory:
         )
 
     def exchange(
-        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str], known: Sequence[str] = ()
+        self,
+        settings: SiteSettings,
+        secrets: Secrets,
+        candidates: Sequence[str],
+        known: Sequence[str] = (),
+        others: Sequence[Sequence[str]] = (),
     ) -> ExchangeCheck | GraphCheck | HybridCheck:
         """Return the check of Exchange; `candidates` are the addresses of the user whose calendar is read, `known`
-        those of other mailboxes."""
+        those of other mailboxes, `others` those of each user who may be read instead."""
         by_graph: GraphCheck | None = None
         match settings.exchange.type:
             case ExchangeType.HYBRID:
                 on_premises, online = halves_of(settings)
                 return HybridCheck(
-                    self._by_ews(on_premises, secrets, candidates), self._by_graph(online, secrets, candidates, known)
+                    self._by_ews(on_premises, secrets, candidates, others),
+                    self._by_graph(online, secrets, candidates, known, others),
                 )
             case ExchangeType.CLOUD_GRAPH:
-                return self._by_graph(settings, secrets, candidates, known)
+                return self._by_graph(settings, secrets, candidates, known, others)
             case ExchangeType.CLOUD_EWS:
                 exchange = replace(settings.exchange, type=ExchangeType.CLOUD_GRAPH)
-                by_graph = self._by_graph(replace(settings, exchange=exchange), secrets, candidates, known)
-        return self._by_ews(settings, secrets, candidates, by_graph)
+                by_graph = self._by_graph(replace(settings, exchange=exchange), secrets, candidates, known, others)
+        return self._by_ews(settings, secrets, candidates, others, by_graph)
 
     def _by_ews(
-        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str], by_graph: GraphCheck | None = None
+        self,
+        settings: SiteSettings,
+        secrets: Secrets,
+        candidates: Sequence[str],
+        others: Sequence[Sequence[str]],
+        by_graph: GraphCheck | None = None,
     ) -> ExchangeCheck:
         return ExchangeCheck(
             settings.exchange,
@@ -113,12 +124,18 @@ class CheckFactory:
             clock=self.network_clock,
             calendar_clock=self.clock,
             lookup=self.exchange_lookup,
+            others=others,
             by_graph=by_graph,
             now=self.now,
         )
 
     def _by_graph(
-        self, settings: SiteSettings, secrets: Secrets, candidates: Sequence[str], known: Sequence[str]
+        self,
+        settings: SiteSettings,
+        secrets: Secrets,
+        candidates: Sequence[str],
+        known: Sequence[str],
+        others: Sequence[Sequence[str]],
     ) -> GraphCheck:
         key = settings.exchange.tenant_id or "", settings.exchange.client_id or ""
         return GraphCheck(
@@ -128,6 +145,7 @@ class CheckFactory:
             clock=self.network_clock,
             calendar_clock=self.clock,
             lookup=self.exchange_lookup,
+            others=others,
             known=known,
             facts=nothing_learned if self.tenants is None else functools.partial(self.tenants.facts, *key),
             now=self.now,

@@ -14,6 +14,7 @@ from engine.checks.errors import NobodyToTry
 from engine.checks.network import Lookup, look_up
 from engine.checks.tenant import DENIED, READ, TenantSurvey
 from engine.core.clock import Clock
+from engine.core.errors import Scope
 from engine.core.secret import Secret
 from engine.core.tenant import TenantFacts, in_words, nothing_learned
 from engine.display import visible
@@ -22,6 +23,7 @@ from engine.exchange.addresses import smtp_address
 from engine.exchange.errors import ExchangeFailure, MailboxNotFound
 from engine.exchange.graph import consent
 from engine.exchange.graph.client import GraphClient
+from engine.exchange.graph.errors import GraphPermissionMissing
 from engine.exchange.graph.throttle import MOST, Throttle
 from engine.exchange.oauth.errors import ClientSecretRefused
 from engine.exchange.oauth.roles import roles_in
@@ -61,13 +63,14 @@ class GraphCheck(AccessCheck):
         clock: Clock,
         calendar_clock: Clock,
         lookup: Lookup = look_up,
+        others: Sequence[Sequence[str]] = (),
         known: Sequence[str] = (),
         facts: Callable[[], TenantFacts] = nothing_learned,
         keep: Keep | None = None,
         now: MachineTime = machine_time,
         secret: Secret = NO_SECRET,
     ) -> None:
-        super().__init__(NAMES, make_access, clock)
+        super().__init__(NAMES, make_access, clock, others)
         self._settings = settings
         self._named = tuple(candidates)
         self._candidates = tuple(filter(None, map(smtp_address, candidates)))
@@ -129,22 +132,42 @@ class GraphCheck(AccessCheck):
         try:
             self._mailbox = await self._access.source.resolve(self._candidates)
         except DENIED as failure:
-            await self._say_what_to_grant(failure, step_log)
-            raise
+            self._mailbox = await self._instead(failure, step_log)
+            if self._mailbox is None:
+                nobody = GraphPermissionMissing(f"nobody of those tried: {failure.detail}")
+                found = nobody if self._others and self._names_no_calendars else failure
+                await self._say_what_to_grant(found, step_log)
+                raise found from failure
         step_log.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
     async def _read_calendar(self, step_log: StepLog) -> None:
         if self._mailbox is None:
             return
-        now = self._calendar_clock.now()
         try:
-            found = await self._access.source.read_window(self._mailbox, Window(now - LOOK, now + LOOK))
+            found = await self._access.source.read_window(self._mailbox, self._window)
         except DENIED as failure:
             await self._say_what_to_grant(failure, step_log)
             raise
         step_log.evidence.append(f"{len(found)} appointments of {self._mailbox.address} from yesterday until tomorrow")
         if (limitation := self._access.source.limitation(self._mailbox)) is not None:
             raise limitation
+
+    @property
+    def _names_no_calendars(self) -> bool:
+        """Whether the token can be read, and names no permission to read calendars."""
+        return self._roles is not None and not any(each.lower().startswith(READS_CALENDARS) for each in self._roles)
+
+    async def _instead(self, failure: ExchangeFailure, step_log: StepLog) -> Mailbox | None:
+        """Return another mailbox that may be read, if it is a matter of each mailbox."""
+        if failure.scope is not Scope.USER:
+            return None
+        another = await self._another(self._candidates[0], self._window, step_log)
+        return another[0] if another is not None else None
+
+    @property
+    def _window(self) -> Window:
+        now = self._calendar_clock.now()
+        return Window(now - LOOK, now + LOOK)
 
     async def _survey_tenant(self, step_log: StepLog) -> None:
         if self._mailbox is None:
@@ -158,7 +181,7 @@ class GraphCheck(AccessCheck):
         if self._roles is None:
             return
         app = impersonation.quoted(self._settings.client_id or "", "CLIENT-ID")
-        if not any(each.lower().startswith(READS_CALENDARS) for each in self._roles):
+        if self._names_no_calendars:
             commands = "; ".join(consent.tenant_wide(app))
             step_log.remedy = f"{failure.remedy} For all mailboxes, with the Azure CLI: {commands}"
             step_log.evidence.append("the token names no permission to read calendars")

@@ -1,18 +1,20 @@
 """Runs the checks of the set-up; each uses what the previous ones found."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.checks.check import AnyCheck, CheckRun, CheckStep, StepLog, StepOutcome
+from engine.checks.errors import NobodyToTry
 from engine.checks.everybody import EverybodyCheck
 from engine.checks.exchange_reach import TypedAccount
 from engine.checks.factory import CheckFactory, Progressed
 from engine.core.secret import Secret
 from engine.core.users import User, address_candidates
+from engine.exchange.errors import MailboxNotFound
 from engine.exchange.source import Mailbox
 from engine.settings.model import SiteSettings
-from engine.setup.pages import Check
+from engine.setup.pages import USER, Check
 from engine.store.secrets import SecretsMissing, chosen_secrets
 from engine.sync.hold import NobodyTakesPart
 from engine.sync.preview import UserCalendar
@@ -20,6 +22,7 @@ from engine.sync.preview import UserCalendar
 Report = Callable[[CheckStep], None]
 Announce = Callable[[Sequence[str]], None]
 TRIED = 20
+TEST_USER_REMEDY = "Enter the e-mail address of a user who has a mailbox."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,10 @@ def demand(check: Check, settings: SiteSettings, secrets: Mapping[str, Secret]) 
 
 
 class SetupChecks:
-    """Runs the checks of the set-up, and keeps the users and mailboxes that they find."""
+    """Runs the checks of the set-up, and keeps the users and mailboxes that they find.
+
+    `proved` are the checks that went well within the last one, because it depends on what they find.
+    """
 
     def __init__(self, check_factory: CheckFactory) -> None:
         self._check_factory = check_factory
@@ -49,6 +55,7 @@ class SetupChecks:
         self._mailboxes: Mapping[str, Mailbox] = {}
         self.access: EverybodyCheck | None = None
         self.calendars: Sequence[UserCalendar] = ()
+        self.proved: set[Check] = set()
 
     def forget(self) -> None:
         """Forget all findings: the PBX is another."""
@@ -74,6 +81,7 @@ class SetupChecks:
 
         `demand` must have passed. `user` is the address of the user whose calendar is read, "" for any user of the PBX.
         """
+        self.proved.clear()
         needs_users = check not in (Check.PBX, Check.EXCHANGE)
         if needs_users and not self.users and not await self._see_pbx(settings, secrets, audience):
             return False
@@ -83,12 +91,14 @@ class SetupChecks:
             case Check.USERS:
                 return await self._count(settings, audience)
             case Check.EXCHANGE:
-                candidates = (user,) if user else (*self._some_addresses(settings), settings.exchange.user)
+                others = () if user else self._some_addresses(settings)
+                anybody = (*(each for addresses in others for each in addresses), settings.exchange.user)
                 chosen = chosen_secrets(secrets, settings.exchange)
                 known = [each.address for each in self._mailboxes.values()]
-                probe = self._check_factory.exchange(settings, chosen, candidates, known)
+                candidates = (user,) if user else anybody
+                probe = self._check_factory.exchange(settings, chosen, candidates, known, others)
                 audience.announce(probe.names)
-                return _well(await probe.run(audience.report))
+                return _well(await probe.run(lambda step: audience.report(_at_test_user(step))))
             case Check.ACCESS:
                 return await self._try_everybody(settings, secrets, audience, only_failed=only_failed)
             case Check.CALENDARS:
@@ -123,17 +133,19 @@ class SetupChecks:
         """Check that the engine may write where it has to, and that the clock is kept right."""
         return await self._check_factory.machine(directories).run(lambda _: None)
 
-    def _some_addresses(self, settings: SiteSettings) -> tuple[str, ...]:
-        """Return the addresses of some users; the first with a mailbox is enough."""
+    def _some_addresses(self, settings: SiteSettings) -> tuple[tuple[str, ...], ...]:
+        """Return the addresses of each of some users; the first with a mailbox that may be read is enough."""
         order = settings.exchange.candidate_order
         some = [user for user in self.users if settings.pbx.users.takes_part(user)][:TRIED]
-        return tuple(address for user in some for address in address_candidates(user, self._domain, order))
+        return tuple(address_candidates(user, self._domain, order) for user in some)
 
     async def _see_pbx(self, settings: SiteSettings, secrets: Mapping[str, Secret], audience: Audience) -> bool:
         probe = self._check_factory.pbx(settings, secrets["pbx.password"])
         audience.announce(probe.names)
         steps = await probe.run(audience.report)
         self.users, self._domain, self._mailboxes = probe.users, probe.domain, {}
+        if _well(steps):
+            self.proved |= {Check.PBX, Check.USERS}  # its step "users" counts those who take part
         return _well(steps)
 
     async def _count(self, settings: SiteSettings, audience: Audience) -> bool:
@@ -167,6 +179,13 @@ class SetupChecks:
         steps = await probe.run(audience.report)
         self._mailboxes = probe.mailboxes
         return _well(steps)
+
+
+def _at_test_user(step: CheckStep) -> CheckStep:
+    """Return a step with its failure at the field of the test user, if that is what is wrong."""
+    if step.field or not isinstance(step.failure, MailboxNotFound | NobodyToTry):
+        return step
+    return replace(step, field=USER, remedy=TEST_USER_REMEDY)
 
 
 def _well(steps: tuple[CheckStep, ...]) -> bool:

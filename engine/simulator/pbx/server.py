@@ -89,6 +89,15 @@ class PbxSimulator:
         return self._runner is not None
 
     @property
+    def domain(self) -> str:
+        """Its system name."""
+        return self._pbx.domain
+
+    @domain.setter
+    def domain(self, name: str) -> None:
+        self._pbx.domain = name
+
+    @property
     def on_write(self) -> Callable[[PresenceWrite], None] | None:
         """Callbacks for every accepted SetPresence."""
         return self._pbx.on_write
