@@ -4,22 +4,26 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-_PLAIN = re.compile(r"[A-Za-z0-9._@+-]{1,320}")
-"""Addresses that PowerShell reads as nothing but a name."""
+_PLAIN = re.compile(r"[A-Za-z0-9._@+'-]{1,320}")
+"""Addresses that PowerShell reads as nothing but a name, their apostrophes being doubled."""
+
+UNKNOWN_GROUP = "'GROUP'"
 
 
-def _to_the_group(addresses: Iterable[str]) -> Iterable[str]:
-    yield "# GROUP is the group in the scope of the role of calendar-engine."
+def _to_the_group(addresses: Iterable[str], group: str) -> Iterable[str]:
+    if group == UNKNOWN_GROUP:
+        yield "# GROUP is the group in the scope of the role of calendar-engine."
     for address in addresses:
         if _PLAIN.fullmatch(address):
-            yield f"Add-DistributionGroupMember 'GROUP' -Member '{address}'"
+            member = address.replace("'", "''")
+            yield f"Add-DistributionGroupMember {group} -Member '{member}'"
         else:
-            yield "Add-DistributionGroupMember 'GROUP' -Member 'ADDRESS'  # of a mailbox with unusual letters"
+            yield f"Add-DistributionGroupMember {group} -Member 'ADDRESS'  # of a mailbox with unusual letters"
 
 
 WHERE = "In the Exchange Management Shell:"
 
-_COMMANDS: Mapping[str, Callable[[Iterable[str]], Iterable[str]]] = MappingProxyType(
+_COMMANDS: Mapping[str, Callable[[Iterable[str], str], Iterable[str]]] = MappingProxyType(
     {
         "impersonation-denied": _to_the_group,
         "access-policy-excludes": _to_the_group,
@@ -28,8 +32,11 @@ _COMMANDS: Mapping[str, Callable[[Iterable[str]], Iterable[str]]] = MappingProxy
 )
 
 
-def commands_for(problem: str, addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return the lines that mend a problem, by its name, for these mailboxes; none if there is no such command."""
+def commands_for(problem: str, addresses: Iterable[str], group: str = UNKNOWN_GROUP) -> tuple[str, ...]:
+    """Return the lines that mend a problem, by its name, for these mailboxes; none if there is no such command.
+
+    `group` is the one with the mailboxes that may be read, quoted as PowerShell requires.
+    """
     make = _COMMANDS.get(problem)
     known = tuple(dict.fromkeys(addresses))
-    return tuple(make(known)) if make is not None and known else ()
+    return tuple(make(known, group)) if make is not None and known else ()

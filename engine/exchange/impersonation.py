@@ -2,8 +2,9 @@
 
 import re
 
-# Characters that PowerShell could read as more than a name are kept out of commands.
+# Characters that PowerShell could read as more than a name, such as its other quotes, are kept out of commands.
 _PLAIN = re.compile(r"[A-Za-z0-9._@+\\-]{1,320}")
+_PLAIN_GROUP = re.compile(r"[\w .@+&()'-]{1,320}")
 
 NAME = "calendar-engine"
 """The name of the management scope and of the role assignment."""
@@ -59,3 +60,9 @@ def extend(mailbox: str) -> str:
 def quoted(name: str, placeholder: str) -> str:
     """Return a name in quotes, or a placeholder if PowerShell could read it as more than a name."""
     return f"'{name if _PLAIN.fullmatch(name) else placeholder}'"
+
+
+def quoted_group(name: str) -> str:
+    """Return the name of a group in quotes, likewise, with the blanks and letters that such names have."""
+    plain = name.replace("'", "''") if _PLAIN_GROUP.fullmatch(name) else "GROUP"
+    return f"'{plain}'"

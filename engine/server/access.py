@@ -8,25 +8,25 @@ from engine.checks.mailboxes import USERS_NAMED
 from engine.settings.model import ExchangeSettings
 
 
-def by_cause(check: EverybodyCheck, settings: ExchangeSettings) -> SetupAccess:
-    """Return whose calendars can be read, as far as the check has come."""
+def by_cause(check: EverybodyCheck, settings: ExchangeSettings, group: str = "") -> SetupAccess:
+    """Return whose calendars can be read, as far as the check has come; `group` has the mailboxes, if it is known."""
     return SetupAccess(
         total=len(check.users),
         tried=len(check.results),
         readable=sum(each.failure is None for each in check.results.values()),
-        causes=tuple(_cause(each, settings) for each in check.causes),
+        causes=tuple(_cause(each, settings, group) for each in check.causes),
         zones=dict(check.zones),
     )
 
 
-def _cause(cause: Cause, settings: ExchangeSettings) -> SetupAccessCause:
+def _cause(cause: Cause, settings: ExchangeSettings, group: str) -> SetupAccessCause:
     failure, those = cause.failure, cause.those
     return SetupAccessCause(
         type=failure.slug,
         title=failure.meaning,
         stage=cause.stage.value,
         remedy=failure.remedy,
-        commands=commands(failure, [each.address for each in those], settings),
+        commands=commands(failure, [each.likely_address for each in those], settings, group),
         count=len(those),
         users=tuple(
             SetupAccessUser(

@@ -21,7 +21,7 @@ from engine.server.setup_page import StepCheck
 from engine.server.state import ApiState
 from engine.settings.model import SiteSettings
 from engine.setup.checks import Audience, SetupChecks
-from engine.setup.pages import USER, Check, Step
+from engine.setup.pages import STEPS, USER, Check, Step
 from engine.setup.session import SetupSession
 
 OF_USERS = (Check.ACCESS, Check.CALENDARS)
@@ -31,6 +31,9 @@ AFTER_A_REFUSAL = (timedelta(seconds=15), timedelta(seconds=30), timedelta(minut
 """Pauses of a watched page after refused log-ins, so that those that the circuit breaker allows on request last."""
 UNATTENDED = timedelta(minutes=1)
 """Time without any question about the set-up after which a watched page is not checked any more."""
+NOBODY_LOOKS = "Nobody is looking any more: check again."
+CHANGED = "The answers have changed since: check again."
+"""Why a watched page is not checked any more: a log-in with the former answers would be in vain."""
 MACHINE_ANEW = timedelta(seconds=10)
 """Time after which it is tried again whether the engine may write."""
 
@@ -186,10 +189,14 @@ class SetupCheckRunner:
     async def _once(self, request: CheckRequest, result: StepCheck, progress: Progress) -> None:
         audience = self._audience(result, progress, of_users=request.check in OF_USERS)
         user = str(self._session.values.get(USER) or "") or self._any_mailbox()
+        before = {each: self._session.digest(each) for each in STEPS if each.name in request.step.needs}
         result.passed = await self.checks.run(
             request.check, request.settings, request.secrets, user, audience, only_failed=request.only_failed
         )
         self._note_found(request.step, result)
+        for step, made_with in before.items():
+            if step.check in self.checks.proved:
+                await self._session.note_check(step, made_with, well=True)
         await self._session.note_check(request.step, result.made_with, well=result.passed)
         self.changed()
 
@@ -208,9 +215,9 @@ class SetupCheckRunner:
         begun, self._watched, refused = self.network_clock.now(), request.step.name, 0
         self._watch = watch = SetupWatch(looked=0, last=None, next=None, finding="")
         while True:
-            result.names.clear()
-            result.rungs.clear()
-            await self._once(request, result, progress)
+            look = result.another_look()  # what was found is told until this one is over
+            await self._once(request, look, progress)
+            result.take(look)
             now, is_refused = self.network_clock.now(), _is_refused(result)
             pause = EVERY if now - begun < LATER_AFTER else LATER
             if is_refused:
@@ -221,12 +228,17 @@ class SetupCheckRunner:
                 last=self._api_state.now(),
                 next=None if result.passed else self._api_state.now() + pause,
                 finding=result.finding,
-                stopped="" if result.passed or now - self._asked < UNATTENDED else "nobody is looking any more",
+                remedy="" if result.failed is None else result.failed.remedy,
+                stopped="" if result.passed or now - self._asked < UNATTENDED else NOBODY_LOOKS,
             )
             self.changed()
             if result.passed or watch.stopped:
                 return
             await self.network_clock.sleep_until(now + pause)
+            if result.made_with != self._session.digest(request.step):
+                self._watch = replace(watch, next=None, stopped=CHANGED)
+                self.changed()
+                return
             if is_refused:
                 await self._log_ins.ask({request.step.name + ".password"})
 

@@ -89,6 +89,14 @@ class StepCheck:
         """The step that found a certificate which is not trusted, if one did."""
         return next((each for each in self.rungs if each.shown is not None), None)
 
+    def another_look(self) -> "StepCheck":
+        """Return the same check without any results."""
+        return StepCheck(self.operation, self.log_in, self.made_with, [], [], self.running_since)
+
+    def take(self, look: "StepCheck") -> None:
+        """Replace what was found by what another look has found."""
+        self.names, self.rungs, self.passed = look.names, look.rungs, look.passed
+
     def fixes(self) -> dict[str, Fix]:
         """Return all fixes on offer, by id."""
         return {f"{each.name}/{number}": fix for each in self.rungs for number, fix in enumerate(each.fixes)}

@@ -21,7 +21,7 @@ from engine.settings.model import PbxLinkKind
 from engine.setup.flow import is_last
 from engine.setup.guesses import guessed_zone
 from engine.setup.introductions import introduction, remarks
-from engine.setup.pages import FLOWS, SECRETS, START, Page, Step
+from engine.setup.pages import FLOWS, GROUP, SECRETS, START, Page, Step
 from engine.setup.selection import Choice, choice
 from engine.setup.session import SetupSession
 from engine.setup.tasks import task_of
@@ -133,7 +133,8 @@ class SetupAccount:
 
     def _access(self) -> SetupAccess | None:
         check = self._runner.checks.access
-        return None if check is None else by_cause(check, self._session.as_far_as_valid().exchange)
+        group = str(self._session.values.get(GROUP) or "")
+        return None if check is None else by_cause(check, self._session.as_far_as_valid().exchange, group)
 
     def _certificate(self, step: Step) -> SetupCertificate | None:
         rungs = [each.shown for each in reversed(self._runner.found(step))]

@@ -82,7 +82,7 @@ def right_to_read(values: Values) -> Task:
         return Task((TaskLine(text),), ())
     group = str(values.get(GROUP) or "")
     script = (
-        impersonation.grant_to_group(account, impersonation.quoted(group, "GROUP"))
+        impersonation.grant_to_group(account, impersonation.quoted_group(group))
         if group
         else (impersonation.grant(account),)
     )
@@ -143,7 +143,7 @@ def task_of(step: str, page: str, values: Values, *, url: str, certificate: str)
 
 
 def _scoped(app: str, values: Values) -> tuple[str, ...]:
-    group = impersonation.quoted(str(values.get(GROUP) or ""), "GROUP")
+    group = impersonation.quoted_group(str(values.get(GROUP) or ""))
     user = impersonation.quoted(str(values.get("setup.user") or ""), "ANNA@EXAMPLE.COM")
     return tuple(line.replace("'GROUP'", group) for line in consent.scoped(app, user))
 

@@ -82,6 +82,20 @@ async def test_everybody_is_tried_and_those_in_vain_are_grouped_by_cause(company
     assert lines == (note, *(f"Add-DistributionGroupMember 'GROUP' -Member '{each}'" for each in addresses))
 
 
+@pytest.mark.parametrize(
+    ("group", "shown"),
+    [
+        ("Größe XL (Berlin)", "'Größe XL (Berlin)'"),
+        ("O'Brien's", "'O''Brien''s'"),
+        ("x’; rm", "'GROUP'"),
+        ("", "'GROUP'"),
+    ],
+)
+def test_a_group_is_named_in_a_command_if_it_is_nothing_but_a_name(company: Company, group: str, shown: str) -> None:
+    lines = commands(ImpersonationDenied(), ["siobhan.o'brien@corp.example"], settings_of(company).exchange, group)
+    assert lines[-1] == f"Add-DistributionGroupMember {shown} -Member 'siobhan.o''brien@corp.example'"
+
+
 async def test_only_those_in_vain_are_tried_again(company: Company) -> None:
     first = everybody(company, [])
     await first.run(lambda _: None)

@@ -141,6 +141,23 @@ async def test_a_watched_page_turns_well_by_itself(company: Company, clock: Manu
         assert states(setup)["pbx"] == "done"
 
 
+async def test_what_is_watched_tries_no_answers_of_before(company: Company, clock: ManualClock, tmp_path: Path) -> None:
+    company.pbx.behaviour.apis = ALL_APIS - {"PbxTableUsers"}
+    async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
+        await served.ask("POST", "/v1/setup")
+        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS, go="pbx/app")
+        await served.ask("POST", "/v1/setup/check", {"log_in": True, "watch": True})
+
+        async def watch(stopped: str) -> Any:
+            found = (await served.get("/v1/setup"))["page"]["watch"]
+            return found if found["looked"] and found["stopped"][:11] == stopped else None
+
+        assert "TableUsers" in (await eventually(lambda: watch("")))["remedy"]
+        await answer(served, texts={"pbx.app": "another"})
+        assert (await eventually(lambda: watch("The answers")))["next"] is None
+        assert {attempt.app for attempt in company.pbx.ledger.logins} == {"calendar"}
+
+
 async def test_a_watch_is_stopped_and_tries_no_more_log_ins_than_are_allowed(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:

@@ -225,13 +225,15 @@ class SetupTask(msgspec.Struct, frozen=True, kw_only=True):
 class SetupWatch(msgspec.Struct, frozen=True, kw_only=True):
     """The check of a page that is repeated: how often it `looked`, what it found `last`, when it looks `next`.
 
-    `stopped` says why it does not go on by itself, for instance because a log-in was refused; "" while it does.
+    `remedy` is what to do about that finding. `stopped` says why it does not go on by itself, for instance because the
+    answers have changed; "" while it does.
     """
 
     looked: int
     last: datetime | None
     next: datetime | None
     finding: str
+    remedy: str = ""
     stopped: str = ""
 
 
