@@ -18,6 +18,9 @@ COLLEAGUE = "colleague"
 FOLD = "⏎"
 """Marks where a line goes on below, on the screen only."""
 
+NARROWEST = 10
+"""Columns of the shortest part of a folded line."""
+
 
 def task_lines(task: SetupTask, own_password: str, width: int) -> Page:
     """Return what to do, step by step; `own_password` is the one made here, "" while it is hidden."""
@@ -67,8 +70,11 @@ def script(source: str, width: int) -> Iterator[Line]:
 
 
 def folded(source: str, width: int) -> Iterator[str]:
-    """Yield a line of a script in parts of at most `width` columns; each but the last ends with a sign."""
-    rest = printable(source)
+    """Yield a line of a script in parts of at most `width` columns; each but the last ends with a sign.
+
+    Before the screen has a size there is no width at all; parts are never narrower than a few columns.
+    """
+    rest, width = printable(source), max(width, NARROWEST)
     while columns(rest) > width:
         part = _beginning(rest, width - 1)
         yield part + FOLD

@@ -10,7 +10,7 @@ from calendar_tui.documents.form_page import FormState, fields
 from calendar_tui.documents.setup_certificate import certificate_page
 from calendar_tui.documents.setup_page import choice_body, fields_body, setup_page, task_body
 from calendar_tui.documents.setup_start import start_page
-from calendar_tui.documents.setup_task import FOLD, folded
+from calendar_tui.documents.setup_task import FOLD, NARROWEST, folded
 from calendar_tui.terminal import CharacterSet, written
 from engine.api.schema.setup import (
     SetupCertificate,
@@ -215,10 +215,10 @@ def test_a_script_is_folded_on_the_screen_alone() -> None:
     ]
 
 
-@given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=200), st.integers(10, 80))
+@given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=200), st.integers(-9, 80))
 def test_a_folded_line_loses_nothing(line: str, width: int) -> None:
     parts = list(folded(line, width))
-    assert all(columns(part) <= width for part in parts)
+    assert all(columns(part) <= max(width, NARROWEST) for part in parts)
     assert all(part.endswith(FOLD) for part in parts[:-1])
 
 
@@ -284,6 +284,11 @@ def test_everything_can_be_written_in_ascii_in_the_same_columns() -> None:
         assert plain.isascii()
         assert columns(plain) == columns(line)
         assert "?" not in plain
+
+
+@pytest.mark.parametrize("width", [-20, 0, 1, 9])
+def test_every_page_can_be_drawn_before_the_screen_has_a_size(width: int) -> None:
+    assert every_page(a_state(width=width, height=0))
 
 
 def test_a_directory_that_cannot_be_written_is_told_before_it_begins() -> None:
