@@ -44,7 +44,7 @@ class Oddity(StrEnum):
     OVERLONG_SUBJECT = "has an overlong subject"
 
 
-class Appointment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Appointment(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One occurrence in one calendar; recurring series arrive expanded.
 
     `start` and `end` are aware UTC instants of the half-open interval [start, end). With `all_day` they mean whole

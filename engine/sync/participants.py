@@ -1,6 +1,6 @@
 """The participating users: their states, the changes that the PBX reports, and the index by mailbox."""
 
-from collections.abc import Callable, Collection, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,13 +14,28 @@ from engine.exchange.source import Mailbox, Window
 from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
 from engine.sync.hold import LEAST, Held, held
 
+_unpacked = msgspec.msgpack.Decoder(tuple[Appointment, ...]).decode
+
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """The appointments of a calendar within `window` when it was read, `at` calendar time."""
+    """The appointments of a calendar within `window` when it was read, `at` calendar time.
+
+    They are kept `packed`, in a third of the memory: 20 of them are needed for some microseconds, a few times a day.
+    """
 
     window: Window
-    appointments: tuple[Appointment, ...]
+    packed: bytes
     at: datetime
+
+    @classmethod
+    def of(cls, window: Window, appointments: Sequence[Appointment], at: datetime) -> "Reading":
+        """Pack the appointments that were read."""
+        return cls(window, msgspec.msgpack.encode(appointments), at)
+
+    @property
+    def appointments(self) -> tuple[Appointment, ...]:
+        """The appointments, unpacked; each call makes new ones."""
+        return _unpacked(self.packed)
 
 
 @dataclass(slots=True)

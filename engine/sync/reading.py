@@ -39,7 +39,7 @@ async def read_calendar(source: CalendarSource, mailbox: Mailbox, now: datetime,
     window = Window(now - LOOK_BACK, now + max(LOOK_AHEAD, cover + _UNTIL_THE_NEXT))
     found = await source.read_window(mailbox, Window(now - _ASKED_BACK, window.end))
     appointments = tuple(each for each in found if not each.is_understood or each.all_day or each.end > window.start)
-    return Reading(window, appointments, now)
+    return Reading.of(window, appointments, now)
 
 
 async def read_first(

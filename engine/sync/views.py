@@ -150,8 +150,9 @@ def details_of(
     decision, today = None, local_day(now, settings.timezone)
     day: tuple[PresenceChange, ...] = ()
     if reading is not None and participant.internal_error is None:
-        decision = decide(reading.appointments, settings, now)
-        day = preview_day(reading.appointments, settings, today)
+        appointments = reading.appointments
+        decision = decide(appointments, settings, now)
+        day = preview_day(appointments, settings, today)
     return UserDetails(
         user=participant.user,
         candidates=participant.candidates,

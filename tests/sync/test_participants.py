@@ -1,8 +1,19 @@
-from engine.core.presence.model import CLEARED
-from engine.core.users import User, UserFilter, UserSelection
-from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
-from engine.sync.participants import Membership, Participant, Participants
+from datetime import UTC, datetime, timedelta
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.core.appointments import Appointment, Oddity
+from engine.core.presence.model import CLEARED, PresenceSettings
+from engine.core.time_zones import ClockChange, Era, TimeZoneDefinition
+from engine.core.users import User, UserFilter, UserSelection
+from engine.exchange.source import Window
+from engine.pbx.events import UserRemoved, UsersComplete, UserSeen
+from engine.sync.participants import Membership, Participant, Participants, Reading
+from tests.core.presence.strategies import questions
+
+HOUR = timedelta(hours=1)
 ANNA = User(guid="a1", name="anna", groups=("sales",))
 BEN = User(guid="b2", name="ben", groups=("service",))
 
@@ -104,3 +115,20 @@ def test_a_user_who_comes_back_while_departing_stays() -> None:
     site.see(ANNA)
     assert site.staying() == {"a1"}
     assert site.arrived == ["a1", "a1"]
+
+
+@given(
+    questions(), st.sampled_from([(), (Oddity.ORGANIZER_UNKNOWN,), (Oddity.NOT_UNDERSTOOD, Oddity.OVERLONG_SUBJECT)])
+)
+def test_packed_appointments_are_the_same_when_unpacked(
+    question: tuple[list[Appointment], PresenceSettings, datetime], oddities: tuple[Oddity, ...]
+) -> None:
+    found, _, now = question
+    rules = TimeZoneDefinition((Era(now.replace(tzinfo=None), timedelta(hours=-3.5), (ClockChange(HOUR, HOUR, 3),)),))
+    sent = tuple(
+        msgspec.structs.replace(each, zone_definition=rules if each.all_day else None, oddities=oddities)
+        for each in found
+    )
+    reading = Reading.of(Window(now, now), sent, now)
+    assert reading.appointments == sent
+    assert all(each.start.tzinfo is UTC for each in reading.appointments)

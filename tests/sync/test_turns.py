@@ -31,7 +31,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     "kept",
     [
-        Reading(Window(NOW, NOW), (Appointment(id="a", start=NOW, end=NOW),), NOW),
+        Reading.of(Window(NOW, NOW), (Appointment(id="a", start=NOW, end=NOW),), NOW),
         PresenceRecord(Presence("busy"), NOW, Presence("away"), NOW),
         PastChange(at=NOW, presence=Shown(activity="busy", note="")),
     ],
