@@ -259,6 +259,7 @@ _SETTINGS = (
     Command("review", SETTINGS, ("d",), "Review the changes, and apply them", "review", label="apply", changes=True),
     Command("versions", SETTINGS, ("h",), "Earlier versions of the settings", "versions", label="history"),
     Command("secrets", SETTINGS, ("p",), "Passwords and other secrets", "secrets", capability="secrets"),
+    Command("show file", SETTINGS, (), "Show the whole path of the settings file", "show_file", synonyms="toml"),
     Command("drop", SECRETS, ("d", "delete"), "Remove the stored secret", "drop", label="drop", changes=True),
     Command("apply", REVIEW, ("a",), "Apply the changes", "apply", label="apply", changes=True),
     Command(

@@ -4,7 +4,7 @@ from calendar_tui.documents.setup_entry import FLOW_OF
 from calendar_tui.model import Model
 from engine.api.schema import Concern, UserRow
 from engine.display import counted
-from engine.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
+from engine.documents.lines import Document, Line, Role, Span, fitted, line, wrapped
 from engine.documents.problem_commands import WHERE, commands_for
 from engine.documents.problems import SEVERE, whose_and_how_much
 from engine.documents.quantities import clock
@@ -72,7 +72,8 @@ def _command_lines(found: tuple[str, ...], width: int) -> list[Line]:
     if not found:
         return []
     lines = [line(f"   {WHERE}")]
-    lines += [line(Span(cut(f"     {each}", width - 1), Role.KEY)) for each in found[:COMMANDS_SHOWN]]
+    for each in found[:COMMANDS_SHOWN]:
+        lines += wrapped(each, width - 1, "     ", Role.KEY)
     number = f" copy all {counted(len(found), 'line')}   "
     keys = (
         Span("   c", Role.KEY),

@@ -173,6 +173,11 @@ class SettingsView(View):
         following = words[(words.index(now) + 1) % len(words) if now in words else 0]
         self.take(self.draft.with_value(setting, typed(following, setting)))
 
+    def action_show_file(self) -> None:
+        """Show the whole path of the settings file."""
+        if self.settings is not None:
+            self.tell(self.settings.file)
+
     def action_undo(self) -> None:
         """Undo the change under the cursor."""
         self.take(self.draft.without(self.place.key))

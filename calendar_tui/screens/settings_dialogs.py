@@ -132,6 +132,7 @@ class VersionsView(View):
     """Shows the versions with author, time and changes."""
 
     NAME = "versions"
+    ENTER = "in full"
 
     def __init__(self, shell: Shell, settings: EditedSettings) -> None:
         super().__init__(shell)

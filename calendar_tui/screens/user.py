@@ -17,6 +17,7 @@ class UserView(View):
     """Shows one user; reloaded whenever the user's row in the list changes."""
 
     NAME = "user"
+    ENTER = "in full"
 
     def __init__(self, shell: Shell, guid: str) -> None:
         super().__init__(shell)

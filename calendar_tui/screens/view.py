@@ -19,7 +19,7 @@ from engine.api.errors import ClientFailure
 from engine.api.resources.engine import EngineRequests
 from engine.api.schema import Operation
 from engine.api.schema.setup import FlowName
-from engine.documents.lines import Document, Line, Role, Span, wrapped
+from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, wrapped
 
 READING_ONLY = "Nothing can be changed: the connection is read-only."
 
@@ -279,7 +279,11 @@ class View:
         """Called when the cursor was moved or lines were scrolled."""
 
     def chosen(self, key: str) -> None:
-        """Called when Enter was pressed on the line with this key."""
+        """Called when Enter was pressed on the line with this key: show all of it, since it may be cut."""
+        lines = self.sheet(UNLIMITED, UNLIMITED).lines
+        place = lines.position(key)
+        if place is not None:
+            self.tell(" ".join(lines.line(place, UNLIMITED).text.split()))
 
     def pane_chosen(self, key: str) -> None:
         """Called when Enter was pressed on a line of the right pane."""

@@ -176,10 +176,18 @@ def _joined(text: str, parts: Iterable[str]) -> Iterator[bool]:
         place = start + len(part)
 
 
-def labelled(label: str, text: str, width: int, role: Role = Role.PLAIN) -> Iterator[Line]:
+def labelled(label: str, text: str, width: int, role: Role = Role.PLAIN, of_label: Role = Role.MUTED) -> Iterator[Line]:
     """Yield a text after its label; further lines are indented below the first."""
     first, *others = wrapped(text, width, " " * columns(label), role) or [line()]
-    yield line(Span(label, Role.MUTED), Span(first.text[columns(label) :], role))
+    yield line(Span(label, of_label), Span(first.text[columns(label) :], role))
+    yield from others
+
+
+def beside(begin: Sequence[Span], text: str, width: int) -> Iterator[Line]:
+    """Yield a text beside what its first line begins with; further lines are indented below."""
+    indent = sum(columns(span.text) for span in begin)
+    first, *others = wrapped(text, width, " " * indent) or [line(" " * indent)]
+    yield line(*begin, first.text[indent:])
     yield from others
 
 

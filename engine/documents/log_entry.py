@@ -141,7 +141,7 @@ def _result(exchange: LogExchange, width: int, zone: tzinfo, *, whole: bool) -> 
 
 def _facts(exchange: LogExchange, width: int) -> Iterator[Line]:
     row = exchange.row
-    yield line(Span(cut(f" {_way(exchange)}", width), Role.MUTED))
+    yield from wrapped(_way(exchange), width - 1, " ", Role.MUTED)
     status = () if row.peer == "pbx" else (f"HTTP {row.status}" if row.status else "no answer",)
     amounts = (f"sent {size(row.sent)}", f"received {size(row.received)}", duration(row.ms))
     attempt = (f"attempt {row.attempt}",) if row.attempt > 1 else ()

@@ -19,7 +19,7 @@ from engine.api.schema.settings import (
     Value,
 )
 from engine.documents.columns import columns
-from engine.documents.lines import Document, Line, Role, Span, cut, fitted, line, wrapped
+from engine.documents.lines import Document, Line, Role, Span, cut, fitted, labelled, line, wrapped
 from engine.documents.preview import preview_lines
 from engine.documents.quantities import age
 from engine.documents.settings_draft import Draft, form, shown
@@ -92,13 +92,12 @@ def _effect(setting: Setting) -> str:
 
 
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
-    """Return the purpose, possible values and effect of a setting, and the problems with its draft value."""
+    """Return the purpose, possible values and effect of a setting, its whole value if the list cuts it, and problems
+    with the draft."""
     effect = f"Enter changes it. {_effect(setting)}"
     lines = [
-        line(
-            Span(f" {setting.key}", Role.TITLE),
-            Span(cut(f"  {_form(setting)}", width - len(setting.key) - 1), Role.MUTED),
-        ),
+        *labelled(f" {setting.key}  ", _form(setting), width - 1, Role.MUTED, Role.TITLE),
+        *_whole_values(setting, draft, width),
         *wrapped(setting.help, width - 1, " "),
         *wrapped(effect, width - 1, " ", Role.MUTED),
     ]
@@ -107,6 +106,16 @@ def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProb
             name = "" if problem.key == setting.key else f"{problem.key} " if problem.key else "The file: "
             lines += wrapped(f"✗ {name}{problem.reason}. {problem.remedy}", width - 1, " ", Role.PROBLEM)
     return Document(lines)
+
+
+def _whole_values(setting: Setting, draft: Draft, width: int) -> Iterator[Line]:
+    """Yield the value of a setting, and that before a change of the draft, if either is cut in the list."""
+    value, last = _value(setting, draft), _last(setting, draft)
+    room = _room(width)
+    if columns(value) > room or columns(last) > _room_of_last(width):
+        yield from labelled("   now  ", value, width - 1)
+        if setting.key in draft.changes:
+            yield from labelled("   was  ", shown(setting.value), width - 1)
 
 
 def state_lines(
@@ -137,21 +146,35 @@ def _state(
 def _setting(setting: Setting, draft: Draft, width: int) -> Line:
     changed = setting.key in draft.changes
     name = setting.key.partition(".")[2]
-    room = width - KEY - 4 - (9 if width < WIDE else VALUE)
-    origin = "file" if setting.origin == "file" else setting.origin
-    value = shown(draft.changes[setting.key] if changed else setting.value)
-    if changed and draft.changes[setting.key] is None:
-        value = f"{shown(setting.default)} (default)"
     role = Role.NOTICE if changed else Role.PLAIN
-    last = f"was {shown(setting.value)}" if changed else origin
     return line(
         Span(" * " if changed else "   ", Role.NOTICE),
         fitted(name, KEY - 2),
-        Span(fitted(value, room), role),
+        Span(fitted(_value(setting, draft), _room(width)), role),
         " ",
-        Span(fitted(last, width - KEY - room - 4), Role.MUTED),
+        Span(fitted(_last(setting, draft), _room_of_last(width)), Role.MUTED),
         key=setting.key,
     )
+
+
+def _room(width: int) -> int:
+    return width - KEY - 4 - (9 if width < WIDE else VALUE)
+
+
+def _room_of_last(width: int) -> int:
+    return width - KEY - _room(width) - 4
+
+
+def _value(setting: Setting, draft: Draft) -> str:
+    """Return the value that a setting would have."""
+    if setting.key in draft.changes and draft.changes[setting.key] is None:
+        return f"{shown(setting.default)} (default)"
+    return shown(draft.value(setting))
+
+
+def _last(setting: Setting, draft: Draft) -> str:
+    """Return where the value is from, or the one before a change of the draft."""
+    return f"was {shown(setting.value)}" if setting.key in draft.changes else setting.origin
 
 
 def _fits(setting: Setting, draft: Draft, words: Sequence[str]) -> bool:
@@ -202,8 +225,8 @@ def differences(
     for change in changes:
         before, after = (_or_default(value, defaults.get(change.key)) for value in (change.before, change.after))
         yield line(Span(cut(f" {change.key}", width), Role.TITLE))
-        yield line(Span(cut(f"   - {before}", width), Role.MUTED))
-        yield line(Span(cut(f"   + {after}", width), Role.NOTICE))
+        yield from labelled("   - ", before, width, Role.MUTED)
+        yield from labelled("   + ", after, width, Role.NOTICE, Role.NOTICE)
 
 
 def _or_default(value: Value, default: Value) -> str:

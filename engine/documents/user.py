@@ -14,6 +14,7 @@ from engine.documents.lines import (
     Role,
     Span,
     activity,
+    beside,
     cut,
     fitted,
     heading,
@@ -73,34 +74,35 @@ def _summary(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
     shown = user.acknowledged.presence
     is_dry = user.not_written is not None or user.withheld is not None
     label = 12 if is_dry else 9
-    yield _presence("In the PBX" if is_dry else "Shows", label, shown, _certainty(user, now, zone), width)
+    yield from _presence("In the PBX" if is_dry else "Shows", label, shown, _certainty(user, now, zone), width)
     intended = user.withheld if user.withheld is not None else user.decision.presence if user.decision else None
     if is_dry:
-        yield _presence("Would show", label, intended, NOT_WRITTEN[user.not_written or "dry run"], width)
+        yield from _presence("Would show", label, intended, NOT_WRITTEN[user.not_written or "dry run"], width)
     elif intended is not None and intended != shown:
-        yield _presence("Will show", label + 1, intended, "about to be written", width)
+        yield from _presence("Will show", label + 1, intended, "about to be written", width)
     for trouble in user.problems:
         detail = f": {trouble.detail}" if trouble.detail else ""
         yield from labelled(f" {'Because':<{label}}", f"✗ {trouble.title}{detail}", width - 1, Role.PROBLEM)
         yield from wrapped(trouble.remedy, width - 1, " " * (label + 1), Role.NOTICE)
     if user.decision is not None or not user.problems:
         yield from labelled(f" {'Because':<{label}}", _because(user, now, zone), width - 1)
-    yield _next(user, label, now, zone, width)
+    yield from _next(user, label, now, zone, width)
 
 
-def _presence(name: str, label: int, shown: Shown | None, remark: str, width: int) -> Line:
-    """Return the line of a presence, with a remark at the right edge if there is room for all of it."""
+def _presence(name: str, label: int, shown: Shown | None, remark: str, width: int) -> Iterator[Line]:
+    """Yield a presence, with a remark at the right edge if there is room for all of it."""
     start = f" {name:<{label}}"
     room = width - columns(start) - 14 if width < UNLIMITED else UNLIMITED
     note = shown.note if shown else ""
     if remark and columns(note) + columns(remark) + 2 <= room < UNLIMITED:
         note = f"{note:<{len(note) + room - columns(note) - columns(remark) - 1}}"
-    elif room < UNLIMITED:
-        note, remark = cut(note, room), ""
-    else:
+    elif room >= UNLIMITED:
         note += "  " if remark else ""
+    else:
+        remark = ""
     role = Role.NOTICE if name != "Shows" else Role.MUTED
-    return line(Span(start, role), activity(shown.activity if shown else None), "  ", note, Span(remark, Role.MUTED))
+    begin = (Span(start, role), activity(shown.activity if shown else None), Span("  "))
+    yield from (line(*begin, note, Span(remark, Role.MUTED)),) if remark else beside(begin, note, width)
 
 
 def _certainty(user: UserDetail, now: datetime, zone: tzinfo) -> str:
@@ -126,16 +128,17 @@ def _because(user: UserDetail, now: datetime, zone: tzinfo) -> str:
     return "No appointment counts now, and none is announced."
 
 
-def _next(user: UserDetail, label: int, now: datetime, zone: tzinfo, width: int) -> Line:
-    """Return the line of the next change of the presence."""
+def _next(user: UserDetail, label: int, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield the next change of the presence."""
     start = Span(f" {'Next':<{label}}", Role.MUTED)
     coming = _coming(user, now)
     if coming is not None:
-        at = f"{clock(coming.begins, zone, now)}  "
-        note = cut(coming.presence.note, width - label - len(at) - 15)
-        return line(start, at, activity(coming.presence.activity), "  ", note)
+        at = Span(f"{clock(coming.begins, zone, now)}  ")
+        begin = (start, at, activity(coming.presence.activity), Span("  "))
+        yield from beside(begin, coming.presence.note, width)
+        return
     until = user.decision.valid_until if user.decision else None
-    return line(start, f"{clock(until, zone, now)}" if until else "no change that is known")
+    yield line(start, f"{clock(until, zone, now)}" if until else "no change that is known")
 
 
 def _coming(user: UserDetail, now: datetime) -> PlannedPresence | None:

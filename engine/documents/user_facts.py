@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 
 from engine.api.schema import PastChange, UserDetail
-from engine.documents.lines import Line, Role, Span, activity, cut, heading, labelled, line
+from engine.documents.lines import Line, Role, Span, activity, beside, heading, labelled, line
 from engine.documents.quantities import clock
 
 
@@ -74,5 +74,5 @@ def _history(changes: tuple[PastChange, ...], now: datetime, zone: tzinfo, width
         yield line(Span("   nothing since the engine started", Role.MUTED))
     for change in changes:
         at = f"   {clock(change.at, zone, now):<12} "
-        note = cut(change.presence.note, width - 31)
-        yield line(Span(at, Role.MUTED), activity(change.presence.activity), "  ", note)
+        begin = (Span(at, Role.MUTED), activity(change.presence.activity), Span("  "))
+        yield from beside(begin, change.presence.note, width - 1)

@@ -4,9 +4,9 @@ from typing import Literal
 import pytest
 
 from engine.api.schema import Trouble
-from engine.api.schema.settings import Setting, SettingProblem, Settings, SettingsChanged, Value
+from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Settings, SettingsChanged, Value
 from engine.documents.lines import Document
-from engine.documents.settings import change_outcome, help_document, settings_document, state_lines
+from engine.documents.settings import change_outcome, differences, help_document, settings_document, state_lines
 from engine.documents.settings_draft import Draft, form, shown, typed, words_of, written
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -104,6 +104,19 @@ def test_help_names_what_is_wrong_with_the_draft() -> None:
     other = SettingProblem(key="pbx.host", line=None, reason="is missing", remedy="Set it.")
     found = texts(help_document(port, Draft().with_value(port, 0), (wrong, other), 80))
     assert found[-2:] == [" ✗ is no port. Write a number.", " ✗ pbx.host is missing. Set it."]
+
+
+def test_a_value_that_the_list_cuts_is_whole_below_it() -> None:
+    before, after = (":".join(f"{number + start:02X}" for number in range(32)) for start in (0, 100))
+    pin = setting(key="pbx.fingerprint", kind="text", default=None, value=before, origin="file")
+    for draft, whole in ((Draft(), (before,)), (Draft().with_value(pin, after), (after, before))):
+        assert "…" in texts(settings_document(settings_of(pin), draft, "", 80))[1]
+        below = texts(help_document(pin, draft, (), 80))
+        found = "".join(text.replace("now", "").replace("was", "").strip() for text in below)
+        assert all(each in found for each in whole)
+    assert not any("now" in text for text in texts(help_document(setting(), Draft(), (), 80)))
+    [_, *values] = texts(Document([*differences((SettingChange(key="a", before=before, after=after),), 60)]))
+    assert before in "".join(text.removeprefix("   - ").strip() for text in values)
 
 
 def test_a_trial_is_counted_down() -> None:

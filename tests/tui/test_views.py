@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from calendar_tui.screens.user import UserView
 from calendar_tui.screens.users import UsersView
 from engine.exchange.errors import MailboxNotFound
+from engine.exchange.source import Mailbox, Window
 from tests.support.eventually import eventually
-from tests.support.served_engine import InstantSource, people, served_engine
+from tests.support.served_engine import NINE, InstantSource, people, served_engine
 from tests.support.tui import terminal
 
 pytestmark = pytest.mark.slow
@@ -44,6 +46,19 @@ async def test_from_a_problem_to_its_users(tmp_path: Path, source: InstantSource
             await shown.shows("Last changes")
             await shown.press("2", "e")
             await shown.shows("2 of 30")
+
+
+async def test_enter_shows_a_line_whole(tmp_path: Path, source: InstantSource) -> None:
+    [usual] = await source.read_window(Mailbox("user0@corp.example", ""), Window(NINE, NINE))
+    source.calendars["user0@corp.example"] = (replace(usual, subject=f"{'very ' * 20}long"),)
+    async with served_engine(tmp_path, people(1), source=source) as served:
+        await served.settled()
+        async with terminal(served.socket) as shown:
+            await shown.press("2", "enter")
+            await shown.shows("Appointments 1")
+            assert "long shown now" not in " ".join(shown.grid().split())
+            await shown.press("enter")
+            await shown.eventually(lambda: "long shown now" in " ".join(shown.grid().split()))
 
 
 async def test_what_was_begun_is_followed_to_its_end(tmp_path: Path, source: InstantSource) -> None:
