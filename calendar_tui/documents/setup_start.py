@@ -77,12 +77,9 @@ def _problems(problems: Sequence[SettingProblem], wrong: Sequence[str], width: i
         yield line()
 
 
-def finished(
-    applied: SetupApplied, at: datetime, first: datetime | None, files: Sequence[str], zone: tzinfo, width: int
-) -> Document:
+def finished(applied: SetupApplied, at: datetime, first: datetime | None, zone: tzinfo, width: int) -> Document:
     """Return what is on after the set-up, applied `at`, where to look, how to back up and to remove; `first` is when
     the first presence was shown."""
-    kept = " and ".join(files) or "the settings and the state directory"
     dry = applied.written == "nobody"
     rows = [
         ("Look", "1 Overview · 5 Day"),
@@ -92,7 +89,7 @@ def finished(
             if applied.confirm_until is not None
             else []
         ),
-        ("Back up", f"{kept}   w answers as a file"),
+        ("Back up", "calendar-engine backup FILE   (all of it)   w answers as a file"),
         ("Change", "4 Settings › Set up again"),
         ("Remove", "calendar-engine remove --clear   (clears the PBX)"),
     ]

@@ -9,7 +9,6 @@ from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_start import ANSWERS
 from calendar_tui.screens.view import Shell, View, path
 from engine.api.errors import ClientFailure
-from engine.api.resources.live import LiveRequests
 from engine.api.resources.setup import SetupRequests
 from engine.api.schema.setup import SetupApplied
 
@@ -24,31 +23,16 @@ class FinishedView(View):
         super().__init__(shell)
         self._applied = applied
         self._at = shell.model.now
-        self._files: tuple[str, ...] = ()
 
     def row(self) -> Row:
         """Return where one is."""
         return path("Set-up", "Finished")
 
-    def ask(self) -> None:
-        """Ask which files there are."""
-        self.run(self._ask, "files")
-
-    async def _ask(self) -> None:
-        api = self.shell.session.api
-        if api is None:
-            return
-        try:
-            self._files = (await LiveRequests(api).removal()).files
-        except ClientFailure:
-            return  # they are named without their paths
-        self.show()
-
     def sheet(self, width: int, height: int) -> Sheet:
         """Return what is on."""
         since = (each.at for each in self.model.changes if each.at >= self._at and each.presence is not None)
         first = min(since, default=None)
-        return Sheet(finished(self._applied, self._at, first, self._files, self.model.zone, width))
+        return Sheet(finished(self._applied, self._at, first, self.model.zone, width))
 
     def chosen(self, key: str) -> None:
         """Lead on."""

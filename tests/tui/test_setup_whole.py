@@ -85,6 +85,7 @@ async def test_from_nothing_to_the_first_presence_on_premises(tmp_path: Path) ->
         await terminal.shows("26 users")
         await typist.press(ENTER, then="Ready. How do you want to begin?")
         await typist.press(DOWN, DOWN, ENTER, ENTER, then="✓ Set up. Everybody is written since")
+        await terminal.shows("calendar-engine backup FILE")
         guids = [person.guid for person in served.company.world.people]
         await eventually(lambda: any(served.company.pbx.presence_entries(guid) for guid in guids))
         assert typist.presses - MENDING <= MOST_PRESSES, "also with three to begin with everybody at once"
