@@ -101,8 +101,11 @@ def tag_of(text: str) -> str:
 
 
 def system_zone() -> ZoneInfo:
-    """Return the time zone of this machine, UTC if it has no IANA name."""
-    zone = get_localzone()
+    """Return the time zone of this machine, UTC if it has none (localtime(5)) or one without an IANA name."""
+    try:
+        zone = get_localzone()
+    except (LookupError, OSError, ValueError):
+        return ZoneInfo("UTC")
     return zone if isinstance(zone, ZoneInfo) and zone.key else ZoneInfo("UTC")
 
 

@@ -12,9 +12,27 @@ from engine.simulator.company import Company
 from engine.store.audit import AuditRecord, AuditTrail
 from engine.store.database import Database
 from engine.store.errors import StoreUnusable
+from engine.supervisor.settings_file import system_zone
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import changes_of, running_service
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("Europe/Lisbon", "Europe/Lisbon"),
+        ("Mars/Olympus", "UTC"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "UTC"),
+        (__file__, "UTC"),
+    ],
+)
+def test_a_machine_without_a_time_zone_that_can_be_named_has_utc(
+    monkeypatch: pytest.MonkeyPatch, zone: str, expected: str
+) -> None:
+    """One without any at all, such as a small container, is like the second (localtime(5))."""
+    monkeypatch.setenv("TZ", zone)
+    assert system_zone().key == expected
 
 
 @pytest.mark.slow
