@@ -198,6 +198,8 @@ def _below(each: SetupField, grid: _Grid, state: FormState) -> Iterator[Line]:
     indent = " " * grid.label
     if is_wrong(each) and state.text(each) == each.text:
         yield from marked("✗", _sentence(each), state.width, indent, most=3)
+        if each.problem is not None and each.problem.remedy and not each.fixes:
+            yield from marked("→", each.problem.remedy, state.width, indent, most=4)
     if each.kind == "search" and each.key == state.cursor:
         width = max((columns(option.label) for option in state.offered), default=0)
         for place, option in enumerate(state.offered):

@@ -6,9 +6,11 @@ from datetime import datetime
 from calendar_tui.documents.cells import in_sight
 from calendar_tui.documents.form_page import FormState, Page, marked, text
 from calendar_tui.documents.setup_check import failed, running
+from calendar_tui.documents.setup_page import fixes_of
 from engine.api.schema.setup import SetupCheck, SetupPage
 from engine.api.schema.setup_users import SetupAccess, SetupAccessCause, SetupAccessUser
 from engine.display import counted
+from engine.documents.columns import columns
 from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
 
 CAUSE, READABLE = "cause=", "readable"
@@ -31,9 +33,9 @@ def access_page(page: SetupPage, readable: tuple[str, ...] | None, state: FormSt
     if access is None or (check is None and access.tried == 0):
         return text(*_without_users(page, state))
     lines = list(_causes(access, readable, state))
-    room = state.height - _AROUND - (1 if access.zones else 0)
+    room = state.height - _AROUND - (1 if access.zones else 0) - len(fixes_of(page)[:1])
     shown = in_sight(lines, state.cursor, room) if len(lines) > room else lines
-    zones = tuple(_zones(access, state.width))
+    zones = (*_zones(access, state.width), *_fix(page, state.width))
     return text(*shown, *zones, line(), _bar(access, check or page.check, state), _keys(access, check))
 
 
@@ -65,15 +67,15 @@ def _cause(cause: SetupAccessCause, state: FormState) -> Iterator[Line]:
     key = f"{CAUSE}{cause.type}"
     title = Span(f" ✗ {fitted(cause.title, _COUNT - 3)}", Role.PROBLEM)
     yield line(title, f"{cause.count:>5,}", key=key)
+    copies = (" ", Span("c", Role.KEY), " copy") if cause.commands else ()
+    *before, last = wrapped(f"→ {cause.remedy}", state.width - 7, "    ", most=None if state.cursor == key else 2)
+    yield from before  # the names of many would leave no room for it
+    yield line(*last.spans, *copies)
     most = len(cause.users) if state.cursor == key else _NAMED
     for user in cause.users[:most]:
         yield line("    ", fitted(user.label, 18), "  ", Span(cut(_place(user), state.width - 24), Role.MUTED))
     if cause.count > most:
         yield line(Span(f"    … {cause.count - most:,} more", Role.MUTED))
-    copies = (" ", Span("c", Role.KEY), " copy") if cause.commands else ()
-    *before, last = wrapped(f"→ {cause.remedy}", state.width - 7, "    ", most=None if state.cursor == key else 2)
-    yield from before
-    yield line(*last.spans, *copies)
 
 
 def _place(user: SetupAccessUser) -> str:
@@ -93,6 +95,13 @@ def _zones(access: SetupAccess, width: int) -> Iterator[Line]:
         mark = "✓" if len(access.zones) == 1 else "!"
         for each in marked(mark, f"Zone: {', '.join(parts)}", width - 1, most=2):
             yield line(" ", *each.spans)
+
+
+def _fix(page: SetupPage, width: int) -> Iterator[Line]:
+    """Yield the key that mends what was found, if the program can do that."""
+    for fix in fixes_of(page)[:1]:
+        keys = f"  {', '.join(fix.keys)}"
+        yield line(Span(" ^F", Role.KEY), f" {cut(fix.label, width - 4 - columns(keys))}", Span(keys, Role.MUTED))
 
 
 def _bar(access: SetupAccess, check: SetupCheck | None, state: FormState) -> Line:

@@ -1,10 +1,11 @@
 """A page of the set-up, put together of its parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from calendar_tui.documents.form_page import FormState, Page, fields, is_wrong, paragraphs, radio, text
+from calendar_tui.documents.form_page import FormState, Page, fields, is_wrong, marked, paragraphs, radio, text
 from calendar_tui.documents.setup_check import cheap_findings, ended_check, failed, running, running_check, went_well
 from calendar_tui.documents.setup_task import task_lines, watching, ways_to_take
+from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import SetupCheck, SetupField, SetupFix, SetupPage
 from engine.documents.lines import Line, Role, Span, cut, fitted, heading, line, wrapped
 
@@ -16,16 +17,17 @@ OWN_CHECKS = ("users", "access", "presence", "learn", "preview")
 """The kinds of pages that show themselves how far their check has come."""
 
 
-def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
+def setup_page(page: SetupPage, body: Page, state: FormState, machine: Sequence[RungAccount] = ()) -> Page:
     """Return the rows below the title: the body of a page, and in the last rows the help of the field with the cursor.
 
-    While a check runs, and after it has failed, this is what the body is about.
+    While a check runs, and after it has failed, this is what the body is about. Above it stands what this `machine`
+    keeps the engine from, if anything.
     """
     if page.watch is None and page.kind not in OWN_CHECKS and (check := running(page)) is not None:
         body = running_check(check, state.width)
     elif page.kind == "fields" and not state.with_advanced and (ended := failed(page)) is not None:
         body = _after_failure(page, ended, state)
-    shown = text(line()) + body
+    shown = text(line(), *_hindrances(machine, state.width)) + body
     below = _help(page, state)
     room = state.height - len(below)
     if len(shown.lines) > room:
@@ -33,6 +35,15 @@ def setup_page(page: SetupPage, body: Page, state: FormState) -> Page:
     if len(shown.lines) > room:  # help goes first
         return shown
     return shown + text(*[line()] * (room - len(shown.lines)), *below)
+
+
+def _hindrances(machine: Sequence[RungAccount], width: int) -> Iterator[Line]:
+    """Yield where the engine may not write, each with its remedy."""
+    for rung in machine:
+        if rung.trouble is not None:
+            yield from marked("✗", f"{rung.trouble.title}: {rung.trouble.detail}. Nothing can be saved there.", width)
+            yield from marked("→", rung.remedy, width)
+            yield line()
 
 
 def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page:
@@ -128,24 +139,37 @@ def chosen_option(each: SetupField, state: FormState) -> str:
 MADE_HERE, MAKES_ONE = "pbx.password", ". Enter makes one."
 """The secret that is made where it is needed if nobody types one, and how that is said."""
 
+_LAST = 2
+"""Lines at the end of a task that are shown also where there is no room for the whole."""
+
 TASK = "task"
 """The key of the line with which a task begins."""
 
 
 def task_body(page: SetupPage, state: FormState) -> Page:
     """Return what to do over there, the fields to fill in from it, and what the engine sees meanwhile."""
-    body = paragraphs(page.intro, state.width)
+    rest = text(line()) + fields(shown_fields(page, state), state) if page.fields else Page()
     if page.task is not None:
-        first, *others = task_lines(page.task, state.own_password, state.width).lines or (line(),)
-        body += text(first._replace(key=TASK), *others)
-    if page.fields:
-        body += text(line()) + fields(shown_fields(page, state), state)
-    if page.task is not None:
-        body += text(line(), ways_to_take(page.task))
-    body += _remarks(page, state)
+        rest += text(line(), ways_to_take(page.task))
+    rest += _remarks(page, state)
     if page.watch is not None:
-        body += text(line()) + watching(page.watch, state.now, state.zone, state.width)
-    return body
+        is_at_field = any(is_wrong(each) for each in page.fields)
+        rest += text(line()) + watching(page.watch, state.now, state.zone, state.width, is_at_field=is_at_field)
+    return paragraphs(page.intro, state.width) + _task(page, rest, state) + rest
+
+
+def _task(page: SetupPage, rest: Page, state: FormState) -> Page:
+    """Return what to do over there, as much of it as there is room for beside the rest of the page."""
+    if page.task is None:
+        return Page()
+    first, *others = task_lines(page.task, state.own_password, state.width).lines or (line(),)
+    more = len(others) + 1 + len(page.intro) + len(rest.without_blanks().lines) - state.height
+    if more > 0:
+        cut_from = max(len(others) - _LAST - more - 1, 0)
+        cut_to = max(len(others) - _LAST, cut_from)
+        told = line("  ", Span(f"… {cut_to - cut_from} more lines; t copies everything as text", Role.MUTED))
+        others[cut_from:cut_to] = [told]
+    return text(first._replace(key=TASK), *others)
 
 
 def _help(page: SetupPage, state: FormState) -> list[Line]:

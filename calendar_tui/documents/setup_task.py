@@ -113,16 +113,19 @@ def text_of(texts: Sequence[SetupText], name: str) -> SetupText | None:
     return named or next((each for each in texts if each.name != COLLEAGUE), next(iter(texts), None))
 
 
-def watching(watch: SetupWatch, now: datetime, zone: tzinfo, width: int) -> Page:
-    """Return what the engine has seen over there, and when it looks again."""
+def watching(watch: SetupWatch, now: datetime, zone: tzinfo, width: int, *, is_at_field: bool = False) -> Page:
+    """Return what the engine has seen over there and what to do about it, unless that `is_at_field`, and when it looks
+    again."""
     if watch.stopped:
         return text(*marked("✗", watch.stopped, width))
-    at = f"{watch.last.astimezone(zone):%H:%M:%S}" if watch.last else ""
-    first, *others = wrapped(watch.finding or "looking", width, " " * 12, most=3)
-    lines = [line(Span("… ", Role.MUTED), Span(filled(at, 10), Role.MUTED), first.text[12:]), *others]
     seconds = round((watch.next - now).total_seconds()) if watch.next else 0
     again = f"again in {seconds} s" if seconds > 0 else "looking now"
-    looked = f"looked {watch.looked} {'time' if watch.looked == 1 else 'times'}, {again}"
-    lines.append(line(Span(" " * 12 + looked, Role.MUTED)))
-    lines.append(line(Span("I go on by myself as soon as it works.", Role.MUTED)))
-    return text(*lines)
+    looked = f"looked {watch.looked} {'time' if watch.looked == 1 else 'times'}, {again}; I go on as soon as it works"
+    if is_at_field:
+        return text(line(Span(f"… {looked}", Role.MUTED)))
+    at = f"… {watch.last.astimezone(zone):%H:%M:%S}  " if watch.last else "… "
+    first, *others = wrapped(f"{at}{watch.finding or 'looking'}", width, "  ", most=2)
+    lines = [line(Span(at, Role.MUTED), first.text[2 + len(at) :]), *others]
+    if watch.remedy:
+        lines += marked("→", watch.remedy, width, most=3)
+    return text(*lines, line(Span(f"  {looked}", Role.MUTED)))

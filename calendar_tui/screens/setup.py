@@ -27,6 +27,7 @@ from calendar_tui.screens.setup_kinds import PageKind
 from calendar_tui.screens.setup_registry import KINDS
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.widgets.form import Form
+from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import FlowName, SetupCheck, SetupField, SetupPage
 from engine.documents.lines import Document, Line
 
@@ -139,6 +140,13 @@ class SetupView(View):
         return setup is None or setup.person.is_you or not setup.person.is_present
 
     @property
+    def _hindrances(self) -> tuple[RungAccount, ...]:
+        """What keeps this machine from saving anything, on the page where one begins and on that where it is saved."""
+        setup = self.client.setup
+        is_told = setup is not None and (self.is_first or setup.page.is_last)
+        return tuple(each for each in setup.machine if each.trouble is not None) if setup and is_told else ()
+
+    @property
     def stop(self) -> str:
         """The field or line with the cursor."""
         return self.here.cursor if self.here.cursor in self._page.stops else next(iter(self._page.stops), "")
@@ -206,11 +214,12 @@ class SetupView(View):
             self._form.show(other_person(setup, self.model.now, self.state.width), "")
             return
         state = self.state
-        self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
+        machine = self._hindrances
+        self._page = setup_page(setup.page, self.kind.body(setup.page, state), state, machine)
         if self._page.stops and self.here.cursor not in self._page.stops:
             self.here.cursor = self.stop
             state = self.state
-            self._page = setup_page(setup.page, self.kind.body(setup.page, state), state)
+            self._page = setup_page(setup.page, self.kind.body(setup.page, state), state, machine)
         self._form.show(self._page, "" if self.here.rail_at else self.here.cursor)
         field = None if self.here.rail_at else self.field
         if field is not None:
@@ -222,6 +231,8 @@ class SetupView(View):
         """Stay up to date with the engine, as often as somebody looks at a check."""
         if await self.client.open(self._flow):
             await self._arrived()
+        if self.client.texts:  # typed while the engine was gone
+            self.run(self._send_soon, "send")
         while True:
             self.show()
             await asyncio.sleep(TICK)
@@ -235,7 +246,7 @@ class SetupView(View):
         page = self.page
         checks = (page.check, page.reach)
         runs = any(each is not None and each.operation.state == "running" for each in checks)
-        return runs or page.watch is not None or not self.is_mine
+        return runs or page.watch is not None or not self.is_mine or bool(self._hindrances)
 
     async def _arrived(self) -> None:
         """Deal with a new state of the engine: another page, the end of a check."""
@@ -274,9 +285,11 @@ class SetupView(View):
     async def _ended(self, check: SetupCheck) -> None:
         """Go on after a check that was to lead on, or into the field that is wrong."""
         watch = self.page.watch
+        is_awaited = self.here.goes_on or (watch is not None and not watch.stopped)
         if self.kind is not None and not self.kind.LEADS_ON:
             self.here.goes_on = False
-        elif check.passed and self.is_mine and (self.here.goes_on or (watch is not None and not watch.stopped)):
+        elif check.passed and self.is_mine and is_awaited and check.operation.id != self.here.led_on:
+            self.here.led_on = check.operation.id  # once: two looks may see its end, and one may come back to the page
             await self.go("next")
         elif not check.passed and self.here.goes_on:
             self.here.goes_on = False
@@ -409,8 +422,9 @@ class SetupView(View):
         if not fixes:
             self.tell("There is nothing that can be mended from here.")
         elif await self.client.send(fix=fixes[0].id):
-            self.here.goes_on = check is not None
-            await (self.client.check(log_in=True) if check is not None else self._reach())
+            if self.kind is None or not await self.kind.mended():
+                self.here.goes_on = check is not None
+                await (self.client.check(log_in=True) if check is not None else self._reach())
             await self._arrived()
 
     def action_more(self) -> None:

@@ -15,7 +15,7 @@ from engine.documents.access import access_csv
 class AccessPage(PageKind):
     """Tries every calendar as soon as it is opened; those that cannot be read stand together by cause."""
 
-    COMMANDS = ("next", "again", "check", "write", "copy", "list", "steps", "later")
+    COMMANDS = ("next", "again", "check", "write", "copy", "list", "steps", "later", "fix")
     LEADS_ON = False
 
     def __init__(self, form: SetupForm) -> None:
@@ -41,6 +41,11 @@ class AccessPage(PageKind):
     async def _try(self, *, only_failed: bool = False) -> None:
         self._readable, self._runs = None, True
         await self.form.check(goes_on=False, only_failed=only_failed)
+
+    async def mended(self) -> bool:
+        """Try every calendar again."""
+        await self._try()
+        return True
 
     async def looked(self) -> None:
         """When everybody was tried, go to the first cause, or on if somebody waits and every calendar can be read."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calendar_tui.documents.setup_check import running
-from calendar_tui.documents.setup_page import MADE_HERE
+from calendar_tui.documents.setup_page import MADE_HERE, is_missing
 from engine.api.schema.setup import SetupCheck, SetupField, SetupOption
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class OnScreen:
     """What is kept of the screen besides the state of the engine.
 
     `cursor` is the field or line that has it, `rail_at` the step that has it instead. `goes_on`: if the check passes,
-    the next page follows. `watches`: another person is being looked at. `insists`: ^R was pressed during a pause.
+    the next page follows; `led_on` is the last check that did so. `watches`: another person is being looked at.
+    `insists`: ^R was pressed during a pause.
     """
 
     cursor: str = ""
@@ -33,6 +34,7 @@ class OnScreen:
     offered: tuple[SetupOption, ...] = ()
     offered_at: int = 0
     goes_on: bool = False
+    led_on: str = ""
     watches: bool = False
     insists: bool = False
 
@@ -149,11 +151,22 @@ class SetupKeys:
             return
         if not await self._secret_is_sent():
             return
-        following = self._following(stop)
+        following, is_watched_anew = self._following(stop), await self._is_watched_anew()
         if following:
             here.cursor = following
-        else:
+        elif not is_watched_anew:
             await self._finish()
+
+    async def _is_watched_anew(self) -> bool:
+        """Have a page that is watched tried with other answers at once; return whether they are others."""
+        view = self._view
+        if view.page.watch is None or not await view.client.send(secrets=True):
+            return False
+        check = view.page.check
+        if is_missing(view.page) or check is None or check.holds:
+            return False
+        await view.check(goes_on=False, watch=True)
+        return True
 
     async def _is_found(self, field: SetupField) -> bool:
         """Take the marked option of a search, or the first that fits what was typed; return whether there is one."""

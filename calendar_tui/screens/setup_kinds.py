@@ -6,7 +6,7 @@ from textual.message import Message
 
 from calendar_tui.documents.form_page import FormState, Page
 from calendar_tui.documents.setup_certificate import FIX, certificate_page
-from calendar_tui.documents.setup_page import choice_body, fields_body, is_missing, is_passed, task_body
+from calendar_tui.documents.setup_page import TASK, choice_body, fields_body, is_missing, is_passed, task_body
 from calendar_tui.documents.setup_task import text_of
 from calendar_tui.private_files import write_here
 from calendar_tui.screens.setup_client import SetupClient
@@ -98,6 +98,10 @@ class PageKind:
     async def opened(self) -> None:
         """Called when the page has come on the screen."""
 
+    async def mended(self) -> bool:
+        """Check again after a fix in a way of this kind; return whether there is one."""
+        return False
+
     async def looked(self) -> None:
         """Called when a newer state of the page has come, and twice a second while nothing is awaited."""
 
@@ -171,6 +175,7 @@ class TaskPage(PageKind):
     def __init__(self, form: SetupForm) -> None:
         super().__init__(form)
         self._is_shown = False
+        self._wrong = ""
 
     def body(self, page: SetupPage, state: FormState) -> Page:
         """Return what to do."""
@@ -188,6 +193,19 @@ class TaskPage(PageKind):
         page = self.form.page
         if page.can_watch and page.watch is None and not is_passed(page) and not is_missing(page):
             await self.form.client.check(log_in=True, watch=True)
+
+    async def looked(self) -> None:
+        """Move the cursor from the task into the field that is wrong, once for each."""
+        page = self.form.page
+        wrong = page.check.wrong if page.watch is not None and page.check is not None and page.check.holds else ""
+        if wrong != self._wrong and self.form.state.cursor == TASK and any(each.key == wrong for each in page.fields):
+            self.form.put_cursor(wrong)
+            self.form.show()
+        self._wrong = wrong
+
+    async def mended(self) -> bool:
+        """Watch again, with the answers as they are now."""
+        return self.form.page.watch is not None and await self.form.client.check(log_in=True, watch=True)
 
     async def _have_a_certificate(self) -> None:
         """Have the engine make a certificate, unless there is one or a client secret."""

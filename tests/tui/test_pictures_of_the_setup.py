@@ -76,6 +76,8 @@ async def pictures(served: ServedService, shown: Terminal, names: Collection[str
         await shown.eventually(partial(is_at, shown, page))
         if name in ("fields", "account", "application"):
             await shown.eventually(lambda: view.page.reach is not None and view.page.reach.operation.state != "running")
+        if name == "application":
+            await shown.shows("[(certificate) ")
         if name in ("app", "right"):
             await shown.eventually(lambda: view.page.watch is not None and bool(view.page.watch.looked))
         await shown.pilot.pause()

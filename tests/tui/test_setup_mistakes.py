@@ -10,24 +10,40 @@ import pytest
 
 from calendar_tui.screens import setup_kinds
 from engine.simulator.certificates import CertificateAuthority, Flaw
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.company import (
+    CLIENT_SECRET,
+    EXCHANGE_PASSWORD,
+    PBX_PASSWORD,
+    CloudCompany,
+    Company,
+    PbxSite,
+)
 from engine.simulator.exchange.server import HOSTS
 from engine.simulator.pbx.state import ALL_APIS
 from tests.support.service import ServedService
+from tests.support.setting_up import check
 from tests.support.tui import Terminal, terminal
 from tests.tui.setup_support import answered, nothing_set_up, open_setup, right_answers, right_secrets, under_cursor
 
 pytestmark = pytest.mark.slow
 
-Change = Callable[[Company], Awaitable[None]]
-PBX_PAGE, EXCHANGE_PAGE = "pbx/fields", "exchange/account"
+Change = Callable[[Any], Awaitable[None]]
+"""What is done over there, at a site of the kind that the mistake is about."""
+
+PBX_PAGE, EXCHANGE_PAGE, APPLICATION_PAGE = "pbx/fields", "exchange/account", "exchange/application"
 ANNA = "anna.mueller@corp.example"
+REMEDIES = ("→ ", "^F ", "Do this in the ", "Enter Is this your ", "▸ Trust exactly ")
+"""What introduces what can be done about a problem, on the page that tells it."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A mistake in the `answers` or in what `made` changes over there. The wizard shows `told`, with the cursor in the
-    field `wrong`; `keys` mend it, a text among them being typed, after `mended` over there."""
+    """A mistake in the `answers` or in what `made` changes over there. `tried` shows it: the wizard says `told`, with
+    the cursor in the field `wrong`; `keys` mend it, a text among them being typed, after `mended` over there. Then it
+    shows `well`, and `copied` was to be pasted there.
+
+    Unless there is a test `user`, the users of the PBX are known, and any of them is read.
+    """
 
     page: str
     told: str
@@ -37,6 +53,12 @@ class Mistake:
     secrets: Mapping[str, str] = field(default_factory=dict)
     made: Change | None = None
     mended: Change | None = None
+    tried: tuple[str, ...] = ("ctrl+r",)
+    well: str = ""
+    copied: str = ""
+    user: str = ANNA
+    kind: type[PbxSite] = Company
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def presses(self) -> int:
@@ -84,7 +106,30 @@ def right_to_read(given: bool) -> Change:
     return change
 
 
+def every_third_in_scope(given: bool) -> Change:
+    async def change(company: PbxSite) -> None:
+        people = [person for person in company.world.people if person.mailbox][::3]
+        (company.world.put_into_scope if given else company.world.take_out_of_scope)(*people)
+
+    return change
+
+
+def role_in_exchange_online(given: bool) -> Change:
+    async def change(company: CloudCompany) -> None:
+        company.tenant.scoped_role = given
+
+    return change
+
+
+async def other_system_name(company: PbxSite) -> None:
+    company.pbx.domain = "pbx.local"
+
+
 LOCALHOST = ("localhost", "127.0.0.1")
+EVERY_THIRD = "15 ✓  11 ✗   of 26"
+ALL_BUT_TWO = "24 ✓  2 ✗   of 26"
+GROUP = {"setup.group": "Phone users"}
+ADDED = f"Add-DistributionGroupMember 'Phone users' -Member '{ANNA}'"
 
 MISTAKES = {
     "https:// in the host": Mistake(
@@ -157,13 +202,70 @@ MISTAKES = {
         "exchange.ews_url",
         {"exchange.ews_url": "https://mail.corp.invalid/EWS/Exchange.asmx"},
     ),
+    "no autodiscover": Mistake(
+        EXCHANGE_PAGE,
+        '^F use "https://mail.corp.example/EWS/',
+        ("ctrl+f",),
+        "exchange.ews_url",
+        options={"hosts": ("localhost", "mail.corp.example"), "internal_host": "mail.corp.example"},
+    ),
+    "impersonation for two thirds": Mistake(
+        EXCHANGE_PAGE,
+        EVERY_THIRD,
+        ("c", "F"),
+        well=ALL_BUT_TWO,
+        copied=ADDED,
+        user="",
+        answers=GROUP,
+        made=every_third_in_scope(False),
+        mended=every_third_in_scope(True),
+    ),
+    "mail domain is not the PBX's": Mistake(
+        EXCHANGE_PAGE,
+        '^F use "corp.example"  pbx.domain',
+        ("ctrl+f",),
+        well=ALL_BUT_TWO,
+        user="",
+        made=other_system_name,
+    ),
+    "consent missing": Mistake(
+        APPLICATION_PAGE,
+        "→ In the app registration, under API permissions",
+        (),
+        tried=(),
+        user="",
+        kind=CloudCompany,
+        made=role_in_exchange_online(False),
+        mended=role_in_exchange_online(True),
+    ),
+    "consent for too few": Mistake(
+        APPLICATION_PAGE,
+        EVERY_THIRD,
+        ("c", "F"),
+        tried=(),
+        well=ALL_BUT_TWO,
+        copied=ADDED,
+        user="",
+        kind=CloudCompany,
+        answers=GROUP,
+        made=every_third_in_scope(False),
+        mended=every_third_in_scope(True),
+    ),
+    "secret's ID": Mistake(
+        APPLICATION_PAGE,
+        '→ What was entered is the "Secret ID"',
+        (f"type {CLIENT_SECRET.reveal()}", "enter"),
+        "exchange.client_secret",
+        tried=(),
+        kind=CloudCompany,
+        secrets={"exchange.client_secret": "0a1b2c3d-1111-2222-3333-444455556666"},
+    ),
 }
 
 
 async def made(mistake: Mistake, served: ServedService) -> None:
     """Answer everything right but for the mistake, and go to its page."""
     company = served.company
-    assert isinstance(company, Company)
     if mistake.made is not None:
         await mistake.made(company)
     answers = right_answers(served)
@@ -172,18 +274,21 @@ async def made(mistake: Mistake, served: ServedService) -> None:
     assert status == 200
     secrets = {**right_secrets(served), **mistake.secrets}
     await answered(served, settings=answers, secrets=secrets)
-    await answered(served, texts={"setup.user": ANNA} | texts, go=mistake.page)
+    await answered(served, texts={"setup.user": mistake.user} | texts)
+    if not mistake.user:
+        assert (await check(served, PBX_PAGE))["passed"]
+    await answered(served, go=mistake.page)
 
 
 async def mended(mistake: Mistake, served: ServedService, shown: Terminal) -> None:
     """Press the keys that mend it, after something was done over there."""
-    assert isinstance(served.company, Company)
     if mistake.mended is not None:
         await mistake.mended(served.company)
     for key in mistake.keys:
         await shown.press(*(key.removeprefix("type ") if key.startswith("type ") else (key,)))
     step = "✓1 PBX" if mistake.page == PBX_PAGE else "✓4 Exchange"
-    await shown.shows(step)
+    await shown.shows(mistake.well or step)
+    assert mistake.copied in shown.app.clipboard
 
 
 @pytest.fixture(autouse=True)
@@ -195,12 +300,13 @@ def quick_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", MISTAKES)
 async def test_a_mistake_is_made_and_mended(tmp_path: Path, name: str) -> None:
     mistake = MISTAKES[name]
-    async with nothing_set_up(tmp_path) as served:
+    async with nothing_set_up(tmp_path, mistake.kind, **mistake.options) as served:
         await made(mistake, served)
         async with terminal(served.socket) as shown:
             await open_setup(shown)
-            await shown.press("ctrl+r")
+            await shown.press(*mistake.tried)
             await shown.shows(mistake.told)
+            await shown.eventually(lambda: any(each in shown.grid() for each in REMEDIES))
             if mistake.wrong:
                 await shown.eventually(lambda: under_cursor(shown) == mistake.wrong, lambda: under_cursor(shown))
             await mended(mistake, served, shown)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from calendar_tui.documents.form_page import FormState, fields
 from calendar_tui.documents.setup_certificate import certificate_page
@@ -199,11 +200,20 @@ def test_a_task_is_told_step_by_step_while_the_engine_watches() -> None:
 c copy password   w file   t as text
 
 … 10:31:20  the PBX knows no such App object yet
-            looked 4 times, again in 3 s
-I go on by myself as soon as it works.
+  looked 4 times, again in 3 s; I go on as soon as it works
 """
     )
     assert "k7Rm" not in shown(task_body(page, a_state()))
+
+
+def test_a_task_that_is_too_long_says_what_is_left_out() -> None:
+    long = replace(TASK, lines=(*TASK.lines, *(SetupTaskLine(text=f"line {number}") for number in range(20))))
+    watch = SetupWatch(looked=1, last=NOW, next=None, finding="not yet", remedy="Do it.")
+    page = a_page(kind="task", task=long, watch=watch)
+    picture = shown(setup_page(page, task_body(page, a_state(height=14)), a_state(height=14)))
+    assert len(picture.splitlines()) == 14
+    assert "  … 17 more lines; t copies everything as text\n  line 18\n  line 19\n" in picture
+    assert picture.endswith("→ Do it.\n  looked 1 time, looking now; I go on as soon as it works\n")
 
 
 def test_a_script_is_folded_on_the_screen_alone() -> None:
