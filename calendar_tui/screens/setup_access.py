@@ -56,7 +56,8 @@ class AccessPage(PageKind):
             self._runs = False
             waited_for, self._is_waited_for = self._is_waited_for, False
             causes = [f"{CAUSE}{each.type}" for each in page.access.causes]
-            self.form.put_cursor(next(iter(causes), READABLE))
+            if self._readable is None:  # nobody reads the names already
+                self.form.put_cursor(next(iter(causes), READABLE))
             if waited_for and not causes and is_passed(page):
                 await self.form.go("next")
 
