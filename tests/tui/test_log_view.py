@@ -315,7 +315,7 @@ async def test_neighbours_of_the_list_the_user_and_the_operation(tmp_path: Path)
         for keys, second in (
             (("left_square_bracket",), 2),
             (("O",), 2),
-            (("K",), 1),
+            (("left_square_bracket",), 1),
             (("u",), 9),
             (("U",), 1),
             (("o",), 3),
