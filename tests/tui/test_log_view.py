@@ -277,7 +277,7 @@ async def test_where_there_is_no_room_nothing_of_the_bodies_is_left(tmp_path: Pa
         await shown.shows("<m:FindItemResponse")
         await shown.pilot.resize_terminal(80, 24)
         await shown.shows("[Request]")
-        assert "<m:FindItemResponse" not in shown.grid()
+        await shown.eventually(lambda: "<m:FindItemResponse" not in shown.grid())
 
 
 async def test_a_body_that_was_cut_off_says_so_and_is_shown_to_its_end(tmp_path: Path) -> None:
