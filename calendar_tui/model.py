@@ -180,6 +180,7 @@ class Model:
         self.wanted = Query()
         self.own_wanted: Query | None = None
         self.chosen_user = ""
+        self.chosen_entry: int | None = None
         self.operations: dict[str, Operation] = {}
         self.changes: deque[ChangeEvent] = deque(maxlen=REMEMBERED)
         self.errors: deque[ChangeEvent] = deque(maxlen=REMEMBERED)

@@ -104,6 +104,16 @@ _EVERYWHERE = (
         synonyms="impersonation password OAuth certificate autodiscover",
     ),
     Command(
+        "back up",
+        EVERYWHERE,
+        (),
+        "Back up settings, secrets and state to an encrypted file",
+        "back_up",
+        changes=True,
+        capability="backup",
+        synonyms="backup export save restore",
+    ),
+    Command(
         "vendor",
         EVERYWHERE,
         (),

@@ -10,7 +10,7 @@ from calendar_tui.model import Attaching, Lost, Model
 from calendar_tui.terminal import SMALLEST
 from engine.api.schema import Status
 from engine.documents.columns import columns
-from engine.documents.lines import Document, Line, Role, Span, cut, fitted, heading, line, wrapped
+from engine.documents.lines import Document, Line, Role, Span, beside, cut, fitted, heading, line, wrapped
 from engine.documents.links import DESIGNED_FOR
 from engine.documents.quantities import age
 from engine.documents.status import modes
@@ -192,21 +192,36 @@ def is_too_small(width: int, height: int) -> bool:
     return width < SMALLEST[0] or height < SMALLEST[1]
 
 
-def help_document(view: str) -> Document:
-    """Return the commands of a view by their keys; the key of a line is the name of its command."""
+def help_document(view: str, width: int) -> Document:
+    """Return the commands of a view by their keys, and the signs; the key of a line is the place and name of one."""
     groups = ((" In this view", view), (" In every list", LIST), (" Everywhere", EVERYWHERE))
     lines: list[Line] = []
     for title, place in groups:
         commands = [each for each in registry.of_place(place) if each.keys]
         if commands:
-            lines += [heading(title), *map(_by_key, commands), line()]
-    return Document(lines)
+            lines += [heading(title), *(each for command in commands for each in _by_key(command, width)), line()]
+    return Document([*lines, heading(" Signs"), *(line("   ", *signs) for signs in SIGNS)])
 
 
-def _by_key(command: Command) -> Line:
+SIGNS: tuple[tuple[Span, ...], ...] = (
+    (
+        Span("○ available  ", Role.AVAILABLE),
+        Span("● busy  ", Role.BUSY),
+        Span("◐ away  ", Role.AWAY),
+        Span("⊘ do not disturb", Role.DND),
+    ),
+    (Span("✓ works  ", Role.GOOD), Span("✗ problem  ", Role.PROBLEM), Span("! warning", Role.NOTICE)),
+    (Span("· waiting  … at work  ? unknown", Role.MUTED),),
+)
+"""The signs that stand before words, with these words."""
+
+
+def _by_key(command: Command, width: int) -> Iterator[Line]:
     keys = " ".join(key_name(key) for key in command.keys)
-    name = "" if command.place == LIST else command.name
-    return line(Span(f"   {keys:<12}", Role.KEY), command.title, key=name)
+    name = "" if command.place == LIST else f"{command.place}:{command.name}"
+    first, *others = beside((Span(f"   {keys:<12}", Role.KEY),), command.title, width - 1)
+    yield first._replace(key=name)
+    yield from others
 
 
 def palette_document(choice: Sequence[Entry], width: int) -> Document:

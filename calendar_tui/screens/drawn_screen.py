@@ -16,13 +16,13 @@ from textual.widgets import ContentSwitcher, Input
 from textual.worker import Worker
 
 from calendar_tui.documents import frame
-from calendar_tui.documents.sheet import Row
+from calendar_tui.documents.sheet import Row, Sheet
 from calendar_tui.model import Model
 from calendar_tui.screens.view import Question, View
 from calendar_tui.session import EngineSession
 from calendar_tui.terminal import TerminalCapabilities
 from calendar_tui.widgets.field import Field, FieldInput
-from calendar_tui.widgets.line_view import LineView
+from calendar_tui.widgets.line_view import LineView, Place
 from engine.api.errors import ClientFailure, EngineUnreachable
 from engine.api.schema import Operation
 from engine.documents.columns import columns
@@ -33,6 +33,9 @@ LEFT, LEFT_WIDEST = 56, 68
 """The width of the left pane, and from 150 columns on."""
 
 SMALLEST_FIELD = 20
+
+HELP = "help"
+"""The view of the keys where there is no room beside another one."""
 
 
 class DrawnScreen(Screen[None]):
@@ -57,6 +60,8 @@ class DrawnScreen(Screen[None]):
         self._message = ""
         self._followed = ""
         self._tells_loss = False
+        self._helps = False
+        self._place_of_help = Place()
         self._visit = -1
 
     # What there is on the screen
@@ -109,6 +114,27 @@ class DrawnScreen(Screen[None]):
     def is_wide(self) -> bool:
         """Whether there is room for a second pane."""
         return frame.is_wide(*self.app.size)
+
+    @property
+    def has_room_beside(self) -> bool:
+        """Whether help can stand beside the view."""
+        return self.is_wide and self.view.form() is None and self.view.NAME != HELP
+
+    @property
+    def is_helping(self) -> bool:
+        """Whether the keys stand beside the view."""
+        return self._helps and self.has_room_beside
+
+    def help_beside(self, *, shown: bool) -> None:
+        """Show the keys beside the view, in place of its right pane, or no longer."""
+        self._helps, self._place_of_help = shown, Place()
+        self.put_place_beside()
+        self._focus_main()
+        self.draw()
+
+    def put_place_beside(self) -> None:
+        """Let the right pane be where what it shows was left."""
+        self.beside.place = self._place_of_help if self.is_helping else self.view.pane_place
 
     @property
     def is_asking(self) -> bool:
@@ -168,7 +194,8 @@ class DrawnScreen(Screen[None]):
         above = self.view.above(width)
         self._show_as_needed("above", above if wide else Document())
         room = height - 3 - len(frame.banner(self.model, width)) - len(above) - 2 * wide
-        left = width if not (wide and self.view.has_pane()) else LEFT if width < frame.WIDEST else LEFT_WIDEST
+        has_pane = wide and (self.view.has_pane() or self.is_helping)
+        left = width if not has_pane else LEFT if width < frame.WIDEST else LEFT_WIDEST
         self._set_width(self.main, left if left < width else None)
         self.line_view("pane").display = left < width
         self.main.keeps_cursor = self.is_asking
@@ -176,8 +203,12 @@ class DrawnScreen(Screen[None]):
         if not wide:  # another height of a widget would have the whole screen drawn
             sheet = replace(sheet, heads=Document([*above, *sheet.heads]))
         self.main.show(sheet, framed=wide)
-        if left < width:
-            self.line_view("pane").show(self.view.pane(width - left - 2, room), framed=True)
+        if self.is_helping:
+            self.put_place_beside()
+            keys = frame.help_document(self.view.NAME, width - left - 2)
+            self.beside.show(Sheet(keys, title="Keys and signs"), framed=True)
+        elif left < width:
+            self.beside.show(self.view.pane(width - left - 2, room), framed=True)
 
     def _set_width(self, widget: LineView, width: int | None) -> None:
         now = widget.styles.width
@@ -250,9 +281,8 @@ class DrawnScreen(Screen[None]):
         if operation is not None:
             self._message = progress(operation)
         enter = self.view.enter() if self.main.cursor_key else ""
-        shown = frame.footer(
-            self.view.commands(), self._message, self.app.size.width, enter=enter, is_first=len(self._stack) == 1
-        )
+        is_first = len(self._stack) == 1 and not self.is_helping
+        shown = frame.footer(self.view.commands(), self._message, self.app.size.width, enter=enter, is_first=is_first)
         self._show_as_needed("footer", shown)
 
     def _show_as_needed(self, id: str, document: Document) -> None:  # noqa: A002

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from inspect import isawaitable
 from typing import TypeVar
 
@@ -12,8 +13,9 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from calendar_tui.commands import registry
-from calendar_tui.commands.command import LIST, Command
+from calendar_tui.commands.command import EVERYWHERE, LIST, Command
 from calendar_tui.model import Model, Query
+from calendar_tui.screens.backing_up import BackingUp
 from calendar_tui.screens.drawn_screen import DrawnScreen
 from calendar_tui.screens.going_live import GoingLive
 from calendar_tui.screens.view import View
@@ -45,6 +47,7 @@ class Frame(DrawnScreen):
         self._main_views: dict[str, View] = {}
         self._groups: dict[View, set[str]] = {}
         self._to_confirm: HeldChange | None = None
+        self._backing_up = BackingUp(self)
         self._going_live = GoingLive(lambda: session.api, self.tell, self.tell_failure)
 
     def main_view(self, kind: type[V]) -> V:
@@ -100,7 +103,8 @@ class Frame(DrawnScreen):
                 self._say("")
                 self._question = None
                 self.field.close()
-                self.main.place, self.line_view("pane").place = self.view.place, self.view.pane_place
+                self.main.place = self.view.place
+                self.put_place_beside()
                 self._focus_main()
                 self.view.shown()
                 self.view.ask()
@@ -127,6 +131,31 @@ class Frame(DrawnScreen):
         from calendar_tui.screens.user import UserView
 
         self.push(UserView(self, guid))
+
+    def run_command(self, place: str, name: str) -> None:
+        """Run a command of any place by its name, after going there: to the user or log entry that was chosen last."""
+        from calendar_tui.screens.log import LogView
+
+        if place in ("", EVERYWHERE, self.view.NAME):
+            self.action_command(name)
+        elif place in self._makers:
+            self.open_view(place)
+            self.action_command(name)
+        elif place == "user" and self.model.chosen_user:
+            self.open_user(self.model.chosen_user)
+            self.in_background(partial(self._run_when_ready, self.view, name))
+        elif place == "exchange" and self.model.chosen_entry is not None:
+            entry = self.model.chosen_entry
+            self.open_view(LogView.NAME)
+            self.main_view(LogView).chosen(str(entry))
+            self.in_background(partial(self._run_when_ready, self.view, name))
+        else:
+            self.tell("Go there first: this needs something that is chosen there.")
+
+    async def _run_when_ready(self, view: View, name: str) -> None:
+        await view.ready()
+        if view is self.view:
+            self.action_command(name)
 
     def open_log(self, *conditions: str) -> None:
         """Open the debug log with the entries that match a filter."""
@@ -204,6 +233,9 @@ class Frame(DrawnScreen):
             if left is not None:
                 left()
             return
+        if name == "back" and self.is_helping:
+            self.help_beside(shown=False)
+            return
         pane = self.focused if isinstance(self.focused, LineView) else self.main
         for owner in (self.view, pane, self):
             method = getattr(owner, f"action_{name}", None)
@@ -238,10 +270,21 @@ class Frame(DrawnScreen):
             self.push(SetupView(self, flow))
 
     def action_help(self) -> None:
-        """Show all keys."""
+        """Show all keys: beside the view where there is room, and until it is pressed again."""
+        if self.has_room_beside or self.is_helping:
+            self.help_beside(shown=not self.is_helping)
+        else:
+            self.open_help(self.view.NAME)
+
+    def open_help(self, place: str) -> None:
+        """Show the keys of a view."""
         from calendar_tui.screens.help import HelpView
 
-        self.push(HelpView(self, self.view.NAME))
+        self.push(HelpView(self, place))
+
+    def action_back_up(self) -> None:
+        """Make a backup."""
+        self._backing_up.ask()
 
     def action_probe(self, side: CheckSide) -> None:
         """Check a connection step by step."""
@@ -315,6 +358,8 @@ class Frame(DrawnScreen):
         """Tell the view what was chosen."""
         if event.view is self.main:
             self.view.chosen(event.key)
+        elif event.view.id == "pane" and self.is_helping:
+            self.run_command(*event.key.split(":"))
         elif event.view.id == "pane":
             self.view.pane_chosen(event.key)
 
@@ -348,6 +393,10 @@ class Frame(DrawnScreen):
     def end(self, view: View, group: str) -> None:
         """End what runs in a group."""
         self.workers.cancel_group(self, f"{view.NAME} {id(view)} {group}")
+
+    def in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run something in the background that does not end with a view."""
+        _: Worker[None] = self.run_worker(work, group="command")
 
     def after_drawing(self, call: Callable[[], None]) -> None:
         """Call something when everything is drawn."""

@@ -18,16 +18,16 @@ class HelpView(View):
 
     def row(self) -> Row:
         """Return the title."""
-        return path("Keys")
+        return path("Keys and signs")
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Return the keys."""
-        return Sheet(help_document(self._about))
+        return Sheet(help_document(self._about, width))
 
     def chosen(self, key: str) -> None:
         """Go back, and run the command of the line."""
         self.shell.go_back()
-        self.shell.action_command(key)
+        self.shell.run_command(*key.split(":"))
 
     def action_help(self) -> None:
         """Close it, with the same key that opened it."""

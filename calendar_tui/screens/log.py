@@ -84,6 +84,13 @@ class LogView(LogBaseView):
         """Filter the log, starting with the newest entry."""
         self.apply(self.conditions.typed(conditions))
 
+    def hidden(self) -> None:
+        """Remember the entry under the cursor."""
+        super().hidden()
+        row = self.selected()
+        if row is not None:
+            self.model.chosen_entry = row.id
+
     def chosen(self, key: str) -> None:
         """Open an entry."""
         from calendar_tui.screens.log_entry import LogEntryView

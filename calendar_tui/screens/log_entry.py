@@ -46,12 +46,21 @@ class LogEntryView(View):
         self._part = Part.SUMMARY
         self._raw = False
         self._said = "… asking the engine"
+        self._answered = asyncio.Event()
         self._exchange: LogExchange | None = None
         self._attempts: Sequence[LogRow] = ()
         self._bodies: dict[BodySide, Body] = {}
         self._views: dict[BodySide, BodyView] = {}
         self._places = {part: Place() for part in PARTS}
         self.place = self._places[self._part]
+
+    def hidden(self) -> None:
+        """Remember the entry."""
+        self.model.chosen_entry = self._number
+
+    async def ready(self) -> None:
+        """Return when the entry has come."""
+        await self._answered.wait()
 
     def row(self) -> Row:
         """Return the path, and the names of the parts."""
@@ -338,6 +347,7 @@ class LogEntryView(View):
         if log is None:
             return
         exchange = self._exchange = await log.exchange(self._number)
+        self._answered.set()
         self.show()
         await self._load(log, exchange, self._sides)
         if exchange.request_id:
@@ -379,7 +389,8 @@ class LogEntryView(View):
             await work()
         except ClientFailure as failure:
             self._said = f"{failure}. {failure.remedy}"
-            self.tell(self._said)
+            self.tell_failure(failure)
+            self._answered.set()
             self.show()
 
 

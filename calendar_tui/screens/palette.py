@@ -49,9 +49,9 @@ class PaletteView(View):
         match entry.kind:
             case Kind.COMMAND:
                 place, _, command = name.partition(":")
-                if place not in ("", self._below.NAME):
-                    self.shell.open_view(place)
-                self.shell.action_command(command)
+                self.shell.run_command(place, command)
+            case Kind.HELP:
+                self.shell.open_help(name)
             case Kind.USER:
                 self.shell.open_user(name)
             case Kind.SETTING:

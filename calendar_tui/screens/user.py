@@ -46,6 +46,14 @@ class UserView(View):
             return Sheet(remark(self._details.failure or "Asking the engine ...", width))
         return Sheet(user_document(user, self.model.now, self.model.zone, width, self.shell.main.cursor_key))
 
+    def hidden(self) -> None:
+        """Remember the user."""
+        self.model.chosen_user = self.guid
+
+    async def ready(self) -> None:
+        """Return when the user's details have come."""
+        await self._details.answered()
+
     def follow(self, guid: str) -> None:
         """Show another user."""
         self.guid = guid

@@ -1,5 +1,6 @@
 """The details of one user after the other, for the view of a user and for the pane beside a list."""
 
+import asyncio
 from functools import partial
 
 from calendar_tui.screens.view import View
@@ -16,7 +17,12 @@ class UserDetails:
         self._guid = ""
         self._row: UserRow | None = None
         self._known: UserDetail | None = None
+        self._answered = asyncio.Event()
         self.failure = ""
+
+    async def answered(self) -> None:
+        """Return when the request is answered."""
+        await self._answered.wait()
 
     def of(self, guid: str) -> UserDetail | None:
         """Return the details of a user, None until they are there."""
@@ -29,6 +35,7 @@ class UserDetails:
     def request(self) -> None:
         """Request the details of the user shown last."""
         if self._guid:
+            self._answered.clear()
             self._view.run(partial(self._load, self._guid), "details")
 
     async def _load(self, guid: str) -> None:
@@ -41,4 +48,5 @@ class UserDetails:
             self.failure = f"{failure}. {failure.remedy}"
             if isinstance(failure, RequestRefused):
                 self._known = None
+        self._answered.set()
         self._view.show()

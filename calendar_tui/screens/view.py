@@ -121,6 +121,10 @@ class Shell(Protocol):
         """End what runs in a group."""
         ...
 
+    def in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Run something in the background that does not end with a view."""
+        ...
+
     def after_drawing(self, call: Callable[[], None]) -> None:
         """Call something when everything is drawn."""
         ...
@@ -191,8 +195,12 @@ class Shell(Protocol):
         """Ask a question in the footer, and call something if the next key is y."""
         ...
 
-    def action_command(self, name: str) -> None:
-        """Run a command of the view on top by its name, or show why that is not possible."""
+    def run_command(self, place: str, name: str) -> None:
+        """Run a command of any place by its name, after going there: to the user or log entry that was chosen last."""
+        ...
+
+    def open_help(self, place: str) -> None:
+        """Show the keys of a view."""
         ...
 
     def neighbour(self, guid: str, steps: int) -> str | None:
@@ -258,6 +266,9 @@ class View:
     def focused(self) -> Widget | None:
         """Return what gets the focus when the container is shown, None: its first widget that can."""
         return None
+
+    async def ready(self) -> None:
+        """Return when what commands of the view are about is known."""
 
     def enter(self) -> str:
         """Return what the footer says that Enter does to the line under the cursor."""

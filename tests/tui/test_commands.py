@@ -17,6 +17,7 @@ from calendar_tui.model import Model
 from calendar_tui.screens.overview import ProblemView
 from calendar_tui.screens.setup_finished import FinishedView
 from engine.api.schema.setup import SetupApplied
+from engine.documents.columns import columns
 from tests.support.exchanges import traced
 from tests.support.parsers import options
 from tests.support.served_engine import people, served_engine
@@ -57,7 +58,9 @@ def test_no_key_means_two_things() -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_help_has_them_all(view: str) -> None:
-    text = "\n".join(line.text for line in help_document(view))
+    lines = help_document(view, 60)
+    assert max(columns(line.text) for line in lines) <= 60
+    text = " ".join("\n".join(line.text for line in lines).split())
     for command in (*registry.in_view(view), *registry.of_place(LIST)):
         assert (command.title in text) == bool(command.keys)
         assert command.key in text

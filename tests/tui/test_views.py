@@ -223,6 +223,18 @@ async def test_small_and_large(tmp_path: Path) -> None:
             await shown.pilot.resize_terminal(132, 50)
             await shown.press("2")
             await shown.shows("user0@corp.example")
+            await shown.press("question_mark", "down", "e")
+            await shown.shows("Keys and signs")
+            await shown.shows("Nobody fits")
+            await shown.press("d")
+            await shown.shows("Show these users as a list")
+            await shown.press("escape")
+            await shown.eventually(lambda: "Keys and signs" not in shown.grid() and shown.view.NAME == "day")
+            await shown.press("question_mark", "tab", *["down"] * 4, "enter")
+            await shown.eventually(lambda: shown.view.NAME == "users")
+            await shown.pilot.resize_terminal(80, 24)
+            await shown.press("escape", "x")
+            await shown.eventually(lambda: "Keys and signs" not in shown.grid())
 
 
 async def test_one_user_who_goes(tmp_path: Path) -> None:
