@@ -9,8 +9,8 @@ from calendar_tui.terminal import TerminalCapabilities, ThemeName
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
-from tests.support.idle_time import IdleLoop
 from tests.support.logged import logged_engine, some_exchanges
+from tests.support.quiescence import QuiescentLoop
 from tests.support.tui import Terminal, served_site, terminal
 from tests.tui.setup_support import nothing_set_up, open_setup
 
@@ -77,5 +77,5 @@ def save(shown: Terminal, name: str) -> None:
 
 if __name__ == "__main__":
     for pictures in (main, of_the_set_up, of_the_log):
-        with asyncio.Runner(loop_factory=IdleLoop) as runner:
+        with asyncio.Runner(loop_factory=QuiescentLoop) as runner:
             runner.run(pictures())
