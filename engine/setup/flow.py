@@ -17,6 +17,7 @@ from engine.settings.keys import KEYS
 from engine.settings.model import SiteSettings
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.setup.pages import (
+    ASKED,
     FLOWS,
     NAMES,
     OWN_KEYS,
@@ -140,9 +141,8 @@ def digest(flow: Flow, values: Values, step: Step) -> str:
     """Return what tells apart the answers that the check of a step depends on: those of the step, those of the steps
     it needs, and those that no page asks for."""
     related = {step.name, *step.needs}
-    asked = {key for each in STEPS for key in each.keys(values)}
     theirs = {key for each in STEPS if each.name in related for key in each.keys(values)}
-    answers = {key: value for key, value in {**values, **flow.own}.items() if key in theirs or key not in asked}
+    answers = {key: value for key, value in {**values, **flow.own}.items() if key in theirs or key not in ASKED}
     typed = {name: flow.typed.get(name, 0) for name in SECRETS if name in theirs}
     return hashlib.sha256(msgspec.json.encode((answers, typed), order="sorted")).hexdigest()[:16]
 

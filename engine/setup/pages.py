@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 from types import MappingProxyType
 from typing import Literal
 
@@ -361,6 +362,23 @@ STEPS = (
     ),
 )
 NAMES = tuple(step.name for step in STEPS)
+
+
+def _asked() -> Iterator[str]:
+    """Yield the keys that are asked for with any of the answers on which that depends."""
+    for link, kind, certificate in product(PbxLinkKind, ExchangeType, ("", "file")):
+        values = {
+            "pbx.link": link.value,
+            "exchange.type": kind.value,
+            "exchange.certificate": certificate,
+            "exchange.proxy": "http://user@proxy",
+        }
+        for step in STEPS:
+            yield from step.keys(values)
+
+
+ASKED = frozenset(_asked())
+"""The keys that some page asks for, whatever was answered: no other step depends on them."""
 WITH_REACH = ("pbx", "exchange")
 """The steps that have a check which costs no log-in."""
 

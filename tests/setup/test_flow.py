@@ -69,6 +69,14 @@ def put_to_test(flow: Flow, name: str, *, well: bool = True) -> Flow:
     return checked(flow, step, digest(flow, values_of(flow), step), well=well)
 
 
+def test_another_kind_of_exchange_leaves_the_other_steps_as_they_are() -> None:
+    flow = with_answers(begun("", "all"), COMPLETE)
+    before = {step.name: digest(flow, values_of(flow), step) for step in STEPS}
+    flow = with_answers(flow, {"exchange.type": "cloud-graph"})
+    after = {step.name: digest(flow, values_of(flow), step) for step in STEPS}
+    assert {name for name in NAMES if after[name] != before[name]} == {"exchange", "access", "presence", "preview"}
+
+
 def task(step: str, page: str, values: Values) -> Task:
     found = task_of(step, page, values, url="", certificate="")
     assert found is not None
