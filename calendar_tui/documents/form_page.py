@@ -151,8 +151,7 @@ def _content(each: SetupField, width: int, state: FormState) -> Span:
     """Return what stands in a field, or what holds while it is empty."""
     if each.secret is not None:
         typed = state.texts.get(each.key, "")
-        known = STORED if each.secret.place in ("set-up", "store") else f"({each.secret.place or ''})"
-        return Span(fitted(HIDDEN * len(typed) or (known if each.secret.is_known else ""), width), Role.FIELD)
+        return Span(fitted(HIDDEN * len(typed) or hint(each), width), Role.FIELD)
     entered = state.text(each)
     shown = entered or hint(each)
     return Span(fitted(shown, width), Role.FIELD if entered else Role.HINT)
@@ -160,9 +159,10 @@ def _content(each: SetupField, width: int, state: FormState) -> Span:
 
 def hint(each: SetupField) -> str:
     """Return what an empty field shows: what holds without an answer."""
-    if each.secret is not None:
-        return STORED if each.secret.is_known else ""
-    return each.placeholder
+    if each.secret is None:
+        return each.placeholder
+    known = STORED if each.secret.place in ("set-up", "store") else f"({each.secret.place})"
+    return known if each.secret.is_known else ""
 
 
 def _mark(each: SetupField, state: FormState) -> str:

@@ -163,7 +163,8 @@ def _task(page: SetupPage, rest: Page, state: FormState) -> Page:
     if page.task is None:
         return Page()
     first, *others = task_lines(page.task, state.own_password, state.width).lines or (line(),)
-    more = len(others) + 1 + len(page.intro) + len(rest.without_blanks().lines) - state.height
+    room = state.height - len(page.intro) - len(rest.without_blanks().lines) - len(_help(page, state))
+    more = len(others) + 1 - room
     if more > 0:
         cut_from = max(len(others) - _LAST - more - 1, 0)
         cut_to = max(len(others) - _LAST, cut_from)

@@ -158,12 +158,12 @@ class SetupKeys:
             await self._finish()
 
     async def _is_watched_anew(self) -> bool:
-        """Have a page that is watched tried with other answers at once; return whether they are others."""
+        """Watch with the answers as they are now, if all are there; return whether that was not done yet."""
         view = self._view
-        if view.page.watch is None or not await view.client.send(secrets=True):
+        if not view.page.can_watch or not view.page.fields or not await view.client.send(secrets=True):
             return False
         check = view.page.check
-        if is_missing(view.page) or check is None or check.holds:
+        if is_missing(view.page) or (check is not None and check.holds):
             return False
         await view.check(goes_on=False, watch=True)
         return True

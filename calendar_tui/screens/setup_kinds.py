@@ -126,7 +126,7 @@ class PageKind:
 
 
 class ChoicePage(PageKind):
-    """One answer of several, each with what it means."""
+    """One answer of several, each with what it means: Space takes it, Enter takes it and goes on."""
 
     COMMANDS = ("next", "steps", "later")
 
@@ -136,10 +136,20 @@ class ChoicePage(PageKind):
 
     async def key(self, key: str, stop: str) -> bool:
         """Choose with Space."""
-        field, _, value = stop.partition("=")
-        if key == "space" and value:
-            self.form.answer(field, value)
+        if key == "space":
+            self._choose(stop)
         return key == "space"
+
+    async def enter(self, stop: str) -> bool:
+        """Choose, and go to the next page: whatever else is asked here has an answer that is shown."""
+        self._choose(stop)
+        await self.form.go("next")
+        return True
+
+    def _choose(self, stop: str) -> None:
+        field, _, value = stop.partition("=")
+        if value:
+            self.form.answer(field, value)
 
 
 class CertificatePage(PageKind):
