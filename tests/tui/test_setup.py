@@ -1,5 +1,6 @@
 """The set-up in the terminal program: keys, what is kept, and several administrators, with the engine behind it."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,34 @@ async def test_what_was_typed_survives_leaving_and_another_start(tmp_path: Path)
             await open_setup(shown)
             await shown.shows("[not a host!?")
             await shown.shows("✗ Is not a host name")
+
+
+async def test_what_was_typed_survives_a_lost_connection(tmp_path: Path) -> None:
+    async with AsyncExitStack() as running, terminal(tmp_path / "engine.sock", attached=False) as shown:
+        await running.enter_async_context(nothing_set_up(tmp_path))
+        await shown.eventually(lambda: shown.app.is_up_to_date)
+        await open_setup(shown)
+        await shown.press("enter", *"pbx", "enter")
+        await has(shown, pbx_host="pbx")
+        await running.aclose()
+        await shown.shows("✗ The engine cannot be reached")
+        await shown.press(*"sync", "enter", *PBX_PASSWORD.reveal(), "enter")
+        assert under_cursor(shown) == "pbx.password"
+        await running.enter_async_context(nothing_set_up(tmp_path))
+        await has(shown, pbx_host="pbx", pbx_app="sync")
+        await shown.press("enter")
+        await shown.shows("[•••••• stored")
+
+
+async def test_a_directory_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
+    async with nothing_set_up(tmp_path) as served:
+        served.file.parent.write_text("in the way")
+        async with terminal(served.socket) as shown:
+            await open_setup(shown)
+            await shown.shows("✗ The engine may not write this directory")
+            assert "→ As root: mkdir -p" in shown.grid()
+            served.file.parent.unlink()
+            await shown.eventually(lambda: "✗" not in shown.grid())
 
 
 async def test_a_step_is_gone_to_by_its_number(tmp_path: Path) -> None:
