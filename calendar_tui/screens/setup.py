@@ -141,10 +141,9 @@ class SetupView(View):
 
     @property
     def _hindrances(self) -> tuple[RungAccount, ...]:
-        """What keeps this machine from saving anything, on the page where one begins and on that where it is saved."""
+        """What keeps this machine from saving anything."""
         setup = self.client.setup
-        is_told = setup is not None and (self.is_first or setup.page.is_last)
-        return tuple(each for each in setup.machine if each.trouble is not None) if setup and is_told else ()
+        return tuple(each for each in setup.machine if each.trouble is not None) if setup is not None else ()
 
     @property
     def stop(self) -> str:
@@ -214,7 +213,7 @@ class SetupView(View):
             self._form.show(other_person(setup, self.model.now, self.state.width), "")
             return
         state = self.state
-        machine = self._hindrances
+        machine = self._hindrances if self.is_first else ()  # the last page tells them as well
         self._page = setup_page(setup.page, self.kind.body(setup.page, state), state, machine)
         if self._page.stops and self.here.cursor not in self._page.stops:
             self.here.cursor = self.stop
@@ -246,7 +245,12 @@ class SetupView(View):
         page = self.page
         checks = (page.check, page.reach)
         runs = any(each is not None and each.operation.state == "running" for each in checks)
-        return runs or page.watch is not None or not self.is_mine or bool(self._hindrances)
+        return (
+            runs
+            or page.watch is not None
+            or not self.is_mine
+            or bool(self._hindrances and (self.is_first or page.is_last))
+        )
 
     async def _arrived(self) -> None:
         """Deal with a new state of the engine: another page, the end of a check."""
