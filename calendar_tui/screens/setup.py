@@ -230,15 +230,21 @@ class SetupView(View):
         """Stay up to date with the engine, as often as somebody looks at a check."""
         if await self.client.open(self._flow):
             await self._arrived()
-        if self.client.texts:  # typed while the engine was gone
-            self.run(self._send_soon, "send")
         while True:
             self.show()
+            unsent = dict(self.client.texts)
             await asyncio.sleep(TICK)
-            if self.client.setup is not None and self._is_looking:
+            if self._can_send and unsent and unsent == self.client.texts:
+                await self.client.send()  # typed while the engine was gone
+                await self._arrived()
+            elif self.client.setup is not None and self._is_looking:
                 await self._refreshed()
             elif self.kind is not None:
                 await self.kind.looked()
+
+    @property
+    def _can_send(self) -> bool:
+        return self.client.setup is not None and self.is_mine and self.shell.session.api is not None
 
     @property
     def _is_looking(self) -> bool:

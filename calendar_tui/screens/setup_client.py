@@ -68,11 +68,14 @@ class SetupClient:
         return self._take(found)
 
     async def refresh(self) -> bool:
-        """Ask for the newest state; return whether a set-up is under way."""
+        """Ask for the newest state; return whether a set-up is under way, as far as is known: a lost connection is no
+        end of it."""
         requests = self._requests()
-        if requests is None:
-            return self.setup is not None
-        self.setup = await self._tried(requests.under_way())
+        if requests is not None:
+            try:
+                self.setup = await requests.under_way()
+            except ClientFailure as failure:
+                self._failed(f"{failure}. {failure.remedy}")
         return self.setup is not None
 
     async def take_over(self) -> None:

@@ -7,7 +7,15 @@ import pytest
 
 from engine.simulator.company import PBX_PASSWORD
 from tests.support.tui import terminal
-from tests.tui.setup_support import answered, has, nothing_set_up, open_setup, under_cursor
+from tests.tui.setup_support import (
+    answered,
+    has,
+    nothing_set_up,
+    open_setup,
+    right_answers,
+    right_secrets,
+    under_cursor,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +60,24 @@ async def test_what_was_typed_survives_a_lost_connection(tmp_path: Path) -> None
         await has(shown, pbx_host="pbx", pbx_app="sync")
         await shown.press("enter")
         await shown.shows("[•••••• stored")
+
+
+async def test_what_was_typed_while_the_engine_watches_survives_a_lost_connection(tmp_path: Path) -> None:
+    async with AsyncExitStack() as running, terminal(tmp_path / "engine.sock", attached=False) as shown:
+        served = await running.enter_async_context(nothing_set_up(tmp_path))
+        served.company.world.take_out_of_scope(served.company.world.person("anna.mueller"))
+        await served.ask("POST", "/v1/setup", {})
+        await answered(served, settings=right_answers(served), secrets=right_secrets(served))
+        await answered(served, texts={"setup.user": "anna.mueller@corp.example"}, go="exchange/right")
+        await shown.eventually(lambda: shown.app.is_up_to_date)
+        await open_setup(shown)
+        await shown.shows("I go on as soon as it works")
+        await shown.press("tab", *"Phone")
+        await running.aclose()
+        await shown.shows("✗ The engine cannot be reached")
+        await shown.press(*" users")
+        await running.enter_async_context(nothing_set_up(tmp_path))
+        await has(shown, setup_group="Phone users")
 
 
 async def test_a_directory_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
