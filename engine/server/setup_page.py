@@ -53,6 +53,11 @@ _MENDED_AT: Mapping[str, tuple[type[Failure], ...]] = MappingProxyType(
 )
 """The pages on which failures are mended that no field can mend."""
 
+_SHOWN_AT: Mapping[str, str] = MappingProxyType(
+    {"pbx.fingerprint": "pbx/certificate", "exchange.fingerprint": "exchange/certificate"}
+)
+"""The pages on which a certificate is compared before it is trusted, whatever failed because of it."""
+
 AT_MOST: Mapping[str, float] = MappingProxyType(
     {"name lookup": 3.0, "connection": 5.0, "TLS": 5.0, "connection from the PBX": 90.0}
 )
@@ -122,7 +127,8 @@ class StepCheck:
         failed, is_running = self.failed, operation.state == "running"
         running = self.names[len(self.rungs)] if is_running and len(self.rungs) < len(self.names) else ""
         failure = failed.failure if failed is not None else None
-        mended_at = next((place for place, kinds in _MENDED_AT.items() if isinstance(failure, kinds)), "")
+        by_kind = next((place for place, kinds in _MENDED_AT.items() if isinstance(failure, kinds)), "")
+        mended_at = _SHOWN_AT.get(failed.field, by_kind) if failed is not None else ""
         return SetupCheck(
             operation=operation,
             log_in=self.log_in,

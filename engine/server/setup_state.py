@@ -1,5 +1,6 @@
 """The whole state of the set-up as the local API gives it."""
 
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from engine.api.schema import Actor
@@ -8,6 +9,7 @@ from engine.api.schema.setup import Setup, SetupCertificate, SetupLogIns, SetupP
 from engine.api.schema.setup_users import SetupAccess
 from engine.checks.check import CheckStep
 from engine.core.secret import Secret
+from engine.exchange.ews.autodiscover.errors import AutodiscoverFailed
 from engine.logins.breaker import LogIns
 from engine.pbx.server import app_object_url
 from engine.server.access import by_cause
@@ -187,4 +189,6 @@ WAY_OUT = (
 
 def _host_in(rung: CheckStep) -> str:
     """Return the host whose certificate a step does not trust, as its failure names it."""
+    if isinstance(rung.failure, AutodiscoverFailed) and rung.failure.untrusted:
+        return urlsplit(rung.failure.untrusted).hostname or ""
     return rung.failure.detail.partition(":")[0] if rung.failure is not None else ""

@@ -103,7 +103,6 @@ MISTAKES = {
     ),
     "self-signed Exchange": Mistake(
         wrong=exchange_signs_itself,
-        typed=(("exchange.ews_url", "https://mail.corp.example/EWS/Exchange.asmx"),),
         page="exchange/account",
         field="exchange.fingerprint",
         elsewhere="exchange/certificate",
@@ -147,6 +146,7 @@ async def test_a_mistake_is_told_at_its_field_and_mended_there(
             assert setup["page"]["name"] == mistake.elsewhere.partition("/")[2]
         if setup["page"]["kind"] == "certificate":
             assert setup["page"]["certificate"]["fingerprint"]
+            assert setup["page"]["certificate"]["fits"]
         offered = {tuple(each["keys"]): each["id"] for each in tried["fixes"]}
         assert (mistake.fix in offered) == bool(mistake.fix), offered
         await mistake.right(company)
