@@ -10,7 +10,7 @@ from engine.checks.check import CheckRun, StepLog
 from engine.checks.clock import MachineTime, compare, machine_time
 from engine.checks.errors import NameNotFound, NoWebServices
 from engine.checks.fixes import Fix, use
-from engine.checks.network import TLS_SECONDS, Address, Lookup, first_that_answers, shown_certificate, verify
+from engine.checks.network import TLS_SECONDS, Address, Lookup, first_that_answers, in_words, shown_certificate, verify
 from engine.exchange.errors import CertificateNotTrusted, ExchangeFailure, ExchangeUnreachable, TlsImpossible
 from engine.exchange.http import connection
 from engine.exchange.http.auth import not_offered, offered
@@ -88,7 +88,7 @@ class ConnectionSteps:
             step_log.evidence.append(f"the proxy {proxy} looks {host} up")
             host, port = proxy.host, proxy.port
         self._addresses = await self._lookup(host, port)
-        step_log.evidence.append(f"{host} is {', '.join(each.ip for each in self._addresses)}")
+        step_log.evidence.append(in_words(host, self._addresses))
 
     async def connect(self, step_log: StepLog) -> None:
         """Find the first address that accepts a connection."""

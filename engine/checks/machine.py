@@ -47,7 +47,7 @@ class MachineCheck:
         if kept is None:
             raise StepSkipped("this machine does not tell whether a time service keeps it right")
         if not kept:
-            raise StepSkipped("no time service keeps it right, as far as the kernel knows; timedatectl set-ntp true")
+            raise StepSkipped("no time service is known to keep it right (timedatectl set-ntp true starts one)")
         step_log.evidence.append("the clock is kept right by a time service")
 
 

@@ -31,6 +31,12 @@ Lookup = Callable[[str, int], Awaitable[tuple[Address, ...]]]
 """Resolves a host and port to addresses; raises `NameNotFound`."""
 
 
+def in_words(host: str, addresses: Sequence[Address]) -> str:
+    """Return what a host resolves to, as a sentence."""
+    ips = [each.ip for each in addresses]
+    return f"{host} is an IP address" if host in ips else f"{host} is {', '.join(ips)}"
+
+
 async def look_up(host: str, port: int) -> tuple[Address, ...]:
     """Resolve a host with the resolver of this machine."""
     async with _looked_up(host):

@@ -13,7 +13,16 @@ from engine.checks.check import CheckRun, CheckStep, StepLog, StepSkipped
 from engine.checks.clock import MachineTime, compare, machine_time
 from engine.checks.errors import NameNotFound
 from engine.checks.fixes import Fix, use
-from engine.checks.network import TLS_SECONDS, Address, Lookup, first_that_answers, look_up, shown_certificate, verify
+from engine.checks.network import (
+    TLS_SECONDS,
+    Address,
+    Lookup,
+    first_that_answers,
+    in_words,
+    look_up,
+    shown_certificate,
+    verify,
+)
 from engine.core.clock import Clock
 from engine.pbx.admission import open_port
 from engine.pbx.certificate import listen_names
@@ -57,7 +66,7 @@ class WayToPbx:
     async def _look_up(self, step_log: StepLog) -> None:
         step_log.field = "pbx.host"
         self._addresses = await self._lookup(self._settings.host, self._settings.port)
-        step_log.evidence.append(f"{self._settings.host} is {', '.join(each.ip for each in self._addresses)}")
+        step_log.evidence.append(in_words(self._settings.host, self._addresses))
 
     async def _connect(self, step_log: StepLog) -> None:
         try:

@@ -185,11 +185,18 @@ def _field(key: str, sources: FieldSources, *, is_advanced: bool) -> SetupField:
         field = _setting_field(sources.forms[key], sources.written, problem)
     fixes = finding.fixes
     if problem is not None and problem.instead:
-        words = ", ".join(f"{label_of(name)} {text_of(value)}" for name, value in problem.instead.items())
-        fixes = (SetupFix(id=f"{INSTEAD}{key}", label=f"use {words}", keys=tuple(problem.instead)), *fixes)
+        label = _meant(key, problem.instead, sources.values)
+        fixes = (SetupFix(id=f"{INSTEAD}{key}", label=label, keys=tuple(problem.instead)), *fixes)
     said = finding.problem or (converted(problem, SettingProblem) if problem is not None else None)
     is_well = finding.is_well and said is None
     return replace(field, is_advanced=is_advanced, problem=said, fixes=fixes, is_well=is_well)
+
+
+def _meant(key: str, instead: Mapping[str, str | int | bool], values: Values) -> str:
+    """Return what was clearly meant by a field, with what that changes in others."""
+    others = {name: value for name, value in instead.items() if name != key and value != values.get(name)}
+    parts = [text_of(instead.get(key)), *(f"{label_of(name)} {text_of(value)}" for name, value in others.items())]
+    return f"use {', '.join(filter(None, parts))}"
 
 
 def _own_field(key: str, values: Values) -> SetupField:

@@ -150,7 +150,7 @@ HELP: Mapping[str, str] = MappingProxyType(
     {
         "pbx.master": "PBX Name of the one PBX whose users are synchronised",
         "pbx.link": "Who opens the connection: the engine dials, or listens for the PBX",
-        "pbx.host": "Name or IP address of the PBX that the engine dials",
+        "pbx.host": "Name or IP address of the PBX, without https://",
         "pbx.port": "Port of the PBX",
         "pbx.tls": "Whether the connection to the PBX is encrypted",
         "pbx.listen_address": "IP address on which the engine listens for the PBX",
@@ -159,7 +159,7 @@ HELP: Mapping[str, str] = MappingProxyType(
         "pbx.listen_names": "Names and addresses of this machine that the engine's own certificate is valid for",
         "pbx.certificate": "Certificate file (PEM) presented to a connecting PBX; without it the engine makes one",
         "pbx.certificate_key": "Private key file (PEM) of that certificate, if it is not in the same file",
-        "pbx.domain": "System name of the PBX, if the PBX does not report it",
+        "pbx.domain": "Mail domain of users named without one; not set: the system name of the PBX",
         "pbx.app": "Name of the App object in the PBX that the engine logs in as",
         "pbx.ca_file": "File (PEM) with the authority that issued the PBX certificate",
         "pbx.fingerprint": "SHA-256 of the PBX's own certificate, instead of an authority",

@@ -83,6 +83,8 @@ class SetupChecks:
         """
         self.proved.clear()
         needs_users = check not in (Check.PBX, Check.EXCHANGE)
+        if check is Check.EXCHANGE and not user and "@" not in settings.exchange.user:
+            needs_users = bool(secrets.get("pbx.password"))  # else there is no address at all to ask about
         if needs_users and not self.users and not await self._see_pbx(settings, secrets, audience):
             return False
         match check:
