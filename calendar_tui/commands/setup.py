@@ -46,7 +46,7 @@ SETUP_COMMANDS = (
         "copy",
         SETUP,
         ("c",),
-        "Copy the script, the certificate, the password, or the commands for a cause",
+        "Copy the script, certificate, password, or a cause's commands",
         "page('copy')",
         label="copy",
     ),

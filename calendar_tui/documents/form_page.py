@@ -196,10 +196,11 @@ def radio(is_chosen: bool) -> str:
 def _below(each: SetupField, grid: _Grid, state: FormState) -> Iterator[Line]:
     """Yield what is below a field: what is wrong, the options offered, and its help if there is room."""
     indent = " " * grid.label
-    if is_wrong(each) and state.text(each) == each.text:
+    is_searched = each.kind == "search" and each.key == state.cursor and state.offered
+    if is_wrong(each) and state.text(each) == each.text and not is_searched:
         yield from marked("✗", _sentence(each), state.width, indent, most=3)
-        if each.problem is not None and each.problem.remedy and not each.fixes:
-            yield from marked("→", each.problem.remedy, state.width, indent, most=4)
+        if each.problem is not None and each.problem.remedy:
+            yield from marked("→", each.problem.remedy, state.width, indent, most=3 if each.fixes else 4)
     if each.kind == "search" and each.key == state.cursor:
         width = max((columns(option.label) for option in state.offered), default=0)
         for place, option in enumerate(state.offered):
@@ -215,7 +216,8 @@ def _sentence(each: SetupField) -> str:
     if each.problem is None:
         return ""
     reason = each.problem.reason
-    return reason[:1].upper() + reason[1:] + ("" if reason.endswith(".") else ".")
+    said = reason if reason[:1].isupper() else f"{each.label} {reason}"
+    return said + ("" if said.endswith(".") else ".")
 
 
 def marked(mark: str, sentence: str, width: int, indent: str = "", most: int | None = None) -> Iterator[Line]:

@@ -1,6 +1,6 @@
 """A check of the set-up: its steps as they come, what went well in one row, and what to do about the rest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from calendar_tui.documents.form_page import Page, marked, text
@@ -74,11 +74,14 @@ def finding(rung: RungAccount) -> str:
     return "; ".join(rung.evidence) or "ok"
 
 
-def ended_check(check: SetupCheck, log_ins: SetupLogIns | None, now: datetime, zone: tzinfo, width: int) -> Page:
-    """Return a check that has failed: what went well in one row, each failure with its remedy."""
+def ended_check(
+    check: SetupCheck, told: Collection[str], log_ins: SetupLogIns | None, now: datetime, zone: tzinfo, width: int
+) -> Page:
+    """Return a check that has failed: what went well in one row, each failure, and its remedy unless it belongs to a
+    field. The fields `told` say themselves what is wrong with them."""
     lines = [*went_well(check.rungs, width)]
     for rung in check.rungs:
-        lines += failure(rung, width) if rung.outcome == "failed" else ()
+        lines += failure(rung, width, in_full=rung.field not in told) if rung.outcome == "failed" else ()
     if log_ins is not None:
         lines += breaker(log_ins, now, zone, width)
     return text(*lines, line())
@@ -94,10 +97,11 @@ def went_well(rungs: Sequence[RungAccount], width: int) -> Iterator[Line]:
         yield line(Span("✓ ", Role.GOOD), fitted(names, room), Span(f" {took}", Role.MUTED))
 
 
-def failure(rung: RungAccount, width: int) -> Iterator[Line]:
-    """Yield a step that failed; its remedy, unless it is mended in a field on the page."""
+def failure(rung: RungAccount, width: int, *, in_full: bool) -> Iterator[Line]:
+    """Yield a step that failed, and its remedy unless it belongs to a field; with all that was found if `in_full`."""
     names = names_of((rung.name,))
-    first, *others = wrapped(finding(rung), width, " " * (2 + names), most=2 if rung.field else None) or [line()]
+    said = finding(rung) if in_full or rung.trouble is None else rung.trouble.title
+    first, *others = wrapped(said, width, " " * (2 + names), most=2 if rung.field else None) or [line()]
     yield line(Span(f"✗ {fitted(_title(rung.name), names)}", Role.PROBLEM), first.text[2 + names :])
     yield from others
     if not rung.field and rung.remedy:
@@ -106,15 +110,21 @@ def failure(rung: RungAccount, width: int) -> Iterator[Line]:
 
 def cheap_findings(page: SetupPage, width: int) -> Iterator[Line]:
     """Yield what a check without a log-in found, a line each, but for what stands at its field."""
-    at_fields = {each.key for each in page.fields if each.problem is not None}
-    for rung in page.reach.rungs if page.reach is not None else ():
-        if rung.outcome == "ok":
+    reach = page.reach
+    at_fields = {each.key for each in page.fields if each.problem is not None and not each.is_advanced}
+    leads_on = reach.page if reach is not None else ""
+    for rung in reach.rungs if reach is not None else ():
+        if rung.outcome == "ok" and rung.name != FILES:
             yield from (line(Span("✓ ", Role.GOOD), cut(each, width - 2)) for each in rung.evidence[:1] or (rung.name,))
-        elif rung.outcome == "failed" and page.reach is not None and page.reach.page:
-            title = rung.trouble.title if rung.trouble is not None else rung.name
-            yield from marked("✗", f"{title}. Enter shows it.", width)
         elif rung.outcome == "failed" and rung.field not in at_fields:
-            yield from marked("✗", finding(rung), width, most=3)
+            title = rung.trouble.title if rung.trouble is not None else rung.name
+            said = f"{title}. The next page shows it." if leads_on else finding(rung)
+            yield from marked("✗", said, width, most=3)
+            leads_on = ""  # it is the first failure that another page is for
+
+
+FILES = "files"
+"""The step that reads the files named in the settings: that they can be read goes without saying."""
 
 
 def breaker(log_ins: SetupLogIns, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:

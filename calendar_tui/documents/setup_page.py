@@ -50,15 +50,19 @@ def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page
     here = not is_mended_elsewhere(page)
     wrong = [each for each in page.fields if here and (is_wrong(each) or each.key == check.wrong)]
     shown = wrong or [each for each in page.fields if not each.is_advanced and not state.following]
-    ended = ended_check(check, page.log_ins, state.now, state.zone, state.width)
-    leads_on = line(Span("Enter", Role.KEY), " ", cut(state.following, state.width - 6)) if state.following else line()
+    told = {each.key for each in shown}
+    ended = ended_check(check, told, page.log_ins, state.now, state.zone, state.width)
+    following = "" if is_mended_here(page) else state.following
+    leads_on = line(Span("Enter", Role.KEY), " ", cut(following, state.width - 6)) if following else line()
     return ended + fields(shown, state) + text(*_fix_keys(page, state.width), leads_on)
 
 
 def fixes_of(page: SetupPage) -> list[SetupFix]:
-    """Return what the program can mend on a page, the best first."""
-    if is_mended_elsewhere(page):
+    """Return what the program can mend on a page, the best first; a certificate is trusted on a line of its page."""
+    if page.kind == "certificate":
         return []
+    if is_mended_elsewhere(page):
+        return [fix for field in page.fields if not field.is_advanced for fix in field.fixes]
     fixes = [fix for field in page.fields for fix in field.fixes]
     return fixes + [fix for each in (page.check, page.reach) if each is not None and each.holds for fix in each.fixes]
 
@@ -68,6 +72,12 @@ def is_mended_elsewhere(page: SetupPage) -> bool:
     plain = {each.key for each in page.fields if not each.is_advanced}
     found = [each for each in (page.check, page.reach) if each is not None and each.holds]
     return any(each.page and each.wrong not in plain for each in found)
+
+
+def is_mended_here(page: SetupPage) -> bool:
+    """Return whether what a check found is wrong in a field of this page alone: nothing over there mends it."""
+    check, plain = failed(page), {each.key for each in page.fields if not each.is_advanced}
+    return check is not None and check.wrong in plain and check.wrong not in _MENDED_THERE
 
 
 def _fix_keys(page: SetupPage, width: int) -> Iterator[Line]:
@@ -155,6 +165,7 @@ def task_body(page: SetupPage, state: FormState) -> Page:
     if page.watch is not None:
         is_at_field = any(is_wrong(each) for each in page.fields)
         rest += text(line()) + watching(page.watch, state.now, state.zone, state.width, is_at_field=is_at_field)
+        rest += text(*_in_another_field(page, state.width))
     return paragraphs(page.intro, state.width) + _task(page, rest, state) + rest
 
 
@@ -171,6 +182,21 @@ def _task(page: SetupPage, rest: Page, state: FormState) -> Page:
         told = line("  ", Span(f"… {cut_to - cut_from} more lines; t copies everything as text", Role.MUTED))
         others[cut_from:cut_to] = [told]
     return text(first._replace(key=TASK), *others)
+
+
+def _in_another_field(page: SetupPage, width: int) -> Iterator[Line]:
+    """Yield what to do about a wrong answer that is typed on another page: nothing over there mends it."""
+    check = failed(page)
+    if check is None or not check.wrong or check.wrong in _MENDED_THERE:
+        return
+    if fixes_of(page):
+        yield from _fix_keys(page, width)
+    elif all(each.key != check.wrong for each in page.fields):
+        yield line(Span("Esc", Role.KEY), " leads back to the fields.")
+
+
+_MENDED_THERE = ("pbx.password", "exchange.client_secret")
+"""The secrets that a task is about: they are entered, or made, over there."""
 
 
 def _help(page: SetupPage, state: FormState) -> list[Line]:

@@ -59,7 +59,7 @@ def _within(each: SetupField, state: FormState) -> Page:
     around = Role.KEY if each.key == state.cursor else Role.MUTED
     entered = state.text(each)
     label = f"{each.label} "
-    shown = Span(fitted(entered, _SECONDS), Role.FIELD if entered else Role.HINT)
+    shown = Span(fitted(entered or "(never)", _SECONDS), Role.FIELD if entered else Role.HINT)
     row = line(Span(label, Role.MUTED), Span("[", around), shown, Span("]", around), Span(" seconds", Role.MUTED))
     return Page((row,), (InputPlace(each.key, 0, len(label) + 1, _SECONDS),))
 

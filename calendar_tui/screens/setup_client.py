@@ -4,6 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+from calendar_tui.documents.setup_page import MADE_HERE
 from engine.api.client import ApiClient
 from engine.api.errors import ClientFailure
 from engine.api.resources.cloud import CloudRequests
@@ -96,6 +97,8 @@ class SetupClient:
         answers = SetupAnswers(texts=texts, secrets=hidden, fix=fix, go=go, where=self._where)
         if not await self._do(lambda requests: requests.answer(answers)):
             return False
+        if hidden.get(MADE_HERE, self.own_password) != self.own_password:
+            self.own_password = ""  # another one was typed instead
         for sent, kept in ((texts, self.texts), (hidden, self.secrets)):
             for key, value in sent.items():
                 if kept.get(key) == value:

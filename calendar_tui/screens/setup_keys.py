@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calendar_tui.documents.setup_check import running
-from calendar_tui.documents.setup_page import MADE_HERE, is_missing
+from calendar_tui.documents.setup_page import MADE_HERE, is_mended_here, is_missing
 from engine.api.schema.setup import SetupCheck, SetupField, SetupOption
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class SetupKeys:
         if not page.can_check or (page.can_watch and (not page.fields or page.watch is not None)):
             return True
         if check is not None and check.holds and check.operation.state != "running":
-            return check.passed or bool(view.following)
+            return check.passed or (bool(view.following) and not is_mended_here(page))
         return bool(view.following and page.step == "pbx" and view.client.own_password)
 
     async def _back(self) -> None:

@@ -180,7 +180,10 @@ class CertificatePage(PageKind):
 class TaskPage(PageKind):
     """Something to do over there, while the engine watches."""
 
-    COMMANDS = ("copy", "write", "colleague", "next", "later", "check", "steps", "more", "password", "az", "group")
+    COMMANDS = (
+        *("copy", "write", "colleague", "next", "later", "check", "steps", "more", "password", "az", "group"),
+        "fix",
+    )
 
     def __init__(self, form: SetupForm) -> None:
         super().__init__(form)

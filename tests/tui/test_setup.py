@@ -14,6 +14,7 @@ from tests.tui.setup_support import (
     open_setup,
     right_answers,
     right_secrets,
+    setup_view,
     under_cursor,
 )
 
@@ -42,7 +43,7 @@ async def test_what_was_typed_survives_leaving_and_another_start(tmp_path: Path)
         async with terminal(served.socket) as shown:
             await open_setup(shown)
             await shown.shows("[not a host!?")
-            await shown.shows("✗ Is not a host name")
+            await shown.shows("✗ Address is not a host name")
 
 
 async def test_what_was_typed_survives_a_lost_connection(tmp_path: Path) -> None:
@@ -122,3 +123,12 @@ async def test_an_answer_is_mended_by_one_key(tmp_path: Path) -> None:
         await shown.press("ctrl+f")
         await shown.shows("Language and time of the notes")
         assert "✓1 PBX" in shown.grid()
+
+
+async def test_a_password_that_was_made_is_forgotten_when_another_one_is_typed(tmp_path: Path) -> None:
+    async with nothing_set_up(tmp_path) as served, terminal(served.socket) as shown:
+        await open_setup(shown)
+        await shown.press("enter", "down", "down", "enter")
+        await shown.eventually(lambda: bool(setup_view(shown).client.own_password))
+        await shown.press("up", *PBX_PASSWORD.reveal(), "enter")
+        await shown.eventually(lambda: not setup_view(shown).client.own_password)

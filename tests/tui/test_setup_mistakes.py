@@ -134,7 +134,7 @@ ADDED = f"Add-DistributionGroupMember 'Phone users' -Member '{ANNA}'"
 MISTAKES = {
     "https:// in the host": Mistake(
         PBX_PAGE,
-        "✗ Is not a host name",
+        "✗ Address is not a host name",
         ("ctrl+f", "ctrl+r"),
         "pbx.host",
         {"pbx.host": "https://127.0.0.1:{port}/PBX0"},
@@ -184,8 +184,8 @@ MISTAKES = {
     ),
     "self-signed Exchange": Mistake(
         EXCHANGE_PAGE,
-        "Enter Is this your Exchange?",
-        ("enter", "enter"),
+        "Get-ExchangeCertificate",
+        ("enter",),
         made=exchange_certificate(*HOSTS, flaw=Flaw.SELF_SIGNED),
     ),
     "no impersonation": Mistake(

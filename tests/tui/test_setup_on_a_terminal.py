@@ -38,7 +38,7 @@ async def test_pbx_site_and_exchange_take_few_keys(tmp_path: Path) -> None:
         await typist.press(ENTER, "[                            ]  pbx.host")
         terminal.press(f"127.0.0.1:{served.company.pbx.port}")
         await terminal.shows("^F use")
-        await typist.press(FIX, "Enter shows it")
+        await typist.press(FIX, "The next page shows")
         await typist.press(ENTER + ENTER, "Password of the App object")
         await typist.press(ENTER, "•••••• stored", value=PBX_PASSWORD.reveal())
         await typist.press(ENTER, "General › Certificates", value="headquarters")
@@ -53,8 +53,7 @@ async def test_pbx_site_and_exchange_take_few_keys(tmp_path: Path) -> None:
         await terminal.shows("Where are the calendars?")
         await typist.press(ENTER, "The service account")
         await typist.press(ENTER, "Password of the service account", value=EXCHANGE_USER)
-        await typist.press(TRY, "Enter Is this your Exchange?", value=EXCHANGE_PASSWORD.reveal())
-        await typist.press(ENTER, "Get-ExchangeCertificate")
+        await typist.press(TRY, "Get-ExchangeCertificate", value=EXCHANGE_PASSWORD.reveal())
         await asyncio.sleep(READ)
         await typist.press(ENTER, "✓4 Exchange")
         assert typist.presses == 15

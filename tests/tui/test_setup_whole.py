@@ -94,7 +94,7 @@ async def connect(typist: Typist, port: int) -> None:
     await typist.press(ENTER, then="[                            ]  pbx.host")
     typist.terminal.press(f"127.0.0.1:{port}")
     await typist.terminal.shows("^F use")
-    await typist.mend(FIX, then="Enter shows it")
+    await typist.mend(FIX, then="The next page shows")
     await typist.press(ENTER, ENTER, then="Password of the App object")
     await typist.press(ENTER, then="•••••• stored", value=PBX_PASSWORD.reveal())
     await typist.press(ENTER, then="Is this your PBX?", value="headquarters")

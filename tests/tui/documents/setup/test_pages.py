@@ -93,8 +93,8 @@ def test_with_room_each_field_has_its_help_below_it() -> None:
 
 
 def test_what_is_typed_is_newer_than_what_the_engine_says() -> None:
-    wrong = a_field("pbx.master", "PBX name", "master", problem=a_problem("pbx.master", "it is another"))
-    assert "✗ It is another." in shown(fields((wrong,), a_state()))
+    wrong = a_field("pbx.master", "PBX name", "master", problem=a_problem("pbx.master", "is another"))
+    assert "✗ PBX name is another." in shown(fields((wrong,), a_state()))
     typed = shown(fields((wrong,), a_state(texts={"pbx.master": "head"})))
     assert typed == "PBX name      [head                        ]  pbx.master\n"
 
@@ -116,19 +116,22 @@ Esc stops the check. It changes nothing over there.
 
 
 def test_after_a_failure_there_are_the_wrong_field_and_the_key_that_mends_it() -> None:
-    wrong = a_field("pbx.master", "PBX name", "master", problem=a_problem("pbx.master", 'the PBX is "headquarters".'))
-    failure = a_rung("PBX name", 'it is "headquarters", not "master"', outcome="failed", field="pbx.master")
+    problem = replace(a_problem("pbx.master", 'The PBX is "headquarters".'), remedy="Correct the name.")
+    wrong = a_field("pbx.master", "PBX name", "master", problem=problem)
+    said = 'it is "headquarters", not "master"'
+    failure = a_rung("PBX name", said, outcome="failed", field="pbx.master", remedy="Correct the name.")
     fix = SetupFix(id="1", label='use "headquarters"', keys=("pbx.master",))
     well = [a_rung(name, ms=33) for name in STEPS[:-1]]
     page = a_page(fields=(*ADDRESS[:3], wrong), check=a_check(STEPS, *well, failure, fixes=(fix,)))
-    state = a_state(height=10)
+    state = a_state(height=10, following="Do this over there")
     assert shown(setup_page(page, fields_body(page, state), state)) == (
         """
 ✓ Name, port 443, certificate, clock, log-in, righ… 198 ms
-✗ PBX name     it is "headquarters", not "master"
+✗ PBX name     Trouble
 
 PBX name      [master                      ]✗ pbx.master
               ✗ The PBX is "headquarters".
+              → Correct the name.
 ^F use "headquarters"         ^R check again
 """
     )
@@ -308,3 +311,25 @@ def test_a_directory_that_cannot_be_written_is_told_before_it_begins() -> None:
     rung = a_rung("settings directory", "/etc/ce: Permission denied", outcome="failed", remedy=remedy)
     told = " ".join(row.text.strip() for row in start_page(page, (), (rung,), a_state()).lines)
     assert f"✗ Trouble: /etc/ce: Permission denied. {remedy}" in told
+
+
+def test_a_task_tells_of_a_wrong_answer_that_nothing_over_there_mends() -> None:
+    rung = a_rung("PBX name", 'it is "headquarters"', outcome="failed", field="pbx.master")
+    fix = SetupFix(id="1", label='use "headquarters"', keys=("pbx.master",))
+    watch = SetupWatch(looked=1, last=NOW, next=NOW, finding='it is "headquarters"')
+    task = SetupTask(lines=(SetupTaskLine(text="Name", value="calendar"),), texts=())
+    page = a_page(kind="task", task=task, watch=watch, check=a_check(STEPS, rung, wrong="pbx.master", fixes=(fix,)))
+    assert '^F use "headquarters"' in shown(task_body(page, a_state()))
+    page = replace(page, check=a_check(STEPS, rung, wrong="pbx.master"))
+    assert "Esc leads back to the fields." in shown(task_body(page, a_state()))
+    page = replace(page, check=a_check(STEPS, rung, wrong="pbx.password"))
+    assert "Esc" not in shown(task_body(page, a_state()))
+
+
+def test_a_search_that_offers_something_says_nothing_of_what_is_half_typed() -> None:
+    zone = a_field("presence.timezone", "Time zone", "ber", kind="search", problem=a_problem("", "is not an IANA zone"))
+    berlin = SetupOption(value="Europe/Berlin", label="Europe/Berlin")
+    assert "✗ Time zone is not an IANA zone." in shown(fields((zone,), a_state()))
+    told = shown(fields((zone,), a_state(cursor="presence.timezone", offered=(berlin,))))
+    assert "IANA" not in told
+    assert "▸ Europe/Berlin" in told
