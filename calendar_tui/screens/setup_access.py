@@ -22,6 +22,7 @@ class AccessPage(PageKind):
         super().__init__(form)
         self._readable: tuple[str, ...] | None = None
         self._is_waited_for = False
+        self._is_again_wanted = False
         self._runs = False
 
     def body(self, page: SetupPage, state: FormState) -> Page:
@@ -48,7 +49,8 @@ class AccessPage(PageKind):
         return True
 
     async def looked(self) -> None:
-        """When everybody was tried, go to the first cause, or on if somebody waits and every calendar can be read."""
+        """When everybody was tried, try some again if that is wanted, go to the first cause, or on if somebody waits
+        and every calendar can be read."""
         page = self.form.page
         if running(page) is not None:
             self._runs = True
@@ -58,7 +60,10 @@ class AccessPage(PageKind):
             causes = [f"{CAUSE}{each.type}" for each in page.access.causes]
             if self._readable is None:  # nobody reads the names already
                 self.form.put_cursor(next(iter(causes), READABLE))
-            if waited_for and not causes and is_passed(page):
+            again, self._is_again_wanted = self._is_again_wanted, False
+            if again and causes:
+                await self._try(only_failed=True)
+            elif waited_for and not causes and is_passed(page):
                 await self.form.go("next")
 
     def neighbour(self, key: str, stop: str) -> str:
@@ -85,7 +90,10 @@ class AccessPage(PageKind):
         if access is None:
             return
         match name:
-            case "again" if access.causes and running(self.form.page) is None:
+            case "again" if running(self.form.page) is not None:
+                self._is_again_wanted = True
+                self.form.tell("Those marked ✗ are tried again as soon as everybody was tried.")
+            case "again" if access.causes:
                 await self._try(only_failed=True)
             case "write":
                 everybody = await self.form.client.tried()

@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from calendar_tui.screens.setup_access import AccessPage
+from calendar_tui.screens.setup_kinds import SetupForm
+from engine.api.schema.setup_users import SetupAccess, SetupAccessCause
 from engine.simulator.company import Company
 from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.service import ServedService, changes_of, running_service
 from tests.support.setting_up import answer, check, field
 from tests.support.tui import Terminal, terminal
+from tests.tui.documents.setup.pages import a_check, a_page
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +119,42 @@ async def test_everybody_is_tried_and_stands_by_cause(tmp_path: Path, monkeypatc
         await shown.shows("24 ✓  2 ✗   of 26")
         await shown.press("enter")
         await shown.shows("What an appointment shows")
+
+
+class AccessForm:
+    """The form of the page of everybody's access: a check that runs until it is said to have ended."""
+
+    def __init__(self) -> None:
+        cause = SetupAccessCause(type="t", title="T", stage="right", remedy="", commands=(), count=1, users=())
+        access = SetupAccess(total=2, tried=2, readable=1, causes=(cause,))
+        self.running = a_page(kind="access", access=access, check=a_check(("access",), running="access"))
+        self.ended = a_page(kind="access", access=access, check=a_check(("access",)))
+        self.page = self.running
+        self.told: list[str] = []
+        self.tried: list[bool] = []
+
+    def tell(self, message: str) -> None:
+        self.told.append(message)
+
+    def put_cursor(self, stop: str) -> None:
+        pass
+
+    async def check(self, *, goes_on: bool, only_failed: bool = False) -> None:
+        self.tried.append(only_failed)
+
+
+async def test_who_is_to_be_tried_again_waits_until_everybody_was_tried() -> None:
+    form = AccessForm()
+    kind = AccessPage(cast("SetupForm", form))
+    await kind.looked()
+    await kind.do("again")
+    assert form.tried == []
+    assert form.told == ["Those marked ✗ are tried again as soon as everybody was tried."]
+    form.page = form.ended
+    await kind.looked()
+    assert form.tried == [True]
+    await kind.looked()
+    assert form.tried == [True]
 
 
 async def test_the_pbx_is_learned_with_one_user(tmp_path: Path) -> None:
