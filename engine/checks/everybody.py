@@ -55,13 +55,14 @@ _OF_RIGHTS = (
 @dataclass(frozen=True, slots=True)
 class UserAccess:
     """What came of trying to read one user's calendar: the address of the mailbox, "" if none was found, and what
-    failed at which stage, if anything did."""
+    failed at which stage, if anything did, else the `mailbox` itself."""
 
     user: User
     address: str = ""
     failure: Failure | None = None
     stage: Stage | None = None
     looked_for: tuple[str, ...] = ()
+    mailbox: Mailbox | None = None
 
     @property
     def likely_address(self) -> str:
@@ -112,7 +113,6 @@ class EverybodyCheck:
         self.results = {guid: access for guid, access in known.items() if access.failure is None}
         self.fixes: tuple[Fix, ...] = ()
         self.zones: tuple[tuple[str, int], ...] = ()
-        self._mailboxes: dict[str, Mailbox] = {}
         self._stopped_by: Failure | None = None
 
     @property
@@ -198,8 +198,7 @@ class EverybodyCheck:
         except Failure as caught:
             failure = caught
         if failure is None:
-            self._mailboxes[user.guid] = mailbox
-            return access
+            return replace(access, mailbox=mailbox)
         return replace(access, failure=failure, stage=_stage_of(failure, access.address))
 
     def _tell(self) -> None:
@@ -207,12 +206,13 @@ class EverybodyCheck:
 
     async def _compare_zones(self, source: CalendarSource, step_log: StepLog) -> None:
         """Compare the zones of the mailboxes with that of the notes; that they are not told is no failure."""
-        if not isinstance(source, ZoneSource) or not self._mailboxes:
+        mailboxes = [each.mailbox for each in self.results.values() if each.mailbox is not None]
+        if not isinstance(source, ZoneSource) or not mailboxes:
             return
         now = self._calendar_clock.now()
         found: Mapping[str, MailboxZone] = {}
         with contextlib.suppress(Failure):
-            found = await source.zones(list(self._mailboxes.values())[:MOST_ZONES], Window(now, now + A_MINUTE))
+            found = await source.zones(mailboxes[:MOST_ZONES], Window(now, now + A_MINUTE))
         site = zone_named(self._settings.presence.timezone.key, now.year)
         counted = Counter(str(site) if zone.is_like(site) else str(zone) for zone in found.values())
         self.zones = tuple(counted.most_common())

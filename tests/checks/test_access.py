@@ -106,6 +106,7 @@ async def test_only_those_in_vain_are_tried_again(company: Company) -> None:
     await again.run(lambda _: None)
     assert company.exchange.ledger.operations["FindItem"] - asked == len(outside)
     assert again.results.keys() == first.results.keys()
+    assert sum(number for _, number in again.zones) == sum(each.failure is None for each in again.results.values())
     assert {type(cause.failure) for cause in again.causes} == {MailboxNotFound}
 
 

@@ -233,6 +233,7 @@ MISTAKES = {
         "→ In the app registration, under API permissions",
         (),
         tried=(),
+        well=ALL_BUT_TWO,
         user="",
         kind=CloudCompany,
         made=role_in_exchange_online(False),
