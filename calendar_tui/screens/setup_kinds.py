@@ -211,7 +211,8 @@ class TaskPage(PageKind):
         """Move the cursor from the task into the field that is wrong, once for each."""
         page = self.form.page
         wrong = page.check.wrong if page.watch is not None and page.check is not None and page.check.holds else ""
-        if wrong != self._wrong and self.form.state.cursor == TASK and any(each.key == wrong for each in page.fields):
+        is_at_task = self.form.state.cursor in ("", TASK)
+        if wrong != self._wrong and is_at_task and any(each.key == wrong for each in page.fields):
             self.form.put_cursor(wrong)
             self.form.show()
         self._wrong = wrong
