@@ -283,6 +283,8 @@ async def made(mistake: Mistake, served: ServedService) -> None:
 
 async def mended(mistake: Mistake, served: ServedService, shown: Terminal) -> None:
     """Press the keys that mend it, after something was done over there."""
+    if "F" in mistake.keys:
+        await shown.shows("F again the ✗")  # the check is over
     if mistake.mended is not None:
         await mistake.mended(served.company)
     for key in mistake.keys:

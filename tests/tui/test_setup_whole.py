@@ -152,6 +152,7 @@ async def choose_the_rest(typist: Typist) -> None:
 async def go_live(typist: Typist, company: PbxSite) -> float:
     """Go on from Access to everybody's presences; return the seconds from the first key to the first presence."""
     await typist.terminal.shows("24 ✓  2 ✗   of 26")
+    await typist.terminal.shows("F again the ✗")
     await typist.press(ENTER, then="What an appointment shows")
     await typist.press(ENTER, then="Learn how this PBX behaves")
     await typist.press(ENTER, then="What would change")
