@@ -33,7 +33,7 @@ OTHERS = replace(GOOD, names=("a.example", "b.example"))
         (EXPIRED, None, "The PBX certificate has expired", "Renew"),
         (SELF_SIGNED, EXPIRED_ONE, "The PBX certificate has expired", "Renew"),
         (20, EXPIRED_ONE, "The PBX certificate has expired", "Renew"),
-        (EXPIRED, GOOD, "A CA certificate above that of the PBX is not valid at present", "CA"),
+        (EXPIRED, GOOD, "A CA certificate above the PBX certificate is not valid at present", "CA"),
         (NOT_YET_VALID, None, "The PBX certificate is not valid yet", "clocks"),
         (
             NOT_YET_VALID,

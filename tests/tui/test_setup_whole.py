@@ -105,8 +105,7 @@ async def log_in(typist: Typist) -> None:
     """Answer the step Exchange with a service account on premises."""
     await typist.press(ENTER, then="The service account")
     await typist.press(ENTER, then="Password of the service account", value=EXCHANGE_USER)
-    await typist.press(TRY, then="Enter Is this your Exchange?", value=EXCHANGE_PASSWORD.reveal())
-    await typist.mend(ENTER, then="Get-ExchangeCertificate")
+    await typist.press(TRY, then="Get-ExchangeCertificate", value=EXCHANGE_PASSWORD.reveal())
     await typist.trust(then="✓4 Exchange")
 
 

@@ -289,7 +289,7 @@ async def test_unknown_certificate_is_named_for_every_address(
     async with open_source(exchange, ews_url=None) as source:
         with pytest.raises(AutodiscoverFailed) as raised:
             await source.resolve([ANNA])
-    assert raised.value.detail.count("Exchange server was issued by a CA that is not trusted here") == 2
+    assert raised.value.detail.count("The Exchange certificate was issued by a CA that is not trusted here") == 2
     assert "exchange.ca_file" in raised.value.remedy
 
 
