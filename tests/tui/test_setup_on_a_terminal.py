@@ -56,7 +56,7 @@ async def test_pbx_site_and_exchange_take_few_keys(tmp_path: Path) -> None:
         await typist.press(TRY, "Get-ExchangeCertificate", value=EXCHANGE_PASSWORD.reveal())
         await asyncio.sleep(READ)
         await typist.press(ENTER, "✓4 Exchange")
-        assert typist.presses == 15
+        assert typist.presses == 14
 
 
 async def test_keys_of_one_packet_go_where_they_belong(tmp_path: Path) -> None:
