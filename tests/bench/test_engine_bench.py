@@ -110,7 +110,7 @@ async def until(condition: Callable[[], bool], pause: float = 0.01) -> None:
 
 
 async def measure(users: int) -> None:
-    pause = users / 1_000_000  # to look at everybody takes a while
+    pause = users / 100_000  # to look at everybody takes a while
     clock = ManualClock(NINE - timedelta(minutes=30))
     with TemporaryDirectory() as directory:
         database = Database(Path(directory))
