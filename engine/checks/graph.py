@@ -134,10 +134,10 @@ class GraphCheck(AccessCheck):
         except DENIED as failure:
             self._mailbox = await self._instead(failure, step_log)
             if self._mailbox is None:
-                nobody = GraphPermissionMissing(f"nobody of those tried: {failure.detail}")
-                found = nobody if self._others and self._names_no_calendars else failure
-                await self._say_what_to_grant(found, step_log)
-                raise found from failure
+                if self._others and self._names_no_calendars:
+                    failure = GraphPermissionMissing(f"none of the calendars tried: {failure.detail}")
+                await self._say_what_to_grant(failure, step_log)
+                raise failure
         step_log.evidence.append(f"{self._mailbox.address} at {self._mailbox.url}")
 
     async def _read_calendar(self, step_log: StepLog) -> None:

@@ -43,6 +43,7 @@ class CheckResult:
         assert broken.name == name, broken
         assert broken.failure is not None
         assert broken.remedy
+        assert broken.failure.__cause__ is not broken.failure, "who follows the causes would never end"
         names = list(self.steps)
         assert all(self.steps[each].outcome is StepOutcome.SKIPPED for each in names[names.index(name) + 1 :])
         return broken
