@@ -43,8 +43,8 @@ def _length(skew: timedelta) -> str:
 
 SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 """Touched by systemd-timesyncd whenever it has set the clock (systemd-timesyncd.service(8))."""
-UNLIMITED = 16_000_000
-"""Microseconds: from here on, nothing limits how wrong the kernel takes the clock to be (as for timedatectl(1))."""
+UNSYNCHRONISED = 16_000_000
+"""Microseconds: with this largest error, the clock counts as not synchronised (as for timedatectl(1))."""
 
 
 class _Timex(ctypes.Structure):
@@ -60,8 +60,8 @@ class _Timex(ctypes.Structure):
 
 
 def largest_error() -> int | None:
-    """Return the microseconds by which the kernel takes the clock to be wrong at most; None if it does not tell, as to
-    the service, which may do nothing about clocks."""
+    """Return by how many microseconds the kernel takes the clock to be wrong at most; None if it does not tell, as it
+    does not tell the service, whose sandbox keeps the calls about clocks from it."""
     now = _Timex()
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(now))
@@ -71,8 +71,7 @@ def largest_error() -> int | None:
 
 
 def is_kept_right(error: int | None, synchronised: Path = SYNCHRONISED) -> bool | None:
-    """Return whether a time service keeps the clock right, None if that is not known. `error` is the largest possible
-    one."""
+    """Return whether a time service keeps the clock right, None if that is not known; `error` is the largest one."""
     if error is not None:
-        return error < UNLIMITED
+        return error < UNSYNCHRONISED
     return True if synchronised.exists() else None

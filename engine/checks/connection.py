@@ -32,7 +32,7 @@ class Ask(Protocol):
     """Asks a server without any credentials."""
 
     async def __call__(self, url: str, opening: str = "") -> HttpResponse:
-        """GET a URL, with an Authorization header that holds no credentials, either, if `opening` is one.
+        """GET a URL. `opening` is an Authorization header to send although it holds no credentials, "" for none.
 
         Raises an `ExchangeFailure`.
         """

@@ -41,8 +41,8 @@ class MachineCheck:
         return tuple(check_run.steps)
 
     async def _look_at_the_clock(self, step_log: StepLog) -> None:
-        """Note whether the clock is kept right. Where something else than a time service does that, as the host of a
-        virtual machine may, it is no failure: servers are asked for their time later."""
+        """Note whether the clock is kept right. Where a time service does not do that, something else may, such as
+        the host of a virtual machine, so it is no failure: servers are asked for their time later."""
         kept = is_kept_right(self._error())
         if kept is None:
             raise StepSkipped("this machine does not tell whether a time service keeps it right")

@@ -158,8 +158,9 @@ class ExchangeHttp:
             await lane.close()
 
     async def get_anonymously(self, url: str, opening: str = "") -> HttpResponse:
-        """GET an http or https `url` without any credentials; a redirect is an answer and is not followed. `opening`
-        is an Authorization header that holds none, either.
+        """GET an http or https `url` without any credentials; a redirect is an answer and is not followed.
+
+        `opening` is an Authorization header to send although it holds no credentials, "" for none.
 
         Raises `ExchangeUnreachable`, `CertificateNotTrusted` or `InputNotUnderstood`.
         """
