@@ -11,7 +11,7 @@ from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import Setup
 from engine.display import counted
 from engine.documents.columns import columns
-from engine.documents.lines import Document, Line, Role, Span, cut, heading, line, wrapped
+from engine.documents.lines import Document, Line, Role, Span, beside, cut, heading, line, wrapped
 from engine.documents.links import link_lines, spread, user_figures
 from engine.documents.problems import PROBLEM, problem_line, problems_heading
 from engine.documents.quantities import age, clock
@@ -186,13 +186,11 @@ def first_start(model: Model, machine: Sequence[RungAccount], draft: Setup | Non
     `draft` a set-up that somebody has begun."""
     lines = [*wrapped(FIRST_START, width - 1, " "), line(), line(" You will need")]
     for what, needed in NEEDED:
-        first, *others = wrapped(needed, width - 2, " " * 17)
-        lines += [line(f"   {what:<12}  ", first.text.lstrip()), *others]
+        lines += beside((Span(f"   {what:<12}  "),), needed, width - 2)
     for number, rung in enumerate(machine):
-        first, *others = wrapped(_found(rung), width - 2, " " * 19)
         mark, role = _MARKS[rung.outcome]
         label = "" if number else "this machine"
-        lines += [line(f"   {label:<12}  ", Span(mark, role), " ", first.text.lstrip()), *others]
+        lines += beside((Span(f"   {label:<12}  "), Span(f"{mark} ", role)), _found(rung), width - 2)
     lines += [line()]
     for concern in model.status.concerns if model.status else ():
         if concern.trouble.type != "settings-missing":

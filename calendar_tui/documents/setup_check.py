@@ -7,7 +7,7 @@ from calendar_tui.documents.form_page import Page, marked, text
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import SetupCheck, SetupLogIns, SetupPage
 from engine.documents.columns import columns
-from engine.documents.lines import Line, Role, Span, cut, fitted, line, wrapped
+from engine.documents.lines import Line, Role, Span, beside, cut, fitted, line
 from engine.documents.quantities import clock, duration
 
 NAMES = 13
@@ -75,13 +75,13 @@ def finding(rung: RungAccount) -> str:
 
 
 def ended_check(
-    check: SetupCheck, told: Collection[str], log_ins: SetupLogIns | None, now: datetime, zone: tzinfo, width: int
+    check: SetupCheck, shown: Collection[str], log_ins: SetupLogIns | None, now: datetime, zone: tzinfo, width: int
 ) -> Page:
     """Return a check that has failed: what went well in one row, each failure, and its remedy unless it belongs to a
-    field. The fields `told` say themselves what is wrong with them."""
+    field. Of a failure in one of the fields `shown` only the title is given: the field itself says the rest."""
     lines = [*went_well(check.rungs, width)]
     for rung in check.rungs:
-        lines += failure(rung, width, in_full=rung.field not in told) if rung.outcome == "failed" else ()
+        lines += failure(rung, width, in_full=rung.field not in shown) if rung.outcome == "failed" else ()
     if log_ins is not None:
         lines += breaker(log_ins, now, zone, width)
     return text(*lines, line())
@@ -101,9 +101,8 @@ def failure(rung: RungAccount, width: int, *, in_full: bool) -> Iterator[Line]:
     """Yield a step that failed, and its remedy unless it belongs to a field; with all that was found if `in_full`."""
     names = names_of((rung.name,))
     said = finding(rung) if in_full or rung.trouble is None else rung.trouble.title
-    first, *others = wrapped(said, width, " " * (2 + names), most=2 if rung.field else None) or [line()]
-    yield line(Span(f"✗ {fitted(_title(rung.name), names)}", Role.PROBLEM), first.text[2 + names :])
-    yield from others
+    begin = Span(f"✗ {fitted(_title(rung.name), names)}", Role.PROBLEM)
+    yield from beside((begin,), said, width, most=2 if rung.field else None)
     if not rung.field and rung.remedy:
         yield from marked("→", rung.remedy, width)
 

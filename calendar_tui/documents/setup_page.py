@@ -20,14 +20,14 @@ OWN_CHECKS = ("users", "access", "presence", "learn", "preview")
 def setup_page(page: SetupPage, body: Page, state: FormState, machine: Sequence[RungAccount] = ()) -> Page:
     """Return the rows below the title: the body of a page, and in the last rows the help of the field with the cursor.
 
-    While a check runs, and after it has failed, this is what the body is about. Above it stands what this `machine`
-    keeps the engine from, if anything.
+    While a check runs, and after it has failed, this is what the body is about. Above it stands what is wrong with the
+    `machine`, if anything.
     """
     if page.watch is None and page.kind not in OWN_CHECKS and (check := running(page)) is not None:
         body = running_check(check, state.width)
     elif page.kind == "fields" and not state.with_advanced and (ended := failed(page)) is not None:
         body = _after_failure(page, ended, state)
-    shown = text(line(), *_hindrances(machine, state.width)) + body
+    shown = text(line(), *_machine_problems(machine, state.width)) + body
     below = _help(page, state)
     room = state.height - len(below)
     if len(shown.lines) > room:
@@ -37,7 +37,7 @@ def setup_page(page: SetupPage, body: Page, state: FormState, machine: Sequence[
     return shown + text(*[line()] * (room - len(shown.lines)), *below)
 
 
-def _hindrances(machine: Sequence[RungAccount], width: int) -> Iterator[Line]:
+def _machine_problems(machine: Sequence[RungAccount], width: int) -> Iterator[Line]:
     """Yield where the engine may not write, each with its remedy."""
     for rung in machine:
         if rung.trouble is not None:
@@ -50,8 +50,8 @@ def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page
     here = not is_mended_elsewhere(page)
     wrong = [each for each in page.fields if here and (is_wrong(each) or each.key == check.wrong)]
     shown = wrong or [each for each in page.fields if not each.is_advanced and not state.following]
-    told = {each.key for each in shown}
-    ended = ended_check(check, told, page.log_ins, state.now, state.zone, state.width)
+    keys = {each.key for each in shown}
+    ended = ended_check(check, keys, page.log_ins, state.now, state.zone, state.width)
     following = "" if is_mended_here(page) else state.following
     leads_on = line(Span("Enter", Role.KEY), " ", cut(following, state.width - 6)) if following else line()
     return ended + fields(shown, state) + text(*_fix_keys(page, state.width), leads_on)

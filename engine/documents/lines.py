@@ -178,16 +178,17 @@ def _joined(text: str, parts: Iterable[str]) -> Iterator[bool]:
 
 def labelled(label: str, text: str, width: int, role: Role = Role.PLAIN, of_label: Role = Role.MUTED) -> Iterator[Line]:
     """Yield a text after its label; further lines are indented below the first."""
-    first, *others = wrapped(text, width, " " * columns(label), role) or [line()]
-    yield line(Span(label, of_label), Span(first.text[columns(label) :], role))
-    yield from others
+    return beside((Span(label, of_label),), text, width, role)
 
 
-def beside(begin: Sequence[Span], text: str, width: int) -> Iterator[Line]:
-    """Yield a text beside what its first line begins with; further lines are indented below."""
+def beside(
+    begin: Sequence[Span], text: str, width: int, role: Role = Role.PLAIN, most: int | None = None
+) -> Iterator[Line]:
+    """Yield a text beside what its first line begins with, in at most `most` lines if given; the others are indented
+    below the first."""
     indent = sum(columns(span.text) for span in begin)
-    first, *others = wrapped(text, width, " " * indent) or [line(" " * indent)]
-    yield line(*begin, first.text[indent:])
+    first, *others = wrapped(text, width, " " * indent, role, most) or [line(" " * indent)]
+    yield line(*begin, Span(first.text[indent:], role))
     yield from others
 
 
