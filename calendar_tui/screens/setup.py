@@ -140,8 +140,8 @@ class SetupView(View):
         return setup is None or setup.person.is_you or not setup.person.is_present
 
     @property
-    def _hindrances(self) -> tuple[RungAccount, ...]:
-        """What keeps this machine from saving anything."""
+    def _machine_problems(self) -> tuple[RungAccount, ...]:
+        """What is wrong with the machine: nothing can be saved until it is mended."""
         setup = self.client.setup
         return tuple(each for each in setup.machine if each.trouble is not None) if setup is not None else ()
 
@@ -213,7 +213,7 @@ class SetupView(View):
             self._form.show(other_person(setup, self.model.now, self.state.width), "")
             return
         state = self.state
-        machine = self._hindrances if self.is_first else ()  # the last page tells them as well
+        machine = self._machine_problems if self.is_first else ()  # the last page tells them as well
         self._page = setup_page(setup.page, self.kind.body(setup.page, state), state, machine)
         if self._page.stops and self.here.cursor not in self._page.stops:
             self.here.cursor = self.stop
@@ -255,7 +255,7 @@ class SetupView(View):
             runs
             or page.watch is not None
             or not self.is_mine
-            or bool(self._hindrances and (self.is_first or page.is_last))
+            or bool(self._machine_problems and (self.is_first or page.is_last))
         )
 
     async def _arrived(self) -> None:

@@ -181,7 +181,17 @@ class TaskPage(PageKind):
     """Something to do over there, while the engine watches."""
 
     COMMANDS = (
-        *("copy", "write", "colleague", "next", "later", "check", "steps", "more", "password", "az", "group"),
+        "copy",
+        "write",
+        "colleague",
+        "next",
+        "later",
+        "check",
+        "steps",
+        "more",
+        "password",
+        "az",
+        "group",
         "fix",
     )
 
