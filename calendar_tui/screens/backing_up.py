@@ -35,7 +35,7 @@ class BackingUp:
 
         def again(second: str) -> bool:
             if second != passphrase:
-                self._shell.tell("These are two different passphrases; nothing is written. Esc leaves.")
+                self._shell.tell("The two passphrases are different. Type the second one again, or press Esc.")
                 return False
             self._shell.in_background(partial(self._write, passphrase))
             return True

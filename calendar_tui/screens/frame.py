@@ -150,7 +150,7 @@ class Frame(DrawnScreen):
             self.main_view(LogView).chosen(str(entry))
             self.in_background(partial(self._run_when_ready, self.view, name))
         else:
-            self.tell("Go there first: this needs something that is chosen there.")
+            self.tell("Open that view first: the command is about what is selected there.")
 
     async def _run_when_ready(self, view: View, name: str) -> None:
         await view.ready()

@@ -152,7 +152,7 @@ class OverviewView(View):
                 self._draft = await requests.under_way()
                 self._machine = (await requests.machine()).rungs
             except ClientFailure as failure:
-                self.tell(f"{failure}. {failure.remedy}")
+                self.tell_failure(failure)
                 return
             self.show()
             if all(each.outcome != "failed" for each in self._machine):

@@ -27,6 +27,7 @@ from calendar_tui.screens.setup_kinds import PageKind
 from calendar_tui.screens.setup_registry import KINDS
 from calendar_tui.screens.view import Shell, View
 from calendar_tui.widgets.form import Form
+from engine.api.errors import ClientFailure
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import FlowName, SetupCheck, SetupField, SetupPage
 from engine.documents.lines import Document, Line
@@ -56,7 +57,7 @@ class SetupView(View):
 
     def __init__(self, shell: Shell, flow: FlowName = "all") -> None:
         super().__init__(shell)
-        self.client = SetupClient(lambda: shell.session.api, self.tell)
+        self.client = SetupClient(lambda: shell.session.api, self.tell_failure)
         self._flow = flow
         self._form = Form(shell.look, self, id="setup")
         self.kind: PageKind | None = None
@@ -327,6 +328,11 @@ class SetupView(View):
         """Show a message in the last row until the next key press."""
         self._has_told = bool(message)
         super().tell(message)
+
+    def tell_failure(self, failure: ClientFailure) -> None:
+        """Show in the last row why something was not done, and what to do about it, until the next key press."""
+        self._has_told = True
+        super().tell_failure(failure)
 
     def typed(self, value: str) -> None:
         """Keep what stands in the field with the cursor, and send it soon."""

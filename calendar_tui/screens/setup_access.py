@@ -49,8 +49,8 @@ class AccessPage(PageKind):
         return True
 
     async def looked(self) -> None:
-        """When everybody was tried, try some again if that is wanted, go to the first cause, or on if somebody waits
-        and every calendar can be read."""
+        """When everybody has been tried: go to the first cause, try some again if that is wanted, or go on if somebody
+        waits for that and every calendar can be read."""
         page = self.form.page
         if running(page) is not None:
             self._runs = True
@@ -92,7 +92,7 @@ class AccessPage(PageKind):
         match name:
             case "again" if running(self.form.page) is not None:
                 self._is_again_wanted = True
-                self.form.tell("Those marked ✗ are tried again as soon as everybody was tried.")
+                self.form.tell("Those marked ✗ are tried again as soon as everybody has been tried.")
             case "again" if access.causes:
                 await self._try(only_failed=True)
             case "write":
@@ -108,7 +108,9 @@ class AccessPage(PageKind):
     async def _list_readable(self) -> None:
         """Show or hide the names of those who can be read."""
         if self._readable is None:
-            everybody = await self.form.client.tried() or ()
+            everybody = await self.form.client.tried()
+            if everybody is None:
+                return
             self._readable = tuple(each.label for each in everybody if each.stage is None)
             self.form.put_cursor(READABLE)
         else:

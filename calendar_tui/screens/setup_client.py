@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from calendar_tui.documents.setup_page import MADE_HERE
 from engine.api.client import ApiClient
-from engine.api.errors import ClientFailure
+from engine.api.errors import ClientFailure, EngineUnreachable
 from engine.api.resources.cloud import CloudRequests
 from engine.api.resources.live import LiveRequests
 from engine.api.resources.settings import LogInRequests
@@ -38,7 +38,7 @@ MOST_USERS = 1000
 
 
 class SetupClient:
-    """Sends answers and keeps the newest state in `setup`; `failed` is told what went wrong.
+    """Sends answers and keeps the newest state in `setup`; `failed` is called with what went wrong.
 
     `texts` are what was typed and is not known to the engine yet, `secrets` likewise; a secret is sent on Enter alone.
     `own_password` is the one that was made here for the App object: the engine does not tell it again.
@@ -47,7 +47,7 @@ class SetupClient:
     def __init__(
         self,
         api: Callable[[], ApiClient | None],
-        failed: Callable[[str], None],
+        failed: Callable[[ClientFailure], None],
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._api = api
@@ -76,7 +76,7 @@ class SetupClient:
             try:
                 self.setup = await requests.under_way()
             except ClientFailure as failure:
-                self._failed(f"{failure}. {failure.remedy}")
+                self._failed(failure)
         return self.setup is not None
 
     async def take_over(self) -> None:
@@ -195,7 +195,7 @@ class SetupClient:
             return await asked
         except ClientFailure as failure:
             if tells:
-                self._failed(f"{failure}. {failure.remedy}")
+                self._failed(failure)
             return None
 
     def _take(self, found: Setup | None) -> bool:
@@ -207,7 +207,7 @@ class SetupClient:
     def _requests(self) -> SetupRequests | None:
         api = self._api()
         if api is None:
-            self._failed("The engine is gone: nothing can be changed.")
+            self._failed(EngineUnreachable("nothing can be changed"))
             return None
         return SetupRequests(api)
 

@@ -48,7 +48,7 @@ async def test_the_palette_leads_everywhere(tmp_path: Path) -> None:
             await shown.press("ctrl+p", *"keys one log entry", "enter")
             await shown.shows("Copy as a curl command")
             await shown.press("home", "enter")
-            await shown.shows("Go there first")
+            await shown.shows("Open that view first")
 
 
 async def copied_by(shown: Terminal, words: str) -> str:
@@ -65,7 +65,7 @@ async def test_a_backup_from_any_view(tmp_path: Path, monkeypatch: pytest.Monkey
         await shown.press("5", "ctrl+p", *"backup", "enter", *"too short", "enter")
         await shown.shows("at least 12 characters")
         await shown.press(*" any more", "enter", *"too short any less", "enter")
-        await shown.shows("two different passphrases")
+        await shown.shows("The two passphrases are different.")
         await shown.press(*["backspace"] * 4, *"more", "enter")
         await shown.shows("Written to")
         written = backup_in(tmp_path)

@@ -57,7 +57,9 @@ async def test_what_was_typed_survives_a_lost_connection(tmp_path: Path) -> None
         await shown.shows("✗ The engine cannot be reached")
         await shown.press(*"sync", "enter", *PBX_PASSWORD.reveal(), "enter")
         assert under_cursor(shown) == "pbx.password"
+        await shown.shows("(calendar-engine run)")
         await running.enter_async_context(nothing_set_up(tmp_path))
+        await shown.eventually(lambda: "(calendar-engine run)" not in shown.grid())
         await has(shown, pbx_host="pbx", pbx_app="sync")
         await shown.press("enter")
         await shown.shows("[•••••• stored")

@@ -10,7 +10,9 @@ from typing import Any, cast
 import pytest
 
 from calendar_tui.screens.setup_access import AccessPage
+from calendar_tui.screens.setup_client import SetupClient
 from calendar_tui.screens.setup_kinds import SetupForm
+from engine.api.errors import ClientFailure, EngineUnreachable
 from engine.api.schema.setup_users import SetupAccess, SetupAccessCause
 from engine.simulator.company import Company
 from engine.simulator.world.scenarios import corp_world
@@ -18,7 +20,7 @@ from tests.support.clock import ManualClock
 from tests.support.service import ServedService, changes_of, running_service
 from tests.support.setting_up import answer, check, field
 from tests.support.tui import Terminal, terminal
-from tests.tui.documents.setup.pages import a_check, a_page
+from tests.tui.documents.setup.pages import a_check, a_page, a_state
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +134,11 @@ class AccessForm:
         self.page = self.running
         self.told: list[str] = []
         self.tried: list[bool] = []
+        self.failures: list[ClientFailure] = []
+        self.client = SetupClient(lambda: None, self.failures.append)
+
+    def show(self) -> None:
+        pass
 
     def tell(self, message: str) -> None:
         self.told.append(message)
@@ -149,12 +156,21 @@ async def test_who_is_to_be_tried_again_waits_until_everybody_was_tried() -> Non
     await kind.looked()
     await kind.do("again")
     assert form.tried == []
-    assert form.told == ["Those marked ✗ are tried again as soon as everybody was tried."]
+    assert form.told == ["Those marked ✗ are tried again as soon as everybody has been tried."]
     form.page = form.ended
     await kind.looked()
     assert form.tried == [True]
     await kind.looked()
     assert form.tried == [True]
+
+
+async def test_without_an_engine_nobody_is_said_to_be_unreadable() -> None:
+    form = AccessForm()
+    form.page = form.ended
+    kind = AccessPage(cast("SetupForm", form))
+    await kind.do("list")
+    assert [type(each) for each in form.failures] == [EngineUnreachable]
+    assert "nobody" not in "\n".join(line.text for line in kind.body(form.page, a_state()).lines)
 
 
 async def test_the_pbx_is_learned_with_one_user(tmp_path: Path) -> None:
