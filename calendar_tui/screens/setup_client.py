@@ -139,12 +139,13 @@ class SetupClient:
         found = await self._tried(requests.options(question))
         return found.options if found is not None else ()
 
-    async def users(self, *, taken: bool) -> tuple[SetupUser, ...]:
-        """Return the users that take part, or those that are left out, as many as one answer holds."""
+    async def users(self, *, taken: bool) -> tuple[SetupUser, ...] | None:
+        """Return the users that take part, or those that are left out, as many as one answer holds; None if the engine
+        does not answer."""
         requests = self._requests()
         question = SetupUsersQuestion(taken=taken, per_page=MOST_USERS)
         found = await self._tried(requests.users(question)) if requests is not None else None
-        return found.users if found is not None else ()
+        return found.users if found is not None else None
 
     async def tried(self) -> tuple[AccessUser, ...] | None:
         """Return everybody whose calendar was tried, None if the engine does not answer."""

@@ -96,8 +96,11 @@ class UsersPage(PageKind):
 
     async def _list_everybody(self) -> None:
         client = self.form.client
-        if await client.send():
-            self._listed = await client.users(taken=True), await client.users(taken=False)
+        if not await client.send():
+            return
+        taken, left_out = await client.users(taken=True), await client.users(taken=False)
+        if taken is not None and left_out is not None:
+            self._listed = taken, left_out
             self.form.put_cursor(next((each.key for each in user_lines(*self._listed, 80) if each.key), ""))
             self.form.show()
 

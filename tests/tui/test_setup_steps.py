@@ -12,6 +12,7 @@ import pytest
 from calendar_tui.screens.setup_access import AccessPage
 from calendar_tui.screens.setup_client import SetupClient
 from calendar_tui.screens.setup_kinds import SetupForm
+from calendar_tui.screens.setup_users import UsersPage
 from engine.api.errors import ClientFailure, EngineUnreachable
 from engine.api.schema.setup_users import SetupAccess, SetupAccessCause
 from engine.simulator.company import Company
@@ -132,6 +133,7 @@ class AccessForm:
         self.running = a_page(kind="access", access=access, check=a_check(("access",), running="access"))
         self.ended = a_page(kind="access", access=access, check=a_check(("access",)))
         self.page = self.running
+        self.state = a_state()
         self.told: list[str] = []
         self.tried: list[bool] = []
         self.failures: list[ClientFailure] = []
@@ -164,13 +166,16 @@ async def test_who_is_to_be_tried_again_waits_until_everybody_was_tried() -> Non
     assert form.tried == [True]
 
 
-async def test_without_an_engine_nobody_is_said_to_be_unreadable() -> None:
+async def test_without_an_engine_no_empty_list_of_users_is_shown() -> None:
     form = AccessForm()
     form.page = form.ended
     kind = AccessPage(cast("SetupForm", form))
     await kind.do("list")
-    assert [type(each) for each in form.failures] == [EngineUnreachable]
     assert "nobody" not in "\n".join(line.text for line in kind.body(form.page, a_state()).lines)
+    users = UsersPage(cast("SetupForm", form))
+    await users.do("list")
+    assert not await users.back(), "there is no list to leave"
+    assert {type(each) for each in form.failures} == {EngineUnreachable}
 
 
 async def test_the_pbx_is_learned_with_one_user(tmp_path: Path) -> None:
