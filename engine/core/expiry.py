@@ -77,7 +77,7 @@ class ExchangeCertificateExpires(ExpiryWarning):
     fault = Fault.SERVER
     kind = Expiring.EXCHANGE_CERTIFICATE
     subject = "The Exchange certificate"
-    meaning = "The Exchange certificate ends soon"
+    meaning = "The Exchange certificate expires soon"
     remedy = (
         "Renew the certificate on the Exchange server or the load balancer in front of it; no setting has to change "
         "here. The next connection shows the new one, which ends this warning."
@@ -85,12 +85,12 @@ class ExchangeCertificateExpires(ExpiryWarning):
 
 
 class ProxyCertificateExpires(ExpiryWarning):
-    """The certificate of the proxy ends within 30 days."""
+    """The proxy certificate ends within 30 days."""
 
     fault = Fault.SERVER
     kind = Expiring.PROXY_CERTIFICATE
     subject = "The proxy certificate"
-    meaning = "The proxy certificate ends soon"
+    meaning = "The proxy certificate expires soon"
     remedy = (
         "Renew the certificate on the proxy; no setting has to change here. The next connection shows the new one, "
         "which ends this warning."
@@ -103,7 +103,7 @@ class PbxCertificateExpires(ExpiryWarning):
     fault = Fault.SERVER
     kind = Expiring.PBX_CERTIFICATE
     subject = "The PBX certificate"
-    meaning = "The PBX certificate ends soon"
+    meaning = "The PBX certificate expires soon"
     remedy = (
         "Renew the certificate on the PBX (General/Certificates), and set pbx.fingerprint to the new one if that is "
         "set. The next connection shows the new one, which ends this warning; the present one may be older."
