@@ -35,7 +35,7 @@ class Picture:
     """What a terminal of this size shows, as far as it is known.
 
     A letter whose width is not one column is written as it comes, with the rest of its row: terminals do not agree on
-    such widths, and what was written behind it is not known afterwards. Nothing is known after a code that is not.
+    such widths, and what is behind it then is unknown. After a code that this module does not know, everything is.
     """
 
     def __init__(self, width: int, height: int) -> None:
