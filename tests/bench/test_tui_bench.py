@@ -85,10 +85,10 @@ async def test_bytes_to_the_terminal(tmp_path: Path) -> None:
     users = people(40)
     async with served_engine(tmp_path, users) as served:
         await served.settled()
-        async with on_terminal("--socket", str(served.socket), size=(120, 45)) as seen:
+        async with on_terminal("--socket", str(served.socket), size=(120, 48)) as seen:
             await seen.shows("40 users")
             seen.press("2")
-            await seen.shows("1–40 of 40")
+            await seen.shows("User Number 9 ")
             await seen.quiet()
             before = len(seen.received)
             await asyncio.sleep(SECONDS)
