@@ -38,14 +38,14 @@ def task_lines(task: SetupTask, own_password: str, width: int) -> Page:
 
 def _task_line(each: SetupTaskLine, own_password: str, width: int) -> Iterator[Line]:
     number = f"{each.number} " if each.number else "  "
+    named = filled(each.text, max(_NAMES, columns(each.text) + 2))
     if each.secret:
         shown = own_password or "•" * 14
         hint = (Span("p", Role.KEY), Span(" shows or hides it", Role.MUTED))
         yield line(Span(number, Role.KEY), filled(each.text, _NAMES), filled(shown, 22), *hint)
     elif not each.text:
         yield from script(each.value, width)
-    elif each.value and columns(each.text) + columns(each.value) + 4 <= width:
-        named = filled(each.text, max(_NAMES, columns(each.text) + 2))
+    elif each.value and columns(number) + columns(named) + columns(each.value) <= width:
         yield line(Span(number, Role.KEY), named, Span(each.value, Role.TITLE))
     else:
         for place, part in enumerate(wrapped(each.text, width, "  ")):

@@ -135,7 +135,7 @@ async def be_called(typist: Typist, port: int, directory: Path) -> AppObject:
     await typist.press(ENTER, then="[x] Websocket", value="headquarters")
     await typist.press("p", then="shows or hides it")
     password = await typist.reads(r"Password +(\w{4}-\w{4}-\w{4}) ")
-    url = await typist.reads(r"(https://\S+)")
+    url = await typist.reads(r"(https://\S+/calendar)\s")  # whole, with the name of the App object
     await eventually((directory / "state" / "pbx-listen.pem").exists, typist.terminal.text)
     return AppObject(url=url, password=Secret(password))
 
