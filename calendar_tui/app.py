@@ -151,6 +151,10 @@ class CalendarApp(App[None]):
         if self.look.colour and self.look.theme is not ThemeName.ANSI:
             self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
+    def action_help_quit(self) -> None:
+        """Say in the last row what ends the program, where ^C finds nothing to copy."""
+        self.frame.tell("^Q quits; the engine keeps running.")
+
     def draw_again(self) -> None:
         """Draw everything, whatever the terminal shows."""
         if isinstance(self._driver, FrugalDriver):

@@ -174,6 +174,9 @@ async def test_copy_and_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             await shown.shows("Jour fixe")
             await shown.press("y")
             assert "Jour fixe" in shown.app.clipboard
+            await shown.press("ctrl+c")
+            assert "^Q quits" in shown.grid().splitlines()[-1]
+            assert "Do you want to quit" not in shown.grid()
             await shown.press("w")
             await shown.shows("Written to")
     written = tmp_path / "calendar-user0.txt"
