@@ -59,6 +59,11 @@ class Command:
         """The first key as labelled on a keyboard, "" if there is none."""
         return key_name(self.keys[0]) if self.keys else ""
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether its key is a character, which a field with the cursor takes for itself."""
+        return self.key == "Space" or (len(self.key) == 1 and self.key.isascii())
+
 
 def key_name(key: str) -> str:
     """Return the label on a keyboard for a key name of Textual."""

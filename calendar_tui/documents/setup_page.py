@@ -160,7 +160,7 @@ def task_body(page: SetupPage, state: FormState) -> Page:
     """Return what to do over there, the fields to fill in from it, and what the engine sees meanwhile."""
     rest = text(line()) + fields(shown_fields(page, state), state) if page.fields else Page()
     if page.task is not None:
-        rest += text(line(), ways_to_take(page.task))
+        rest += text(line(), ways_to_take(page.task, is_at_field=state.cursor in {each.key for each in page.fields}))
     rest += _remarks(page, state)
     if page.watch is not None:
         is_at_field = any(is_wrong(each) for each in page.fields)

@@ -89,15 +89,17 @@ def _beginning(source: str, width: int) -> str:
     return source[: max(end, 1)]
 
 
-def ways_to_take(task: SetupTask) -> Line:
-    """Return the keys that copy, save or pass on what the page holds."""
+def ways_to_take(task: SetupTask, *, is_at_field: bool) -> Line:
+    """Return the keys that copy, save or pass on what the page holds, and where they are not typed."""
     with_secret = any(each.secret for each in task.lines)
     first = next((each for each in task.texts if each.name != COLLEAGUE), None)
     label = "password" if with_secret else first.label if first is not None else ""
-    ways = [("c", f"copy {label}")] if label else []
+    ways = [("c", "copy" if is_at_field else f"copy {label}")] if label else []
     ways += [("w", "file")] if task.texts else []
     named = {each.name for each in task.texts if each is not first}
     ways += [(key, short) for name, (key, short) in KEYS.items() if name in named]
+    if is_at_field:
+        return line(Span("outside fields: " + "  ".join(f"{key} {what}" for key, what in ways), Role.MUTED))
     return line(*(part for key, what in ways for part in (Span(key, Role.KEY), Span(f" {what}   "))))
 
 

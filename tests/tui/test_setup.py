@@ -75,7 +75,10 @@ async def test_what_was_typed_while_the_engine_watches_survives_a_lost_connectio
         await shown.eventually(lambda: shown.app.is_up_to_date)
         await open_setup(shown)
         await shown.shows("I go on as soon as it works")
+        assert "c copy PowerShell   w file" in shown.grid()
         await shown.press("tab", *"Phone")
+        assert "c copy PowerShell   w file" not in shown.grid()  # a field takes letters
+        assert shown.grid().splitlines()[-1].startswith(" Enter next ")
         await running.aclose()
         await shown.shows("✗ The engine cannot be reached")
         await shown.press(*" users")

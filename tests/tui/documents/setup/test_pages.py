@@ -11,7 +11,7 @@ from calendar_tui.documents.form_page import FormState, fields
 from calendar_tui.documents.setup_certificate import certificate_page
 from calendar_tui.documents.setup_page import choice_body, fields_body, setup_page, task_body
 from calendar_tui.documents.setup_start import start_page
-from calendar_tui.documents.setup_task import FOLD, NARROWEST, folded
+from calendar_tui.documents.setup_task import FOLD, NARROWEST, folded, task_lines
 from calendar_tui.terminal import CharacterSet, written
 from engine.api.schema.setup import (
     SetupCertificate,
@@ -207,6 +207,20 @@ c copy password   w file   t as text
 """
     )
     assert "k7Rm" not in shown(task_body(page, a_state()))
+
+
+@given(st.integers(1, 70), st.sampled_from((45, 61, 100)))
+def test_a_value_to_type_in_is_whole(length: int, width: int) -> None:
+    url = ("https://pbx.corp.example:8443/calendar/sync/engine/calendar" * 2)[:length]
+    lines = task_lines(SetupTask(lines=(SetupTaskLine(text="URL", value=url),), texts=()), "", width).lines
+    assert all(columns(each.text.rstrip()) <= width for each in lines)
+    assert "".join(each.text for each in lines).replace("URL", "").replace(" ", "").replace(FOLD, "") == url
+
+
+def test_letters_that_a_field_would_take_are_no_keys_there() -> None:
+    page = a_page(fields=ADDRESS, kind="task", task=TASK)
+    assert "c copy password   w" not in shown(task_body(page, a_state(cursor=ADDRESS[0].key)))
+    assert "outside fields: c copy  w file  t as text" in shown(task_body(page, a_state(cursor=ADDRESS[0].key)))
 
 
 def test_a_task_that_is_too_long_says_what_is_left_out() -> None:
