@@ -8,6 +8,7 @@ from calendar_tui.documents.setup_task import task_lines, watching, ways_to_take
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import SetupCheck, SetupField, SetupFix, SetupPage
 from engine.documents.lines import Line, Role, Span, cut, fitted, heading, line, wrapped
+from engine.documents.setup_fixes import fixes_offered
 
 _OPTION = 42
 """Columns of an option before its remark."""
@@ -57,14 +58,14 @@ def _after_failure(page: SetupPage, check: SetupCheck, state: FormState) -> Page
     return ended + fields(shown, state) + text(*_fix_keys(page, state.width), leads_on)
 
 
-def fixes_of(page: SetupPage) -> list[SetupFix]:
-    """Return what the program can mend on a page, the best first; a certificate is trusted on a line of its page."""
+def fixes_of(page: SetupPage) -> Sequence[SetupFix]:
+    """Return what the key for fixes can mend on a page, the best first: a certificate is trusted on a line of its page,
+    and what another page is for is mended there."""
     if page.kind == "certificate":
-        return []
+        return ()
     if is_mended_elsewhere(page):
         return [fix for field in page.fields if not field.is_advanced for fix in field.fixes]
-    fixes = [fix for field in page.fields for fix in field.fixes]
-    return fixes + [fix for each in (page.check, page.reach) if each is not None and each.holds for fix in each.fixes]
+    return fixes_offered(page)
 
 
 def is_mended_elsewhere(page: SetupPage) -> bool:

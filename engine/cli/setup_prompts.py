@@ -25,7 +25,6 @@ from engine.cli.output import remark, say
 from engine.cli.setup_words import (
     field_lines,
     fix_lines,
-    fixes_of,
     heading,
     missing_lines,
     option_lines,
@@ -35,6 +34,7 @@ from engine.cli.setup_words import (
     users_lines,
 )
 from engine.daemon.signals import interruptible
+from engine.documents.setup_fixes import fixes_offered
 
 HOW = (
     "Everywhere: ? explains, < goes back, : lists the steps, :4 goes to step 4, - removes an answer, Enter keeps the "
@@ -129,7 +129,7 @@ class SetupPrompts:
         state = await self._ask_missing(state)
         while True:
             state = await self._looked_into(state)
-            for text in (*field_lines(state.page), *fix_lines(fixes_of(state.page))):
+            for text in (*field_lines(state.page), *fix_lines(fixes_offered(state.page))):
                 say_wrapped(text, "  ")
             typed = self._typed(self._menu(state), tuple(task_lines(state.page)))
             if not typed:
@@ -158,14 +158,14 @@ class SetupPrompts:
     def _menu(self, state: Setup) -> str:
         last = len(state.page.fields)
         numbers = f", {'1' if last == 1 else f'1-{last}'} changes a field" if last else ""
-        fixes = fixes_of(state.page)
+        fixes = fixes_offered(state.page)
         offered = f", f {fixes[0].label}" if fixes else ""
         checks = "checks and goes on, s goes on without" if state.page.can_check else "goes on"
         return f"Enter {checks}{numbers}{offered}: "
 
     async def _change(self, state: Setup, typed: str) -> Setup:
         """Do what was typed at the menu of a page."""
-        fixes = fixes_of(state.page)
+        fixes = fixes_offered(state.page)
         if typed == "s":
             raise GoTo("next")
         if fixes and (typed == "f" or (typed[:1] == "f" and typed[1:].isdecimal())):

@@ -58,13 +58,6 @@ def field_lines(page: SetupPage) -> Iterator[str]:
             yield f"   ✗ {field.problem.reason}. {field.problem.remedy}"
 
 
-def fixes_of(page: SetupPage) -> tuple[SetupFix, ...]:
-    """Return what the program can do about what is wrong on a page, the best first."""
-    found = [each for each in (page.check, page.reach) if each is not None and each.holds]
-    fixes = [*(fix for field in page.fields for fix in field.fixes), *(fix for each in found for fix in each.fixes)]
-    return tuple({fix.id: fix for fix in fixes}.values())
-
-
 def fix_lines(fixes: Sequence[SetupFix]) -> Iterator[str]:
     """Yield the fixes with their keys."""
     yield from (f"f{number}  {fix.label}" for number, fix in enumerate(fixes, start=1))
