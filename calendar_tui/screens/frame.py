@@ -143,12 +143,12 @@ class Frame(DrawnScreen):
             self.action_command(name)
         elif place == "user" and self.model.chosen_user:
             self.open_user(self.model.chosen_user)
-            self.in_background(partial(self._run_when_ready, self.view, name))
+            self._in_background(partial(self._run_when_ready, self.view, name))
         elif place == "exchange" and self.model.chosen_entry is not None:
             entry = self.model.chosen_entry
             self.open_view(LogView.NAME)
             self.main_view(LogView).chosen(str(entry))
-            self.in_background(partial(self._run_when_ready, self.view, name))
+            self._in_background(partial(self._run_when_ready, self.view, name))
         else:
             self.tell("Open that view first: the command is about what is selected there.")
 
@@ -394,7 +394,7 @@ class Frame(DrawnScreen):
         """End what runs in a group."""
         self.workers.cancel_group(self, f"{view.NAME} {id(view)} {group}")
 
-    def in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run something in the background that does not end with a view."""
         _: Worker[None] = self.run_worker(work, group="command")
 

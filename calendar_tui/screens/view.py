@@ -121,10 +121,6 @@ class Shell(Protocol):
         """End what runs in a group."""
         ...
 
-    def in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Run something in the background that does not end with a view."""
-        ...
-
     def after_drawing(self, call: Callable[[], None]) -> None:
         """Call something when everything is drawn."""
         ...

@@ -78,7 +78,10 @@ async def test_a_user_that_is_shown_stays(tmp_path: Path) -> None:
             await shown.eventually(lambda: "(calendar-engine run)" not in shown.grid())
 
 
-async def test_a_secret_that_could_not_be_stored_is_not_typed_again(tmp_path: Path) -> None:
+async def test_what_is_secret_and_could_not_be_sent_is_not_typed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     async with terminal(tmp_path / "engine.sock", attached=False) as shown:
         async with served_engine(tmp_path, people(8)):
             await shown.shows("8 users")
@@ -95,4 +98,13 @@ async def test_a_secret_that_could_not_be_stored_is_not_typed_again(tmp_path: Pa
             await shown.shows("✓ m\n")
             await shown.press("enter")
             await shown.shows("exchange.password is stored")
+            await shown.press("ctrl+p", *"backup", "enter", *"correct horse", "enter", *"correct horse")
         assert "Tr0ub4dor" not in shown.grid()
+        await shown.shows("✗ engine gone")
+        await shown.press("enter")
+        await shown.shows("(calendar-engine run)")
+        await shown.shows("•••••••••")
+        async with served_engine(tmp_path, people(8)):
+            await shown.shows("✓ m\n")
+            await shown.press("enter")
+            await shown.shows("Written to")
