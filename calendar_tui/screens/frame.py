@@ -143,16 +143,17 @@ class Frame(DrawnScreen):
             self.action_command(name)
         elif place == "user" and self.model.chosen_user:
             self.open_user(self.model.chosen_user)
-            self._in_background(partial(self._run_when_ready, self.view, name))
+            self.view.run(partial(self._run_when_ready, self.view, name), "command")
         elif place == "exchange" and self.model.chosen_entry is not None:
             entry = self.model.chosen_entry
             self.open_view(LogView.NAME)
             self.main_view(LogView).chosen(str(entry))
-            self._in_background(partial(self._run_when_ready, self.view, name))
+            self.view.run(partial(self._run_when_ready, self.view, name), "command")
         else:
             self.tell("Open that view first: the command is about what is selected there.")
 
     async def _run_when_ready(self, view: View, name: str) -> None:
+        """Run a command of a view as soon as what it is about is known, unless another view is on top by then."""
         await view.ready()
         if view is self.view:
             self.action_command(name)
@@ -393,10 +394,6 @@ class Frame(DrawnScreen):
     def end(self, view: View, group: str) -> None:
         """End what runs in a group."""
         self.workers.cancel_group(self, f"{view.NAME} {id(view)} {group}")
-
-    def _in_background(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Run something in the background that does not end with a view."""
-        _: Worker[None] = self.run_worker(work, group="command")
 
     def after_drawing(self, call: Callable[[], None]) -> None:
         """Call something when everything is drawn."""
