@@ -9,6 +9,7 @@ import pytest
 
 from engine.cli import exit_codes
 from engine.cli.commands import PROGRAM, make_parser
+from engine.documents.access import HEADS
 from tests.support.parsers import arguments, commands, options
 
 PAGES = Path(__file__).parents[2] / "man"
@@ -55,6 +56,10 @@ def test_every_command_says_what_it_is_for() -> None:
         assert command.description, path
         for action in arguments(command):
             assert action.help, (path, action.dest)
+
+
+def test_the_columns_of_everybodys_access_are_named_in_their_order() -> None:
+    assert f"with the columns\n.Li {' , '.join(HEADS)} .\n" in DESCRIPTION
 
 
 def test_the_exit_statuses_are_listed() -> None:
