@@ -196,7 +196,7 @@ def _appointments(user: UserDetail, now: datetime, zone: tzinfo, width: int, ope
     subject = SUBJECT_WIDTH if width >= SHORT else min(SUBJECT_WIDTH, max(columns(_subject(each)) for each in shown))
     for each in sorted(shown, key=lambda appointment: appointment.start):
         yield from _appointment(each, now, zone, width, (when, kind, subject))
-        if (opened is None or opened == f"{APPOINTMENT}{each.id}") and each.words != _effect(each, now, zone):
+        if (opened is None or opened == f"{APPOINTMENT}{each.id}") and not _is_said(each, now, zone):
             yield from wrapped(each.words, width - 2, " " * 8, Role.MUTED)
 
 
@@ -235,8 +235,16 @@ def _effect(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:
         "without duration": "has no length",
     }
     effect = effects.get(each.outcome, each.words)
-    odd = "".join(f"; odd: it {oddity}" for oddity in each.oddities)
-    return effect if effect == each.words else f"{effect}{odd}"
+    return effect if effect == each.words else f"{effect}{_odd(each)}"
+
+
+def _is_said(each: AppointmentAccount, now: datetime, zone: tzinfo) -> bool:
+    """Return whether the effect says all that the explanation does."""
+    return each.words in (_effect(each, now, zone), f"{each.outcome}{_odd(each)}")
+
+
+def _odd(each: AppointmentAccount) -> str:
+    return "".join(f"; odd: it {oddity}" for oddity in each.oddities)
 
 
 def _when(each: AppointmentAccount, now: datetime, zone: tzinfo) -> str:

@@ -126,4 +126,6 @@ def _time(instant: datetime | None, zone: tzinfo, now: datetime) -> str:
     if instant is None:
         return "     "
     local = instant.astimezone(zone)
-    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%d.%m}"
+    if local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.day < 10 else f"{local:%d%b}"

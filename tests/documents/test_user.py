@@ -121,6 +121,8 @@ def test_the_rule_opens_for_one_appointment_or_for_all() -> None:
     assert rule not in text(anna())
     assert text(anna(), opened=f"{APPOINTMENT}9:25")[11] == rule
     assert rule in text(anna(), opened=None)
+    for said_already in ("9:45", "14:00"):
+        assert text(anna(), opened=f"{APPOINTMENT}{said_already}") == text(anna())
 
 
 def test_a_dry_run_says_would() -> None:
