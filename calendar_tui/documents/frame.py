@@ -13,7 +13,7 @@ from engine.documents.columns import columns
 from engine.documents.lines import Document, Line, Role, Span, beside, cut, fitted, heading, line, wrapped
 from engine.documents.links import DESIGNED_FOR
 from engine.documents.quantities import age
-from engine.documents.status import modes
+from engine.documents.status import dry_run_mode, modes
 
 LONGEST_MESSAGE = 6
 """Maximum number of lines of a message."""
@@ -117,9 +117,17 @@ def _pbx(status: Status | None) -> Span:
 def banner(model: Model, width: int) -> Document:
     """Return the notices that concern every view, the most severe first: engine gone, held change, dry run."""
     lines = [*_lost(model, width)]
-    for each in modes(model.status, "Y confirms") if model.status is not None else ():
-        lines.append(line(Span(fitted(f" {each}", width), Role.BANNER)))
+    status = model.status
+    for each in modes(status, "Y confirms") if status is not None else ():
+        way_out = GO_LIVE if model.may_change and status is not None and each in dry_run_mode(status) else ""
+        room = width - columns(way_out)
+        text = f"{fitted(f' {each}', room)}{way_out}" if columns(each) + 2 <= room else fitted(f" {each}", width)
+        lines.append(line(Span(text, Role.BANNER)))
     return Document(lines)
+
+
+GO_LIVE = "g goes live "
+"""Stands at the right of a banner that says that nothing, or not everybody, is written."""
 
 
 def _lost(model: Model, width: int) -> Iterator[Line]:

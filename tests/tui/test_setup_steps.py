@@ -227,6 +227,7 @@ async def test_it_begins_with_a_dry_run_and_goes_live_by_one_key(
         await shown.press("enter")
         await shown.shows("✓ Set up. Dry run since")
         await shown.shows("DRY RUN")
+        await shown.shows("g goes live\n")
         await served.settled()
         await shown.press("g")
         await shown.shows("g again writes them")
