@@ -287,7 +287,7 @@ class LineView(Widget):
             rows += [(NOTHING, False)] * (self.height + len(sheet.heads) - len(rows))
         rows += [(each, False) for each in sheet.foot]
         if self._framed:
-            is_part = len(seen) < len(self.lines)
+            is_part = sheet.tells_more and len(seen) < len(self.lines)
             place = f"{seen.start + 1:,}–{seen.stop:,} of {len(self.lines):,}" if is_part else ""
             focused = self._edge_role is Role.KEY
             ends = (
