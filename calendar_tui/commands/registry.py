@@ -246,7 +246,7 @@ _LOG = (
     Command("errors only", STATISTICS, ("e",), "Count only errors, or all", "errors", label="errors"),
     Command("drop all", STATISTICS, ("x",), "Drop all conditions", "drop_all", label="all", wide=True),
     Command("suspend", CONDITIONS, ("space", "s"), "Suspend or resume a condition", "suspend", label="suspend"),
-    Command("drop", CONDITIONS, ("d", "delete"), "Remove a condition", "drop", label="drop"),
+    Command("drop", CONDITIONS, ("d", "delete"), "Remove a condition", "drop", label="remove"),
     Command("end capturing", CAPTURE, ("ctrl+o",), "Stop capturing", "end", label="end", changes=True),
 )
 
@@ -266,11 +266,11 @@ _SETTINGS = (
     ),
     Command("undo", SETTINGS, ("u",), "Undo the change under the cursor", "undo", label="undo"),
     Command("undo all", SETTINGS, ("U",), "Undo all pending changes", "undo_all"),
-    Command("review", SETTINGS, ("d",), "Review the changes, and apply them", "review", label="apply", changes=True),
+    Command("review", SETTINGS, ("d",), "Review the changes, and apply them", "review", label="review", changes=True),
     Command("versions", SETTINGS, ("h",), "Earlier versions of the settings", "versions", label="history"),
     Command("secrets", SETTINGS, ("p",), "Passwords and other secrets", "secrets", capability="secrets"),
     Command("show file", SETTINGS, (), "Show the whole path of the settings file", "show_file", synonyms="toml"),
-    Command("drop", SECRETS, ("d", "delete"), "Remove the stored secret", "drop", label="drop", changes=True),
+    Command("drop", SECRETS, ("d", "delete"), "Delete the stored secret", "drop", label="delete", changes=True),
     Command("apply", REVIEW, ("a",), "Apply the changes", "apply", label="apply", changes=True),
     Command(
         "apply on trial",

@@ -52,7 +52,7 @@ def summary(model: Model, query: Query, total: int) -> tuple[Span, ...]:
         figures = [*user_figures(status)[1:2], *problem_figure(status)] if status is not None else []
         parts = [part for figure in figures for part in (Span(" · ", Role.MUTED), figure)]
         return (Span(counted(everybody, "user")), Span("   "), *parts[1:])
-    names = [query.words, query.problem_title or query.problem, "errors only" if query.errors_only else ""]
+    names = [query.words, query.problem_title or query.problem, "problems" if query.errors_only else ""]
     chips_ = [Span(f"[{name}]", Role.CHIP) for name in names if name]
     blanks = [Span("   ")] * len(chips_)
     both = [part for pair in zip(blanks, chips_, strict=True) for part in pair]

@@ -184,6 +184,7 @@ class SecretsView(View):
     """Shows the names of the secrets, their sources and ages, and stores new ones; the input is not echoed."""
 
     NAME = "secrets"
+    ENTER = "new value"
 
     def __init__(self, shell: Shell, settings: EditedSettings) -> None:
         super().__init__(shell)
@@ -231,7 +232,10 @@ class SecretsView(View):
     def action_drop(self) -> None:
         """Ask whether to remove the stored secret under the cursor."""
         name = self.place.key
-        if name:
+        stored = {each.name for each in self._secrets.secrets if each.stored_since} if self._secrets else set()
+        if name and name not in stored:
+            self.tell(f"{name} is not stored here: there is nothing to delete.")
+        elif name:
             self.shell.confirm(f"Delete {name}? The engine cannot log in with it any more.", lambda: self._drop(name))
 
     async def _drop(self, name: str) -> None:

@@ -142,3 +142,6 @@ async def test_a_secret_goes_in_and_is_never_seen(tmp_path: Path) -> None:
         await shown.shows(", stored ")
         await shown.press("d", "y")
         await shown.shows("is no longer stored")
+        await shown.eventually(lambda: ", stored " not in shown.grid())
+        await shown.press("d")
+        assert "exchange.password is not stored here" in shown.grid()
