@@ -18,7 +18,8 @@ class Sheet:
     `title` and `order` stand in the frame that panes have in the wide layout, at the top left and right; `place` at the
     bottom right, where the range of visible lines is shown if it is empty. `cursor` is the key of the line that the
     cursor goes to, "" leaves it where it is. `tells_more`: the last row says how many lines are below.
-    `cursor_scrolls`: the wheel moves the cursor, as in a list whose end is followed.
+    `cursor_scrolls`: the wheel moves the cursor, as in a list whose end is followed. `unit` lines belong together each:
+    they are shown together or not at all.
     """
 
     lines: Lines
@@ -30,6 +31,7 @@ class Sheet:
     cursor: str = ""
     tells_more: bool = True
     cursor_scrolls: bool = False
+    unit: int = 1
 
 
 def _cut(spans: Iterable[Span], room: int) -> list[Span]:

@@ -64,14 +64,19 @@ class DayView(UserListView):
             order=order_and_place(self.wanted, range(0), 0),
             place=f"{self.seen.start + 1:,}–{self.seen.stop:,} of {len(self.users):,}",
             tells_more=False,
+            unit=self._rows_each,
         )
 
     @property
     def seen(self) -> range:
         """The users in sight."""
-        per_user = 1 if self._is_compact else 2
-        top = self.shell.main.top // per_user
-        return range(top, min(len(self.users), top + self._rows // per_user))
+        top = self.shell.main.top // self._rows_each
+        return range(top, min(len(self.users), top + self._rows // self._rows_each))
+
+    @property
+    def _rows_each(self) -> int:
+        """How many rows a user takes."""
+        return 1 if self._is_compact else 2
 
     def _more(self) -> Line:
         below = len(self.users) - self.seen.stop

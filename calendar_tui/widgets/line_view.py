@@ -267,9 +267,13 @@ class LineView(Widget):
 
     def _rows(self, top: int) -> int:
         """Return how many lines are visible from `top`: one less where the last row tells how many there are below."""
-        height = self.height
+        height = self._whole(self.height)
         below = len(self.lines) - top - height
         return height - 1 if self._sheet.tells_more and below > 0 and height > 1 else height
+
+    def _whole(self, rows: int) -> int:
+        """Return in how many of these rows lines that belong together are not torn apart."""
+        return rows - rows % self._sheet.unit or rows
 
     def _content(self) -> list[tuple[Line, bool]]:
         """Return what every row shows, and whether the cursor is on it."""
@@ -282,7 +286,7 @@ class LineView(Widget):
             rows.append((with_mark(made) if under_cursor else made, under_cursor))
         below = len(self.lines) - seen.stop
         if len(seen) < self.height:
-            if below > 0:
+            if below > 0 and sheet.tells_more:
                 rows.append((line(Span(f" … {below:,} more ↓", Role.MUTED)), False))
             rows += [(NOTHING, False)] * (self.height + len(sheet.heads) - len(rows))
         rows += [(each, False) for each in sheet.foot]
@@ -312,8 +316,8 @@ class LineView(Widget):
 
     def _show_from(self, top: int) -> None:
         moved = self.place.top
-        last = max(0, len(self.lines) - self.height)
-        self.place.top = max(0, min(top, last))
+        last = max(0, len(self.lines) - self._whole(self.height))
+        self.place.top = max(0, min(top - top % self._sheet.unit, last))
         self._draw_changes()
         if moved != self.place.top:
             self.post_message(self.Moved(self))
@@ -321,9 +325,10 @@ class LineView(Widget):
     def _scroll_to_cursor(self) -> None:
         if self.cursor is None:
             return
+        unit = self._sheet.unit
         top = min(self.top, self.cursor)
-        while self.cursor >= top + self._rows(top) and self._rows(top) > 0:
-            top += 1
+        while self.cursor + unit > top + self._rows(top) and self._rows(top) >= unit:
+            top += unit
         self._show_from(top)
 
     def _turn(self, by: int) -> None:

@@ -39,6 +39,14 @@ async def test_a_day_of_those_in_sight(tmp_path: Path, monkeypatch: pytest.Monke
             await shown.press("n", "end")
             await shown.shows("User Number 99")
             await shown.eventually(lambda: shown.grid().count("█████") >= 8)
+            assert "193–200\n" in shown.grid()
+            assert " more ↓" not in shown.grid()
+            assert shown.grid().splitlines()[4].startswith(" User Number ")  # nobody's name is out of sight
+            await shown.press(*["up"] * 8, "down", "down")
+            assert "192–199\n" in shown.grid()
+            await shown.press(*["down"] * 6)
+            chosen = next(row for row in shown.grid().splitlines() if row.startswith("▸"))
+            assert shown.grid().partition(chosen)[2].splitlines()[1].startswith(" ● busy")  # the presence is in sight
             await shown.press("greater_than_sign")
             await shown.shows("Tuesday 3 March")
             await shown.eventually(lambda: "██" not in shown.grid().replace("█ busy", ""))
