@@ -110,7 +110,7 @@ class SetupView(View):
         """Return the commands of this kind of page, then those of all views."""
         names = ("take over",) if not self.is_mine else self.kind.COMMANDS if self.kind is not None else ()
         own = [registry.named(self.NAME, name) for name in names]
-        if own and self.field is not None:
+        if own and self.is_mine and self.field is not None:
             own = [each for each in own if not each.is_typed]
         everywhere = [each for each in registry.of_place(EVERYWHERE) if each.name not in NOT_IN_FORMS]
         return tuple(each for each in (*own, *map(_by_function_key, everywhere)) if not self.hindrance(each))
