@@ -53,7 +53,8 @@ class DrawnScreen(Screen[None]):
         self._stack: list[View] = []
         self._forms: dict[View, list[Widget]] = {}
         self._question: Question | None = None
-        self._answering: Worker[None] | None = None
+        self._answered = asyncio.Event()
+        self._answered.set()
         self._entered_form = asyncio.Event()
         self._entered_form.set()
         self._confirmed: Callable[[], object] | None = None
@@ -355,16 +356,23 @@ class DrawnScreen(Screen[None]):
                 self.stop_asking()
             return
 
-        async def wait() -> None:
-            if await answer and self._question is question:
-                self.stop_asking()
+        answered = self._answered = asyncio.Event()
 
-        self._answering = self.run_worker(wait, group="answer", exclusive=True)
+        async def wait() -> None:
+            try:
+                if await answer and self._question is question:
+                    self.stop_asking()
+            finally:
+                answered.set()
+
+        _: Worker[None] = self.run_worker(wait, group="answer", exclusive=True)
 
     async def answered(self) -> None:
-        """Wait until what was entered in the field is dealt with, and a container that opens has the focus."""
-        if self._answering is not None and not self._answering.is_finished:
-            await self._answering.wait()
+        """Wait until what was entered in the field is dealt with, and a container that opens has the focus.
+
+        Whoever gives up waiting ends nothing: to wait for a worker itself would cancel it then.
+        """
+        await self._answered.wait()
         await self._entered_form.wait()
 
     @on(FieldInput.Completing)
