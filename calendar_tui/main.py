@@ -10,13 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 from calendar_tui import kiosk
 from calendar_tui.terminal import TerminalCapabilities, TerminalUnfit, ThemeName, look_of
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
+from engine.command_parser import CommandParser
 
 UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h: nothing can be shown here."""
@@ -119,7 +116,7 @@ def _show_version() -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = _Parser(
+    parser = CommandParser(
         prog="calendar-tui", description="Shows a running calendar-engine: connections, problems, users and reasons."
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
@@ -159,21 +156,6 @@ def _seconds(text: str) -> float:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return float(text)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Argument parser that fails if its output cannot be written, which that of the library ignores, and makes
-    arguments visible that it quotes."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with a message that may quote an argument."""
-        from engine.display import visible
-
-        super().error(visible(message))
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        if message:
-            (file or sys.stderr).write(message)
 
 
 class _Completion(argparse.Action):

@@ -1,16 +1,11 @@
 """Arguments that several commands share, and how groups of commands are declared to argparse."""
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import Protocol
 
 from engine.api.paths import instance_socket
-from engine.display import visible
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
 
 
 class SubParsers(Protocol):
@@ -26,19 +21,6 @@ class SubParsers(Protocol):
     ) -> argparse.ArgumentParser:
         """Return the parser of a new command."""
         ...
-
-
-class CommandParser(argparse.ArgumentParser):
-    """Argument parser that fails if its output cannot be written, which that of the library ignores, and makes
-    arguments visible that it quotes."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with a message that may quote an argument."""
-        super().error(visible(message))
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        if message:
-            (file or sys.stderr).write(message)
 
 
 def declare(

@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 from engine.cli.arguments import (
-    CommandParser,
     SubParsers,
     at_least_one,
     at_socket,
@@ -21,6 +20,7 @@ from engine.cli.arguments import (
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.keeping import add_backup, add_health
 from engine.cli.trying import add_live, add_trying
+from engine.command_parser import CommandParser
 
 
 class _ShowVersion(argparse.Action):
