@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.company import Company
 from tests.support.clock import ManualClock
 from tests.support.command import Ended, command
 from tests.support.service import ServedService, changes_of, running_service
-from tests.support.setting_up import answer, check, failed, field, needed, states, works
+from tests.support.setting_up import SECRETS, answer, check, failed, field, needed, states, works
 
 pytestmark = pytest.mark.slow
-
-SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
 
 
 async def test_step_by_step_from_nothing_to_presences(company: Company, clock: ManualClock, tmp_path: Path) -> None:

@@ -8,18 +8,17 @@ from typing import Any
 import pytest
 
 from engine.simulator.certificates import CertificateAuthority, Flaw
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.simulator.company import Company
 from engine.simulator.exchange.authentication import Seen
 from engine.simulator.exchange.server import HOSTS
 from engine.simulator.faults import ErrorCode
 from engine.simulator.pbx.state import ALL_APIS
 from tests.support.clock import ManualClock
 from tests.support.service import changes_of, running_service
-from tests.support.setting_up import answer, check, field, states
+from tests.support.setting_up import SECRETS, answer, begun, check, field, states
 
 pytestmark = pytest.mark.slow
 
-SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
 Do = Callable[[Company], Awaitable[None]]
 
 
@@ -184,8 +183,7 @@ async def test_an_account_without_its_domain_is_completed_by_one_key(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        await begun(served, company)
         assert (await check(served, "pbx/fields"))["passed"]
 
         async def offered(user: str) -> Any:
@@ -217,8 +215,7 @@ async def test_a_selection_that_leaves_nobody_is_refused_and_one_of_few_doubted(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        await begun(served, company)
         assert (await check(served, "pbx/fields"))["passed"]
         setup = await answer(served, selection={"mode": "only", "patterns": ["nobody*"]}, go="users")
         users = setup["page"]["users"]

@@ -2,8 +2,18 @@
 
 from typing import Any
 
+from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
 from tests.support.eventually import eventually
-from tests.support.service import ServedService
+from tests.support.service import ServedService, changes_of
+
+SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
+"""The right passwords of a simulated company."""
+
+
+async def begun(served: ServedService, company: Company, **body: Any) -> Any:
+    """Begin a set-up, and give the right answers to everything."""
+    await served.ask("POST", "/v1/setup")
+    return await answer(served, settings=changes_of(company.settings()), secrets=SECRETS, **body)
 
 
 async def answer(served: ServedService, **body: Any) -> Any:
