@@ -151,13 +151,13 @@ class SetupKeys:
             return
         if not await self._secret_is_sent():
             return
-        following, is_watched_anew = self._following(stop), await self._is_watched_anew()
+        following, watches_again = self._following(stop), await self._watch_again()
         if following:
             here.cursor = following
-        elif not is_watched_anew:
+        elif not watches_again:
             await self._finish()
 
-    async def _is_watched_anew(self) -> bool:
+    async def _watch_again(self) -> bool:
         """Watch with the answers as they are now, if all are there; return whether that was not done yet."""
         view = self._view
         if not view.page.can_watch or not view.page.fields or not await view.client.send(secrets=True):

@@ -33,8 +33,9 @@ UNATTENDED = timedelta(minutes=1)
 """Time without any question about the set-up after which a watched page is not checked any more."""
 NOBODY_LOOKS = "Nobody is looking any more: check again."
 CHANGED = "The answers have changed since: check again."
-"""Why a watched page is not checked any more: a log-in with the former answers would be in vain."""
-MACHINE_ANEW = timedelta(seconds=10)
+STOPPED = "It was stopped: check again."
+"""Why a watched page is not checked any more; with former answers, a log-in would be in vain."""
+MACHINE_AGAIN = timedelta(seconds=10)
 """Time after which it is tried again whether the engine may write."""
 
 
@@ -94,7 +95,7 @@ class SetupCheckRunner:
     async def machine(self) -> tuple[CheckStep, ...]:
         """Return what the set-up needs of this machine, as found a moment ago."""
         now = self.network_clock.now()
-        if self._machine is None or now - self._machine[0] > MACHINE_ANEW:
+        if self._machine is None or now - self._machine[0] > MACHINE_AGAIN:
             self._machine = now, await self.checks.machine(self._directories)
         return self._machine[1]
 
@@ -161,7 +162,7 @@ class SetupCheckRunner:
         if last is not None:
             self._api_state.operations.cancel(last.operation)
         if log_in and self._watched == step and self._watch is not None and not self._watch.stopped:
-            self._watch = replace(self._watch, next=None, stopped="stopped")
+            self._watch = replace(self._watch, next=None, stopped=STOPPED)
 
     def _new(self, step: Step, *, log_in: bool) -> StepCheck:
         self.stop(step.name, log_in=log_in)

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from engine.simulator.company import EXCHANGE_PASSWORD, PBX_PASSWORD, Company
+from engine.server.setup_checks import STOPPED
+from engine.simulator.company import Company
 from engine.simulator.pbx.state import ALL_APIS
 from tests.support.clock import ManualClock
 from tests.support.command import command
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
-from tests.support.setting_up import answer, check, field, states
+from tests.support.setting_up import SECRETS, answer, begun, check, field, states
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-SECRETS = {"pbx.password": PBX_PASSWORD.reveal(), "exchange.password": EXCHANGE_PASSWORD.reveal()}
 
 ASK = """
 import http.client, socket, sys
@@ -118,8 +118,7 @@ async def test_listeners_are_told_of_every_change_and_of_the_end(
 async def test_a_watched_page_turns_well_by_itself(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     company.pbx.behaviour.apis = ALL_APIS - {"PbxTableUsers"}
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS, go="pbx/app")
+        await begun(served, company, go="pbx/app")
         status, _ = await served.ask("POST", "/v1/setup/check", {"log_in": True, "watch": True})
         assert status == 202
 
@@ -144,8 +143,7 @@ async def test_a_watched_page_turns_well_by_itself(company: Company, clock: Manu
 async def test_what_is_watched_tries_no_answers_of_before(company: Company, clock: ManualClock, tmp_path: Path) -> None:
     company.pbx.behaviour.apis = ALL_APIS - {"PbxTableUsers"}
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS, go="pbx/app")
+        await begun(served, company, go="pbx/app")
         await served.ask("POST", "/v1/setup/check", {"log_in": True, "watch": True})
 
         async def watch(stopped: str) -> Any:
@@ -174,7 +172,7 @@ async def test_a_watch_is_stopped_and_tries_no_more_log_ins_than_are_allowed(
 
         await eventually(paused)
         await served.ask("DELETE", "/v1/setup/check")
-        assert (await served.get("/v1/setup"))["page"]["watch"]["stopped"] == "stopped"
+        assert (await served.get("/v1/setup"))["page"]["watch"]["stopped"] == STOPPED
         assert 2 <= len(company.pbx.ledger.logins) <= 4
         setup = await answer(served, go="pbx/fields")
         assert setup["page"]["log_ins"]["left"] == 0
@@ -204,8 +202,7 @@ async def test_who_looks_only_goes_live_within_a_time_or_back(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        await begun(served, company)
         setup = await answer(served, go="start")
         assert field(setup, "setup.start")["text"] == "nobody"
         assert {"key": "engine.dry_run", "before": None, "after": True} in setup["changes"]
@@ -250,9 +247,8 @@ async def test_the_pbx_is_learned_with_one_user_within_the_set_up(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
         own = {"setup.learn_user": "anna.mueller"}
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS, texts=own, go="learn")
+        await begun(served, company, texts=own, go="learn")
         status, operation = await served.ask("POST", "/v1/setup/check", {"log_in": True})
         assert (status, operation["kind"]) == (202, "presence test")
         setup = await served.get("/v1/setup")
@@ -272,8 +268,7 @@ async def test_pilots_alone_are_written_if_that_is_how_to_begin(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        await begun(served, company)
         await answer(served, texts={"setup.start": "pilots", "engine.pilots": "anna.mueller"})
         status, applied = await served.ask("POST", "/v1/setup/apply")
         assert (status, applied["written"]) == (200, "pilots")
@@ -285,8 +280,7 @@ async def test_notes_and_the_comparison_with_the_pbx_before_anything_is_written(
     company: Company, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with running_service(company, clock, tmp_path, None, with_secrets=False) as served:
-        await served.ask("POST", "/v1/setup")
-        await answer(served, settings=changes_of(company.settings()), secrets=SECRETS)
+        await begun(served, company)
         assert (await served.get("/v1/setup/notes"))["users"] == 0
         assert (await check(served, "presence"))["passed"]
         notes = await served.get("/v1/setup/notes?most=100")

@@ -98,7 +98,7 @@ class SetupFix(msgspec.Struct, frozen=True, kw_only=True):
 
 class SetupCheckQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The check of the current page to start. Without `log_in` only what costs no log-in is tried, for checks while
-    somebody types: a running one of these is started anew. Secrets are sent with `log_in` alone.
+    somebody types: a running one of these is started again. Secrets are sent with `log_in` alone.
 
     `watch`: check again every few seconds until it passes, is stopped (DELETE), or nobody asks for the set-up any more.
     `only_failed`: of the users of the last check, those without success.
