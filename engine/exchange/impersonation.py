@@ -33,19 +33,28 @@ def grant(account: str) -> str:
 def grant_to_group(account: str, group: str) -> tuple[str, ...]:
     """Return lines for the Exchange Management Shell that let an account read the members of a group alone; both are
     quoted as PowerShell requires. They may be repeated.
-
-    https://learn.microsoft.com/powershell/exchange/recipientfilter-properties (MemberOfGroup)
     """
     return (
-        f"$group = (Get-Group {group}).DistinguishedName",
-        f"if (-not ({_SCOPE})) "
-        f"{{ New-ManagementScope -Name '{NAME}' -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\" }} "
-        f"else {{ Set-ManagementScope -Identity '{NAME}' -RecipientRestrictionFilter "
-        f"\"MemberOfGroup -eq '$group'\" }}",
+        *scope_of_members(f"Get-Group {group}"),
         f"if ({_ASSIGNMENT}) "
         f"{{ Set-ManagementRoleAssignment -Identity '{NAME}' -CustomRecipientWriteScope '{NAME}' }} "
         f"else {{ New-ManagementRoleAssignment -Name '{NAME}' -Role ApplicationImpersonation -User {account} "
         f"-CustomRecipientWriteScope '{NAME}' }}",
+    )
+
+
+def scope_of_members(find: str) -> tuple[str, str]:
+    """Return lines that make the management scope the members of a group, which the command `find` finds.
+
+    An apostrophe in the name of the group ends the text of the filter, unless it is doubled.
+    https://learn.microsoft.com/powershell/exchange/recipientfilter-properties (MemberOfGroup)
+    https://learn.microsoft.com/powershell/exchange/recipient-filters (syntax)
+    """
+    members = "-RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\""
+    return (
+        f'$group = ({find}).DistinguishedName.Replace("\'", "\'\'")',
+        f"if (-not ({_SCOPE})) {{ New-ManagementScope -Name '{NAME}' {members} }} "
+        f"else {{ Set-ManagementScope -Identity '{NAME}' {members} }}",
     )
 
 

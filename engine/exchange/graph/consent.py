@@ -6,7 +6,7 @@ https://learn.microsoft.com/exchange/permissions-exo/application-rbac
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from engine.exchange.impersonation import NAME
+from engine.exchange.impersonation import NAME, scope_of_members
 
 GRAPH = "00000003-0000-0000-c000-000000000000"
 """The application ID of Microsoft Graph, in every cloud."""
@@ -46,9 +46,7 @@ def scoped(app: str, mailbox: str) -> tuple[str, ...]:
         "Connect-ExchangeOnline",
         f"if (-not (Get-ServicePrincipal -Identity $object {silently})) "
         f"{{ New-ServicePrincipal -AppId {app} -ObjectId $object -DisplayName '{NAME}' }}",
-        "$group = (Get-DistributionGroup 'GROUP').DistinguishedName",
-        f"if (-not (Get-ManagementScope -Identity '{NAME}' {silently})) "
-        f"{{ New-ManagementScope -Name '{NAME}' -RecipientRestrictionFilter \"MemberOfGroup -eq '$group'\" }}",
+        *scope_of_members("Get-DistributionGroup 'GROUP'"),
         f"if (-not (Get-ManagementRoleAssignment -Identity '{NAME}' {silently})) "
         f"{{ New-ManagementRoleAssignment -Name '{NAME}' -App $object -Role '{ROLE}' -CustomResourceScope '{NAME}' }}",
         f"Test-ServicePrincipalAuthorization -Identity $object -Resource {mailbox} | Format-Table",
