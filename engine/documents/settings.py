@@ -73,7 +73,7 @@ def schema_document(settings: Settings, width: int) -> Document:
         lines += [
             line(Span(f" {setting.key}", Role.TITLE)),
             *wrapped(setting.help, width - 1, "   "),
-            *wrapped(f"{_form(setting)}. {_effect(setting)}", width - 1, "   ", Role.MUTED),
+            *wrapped(f"{_form(setting)}. When changed, {_effect(setting.effect)}.", width - 1, "   ", Role.MUTED),
         ]
     return Document(lines)
 
@@ -87,14 +87,28 @@ def _form(setting: Setting) -> str:
     return f"{form(setting)}; {default}"
 
 
-def _effect(setting: Setting) -> str:
-    return f"Affects {setting.effect}{', which is restarted' if setting.restarts else ''}."
+def _effect(part: str) -> str:
+    """Return what a change of settings has the engine do, as a clause."""
+    return _EFFECTS.get(part, f"the change affects {part}")
+
+
+_EFFECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "decisions": "all presences are decided again",
+        "writing": "it holds for whatever is written from now on",
+        "users": "who takes part is decided again",
+        "PBX link": "the PBX is connected to again (about 5 s)",
+        "calendars": "all calendars are read again",
+        "debug log": "it holds at once",
+        "next start": "it holds from the next start of the engine on",
+    }
+)
 
 
 def help_document(setting: Setting, draft: Draft, problems: Sequence[SettingProblem], width: int) -> Document:
     """Return the purpose, possible values and effect of a setting, its whole value if the list cuts it, and problems
     with the draft."""
-    effect = f"Enter changes it. {_effect(setting)}"
+    effect = f"Enter changes it: {_effect(setting.effect)}."
     lines = [
         *labelled(f" {setting.key}  ", _form(setting), width - 1, Role.MUTED, Role.TITLE),
         *_whole_values(setting, draft, width),
@@ -200,16 +214,15 @@ NO_CHANGE = "Nothing changed: these settings are already in force."
 
 
 def _effects(changed: SettingsChanged) -> str:
-    parts = [
-        f"{', '.join(names)}: {text}"
-        for names, text in (
-            (changed.live, "in force"),
-            (changed.restarted, "restarted"),
-            (changed.at_next_start, "at the next start"),
-        )
-        if names
-    ]
-    return "; ".join(parts)
+    """Return what the engine does about a change, "" if nothing."""
+    said = "; ".join((*map(_effect, (*changed.live, *changed.restarted)), *_later(changed.at_next_start)))
+    return f"Changed: {said}." if said else ""
+
+
+def _later(keys: Sequence[str]) -> Iterator[str]:
+    """Yield which settings wait for another start, if any do."""
+    if keys:
+        yield f"from the next start of the engine on: {', '.join(keys)}"
 
 
 def rollback_outcome(changed: SettingsChanged) -> str:
@@ -262,13 +275,13 @@ def _check(check: SettingsCheck, width: int, defaults: Mapping[str, Value] = NO_
         return
     yield from differences(check.changes, width, defaults)
     yield line()
-    for names, text, role in (
-        (check.live, "applied without interruption", Role.GOOD),
-        (check.restarted, "restarted", Role.NOTICE),
-        (check.at_next_start, "in effect after the next start of the engine", Role.NOTICE),
+    for clauses, sign, role in (
+        (map(_effect, check.live), "✓", Role.GOOD),
+        (map(_effect, check.restarted), "!", Role.NOTICE),
+        (_later(check.at_next_start), "!", Role.NOTICE),
     ):
-        if names:
-            yield from wrapped(f"{', '.join(names)}: {text}", width - 1, " ", role)
+        for said in clauses:
+            yield from wrapped(f"{sign} {said[0].upper()}{said[1:]}.", width - 1, " ", role)
 
 
 def versions_document(

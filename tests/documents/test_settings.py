@@ -128,7 +128,9 @@ def test_what_became_of_a_change_is_said() -> None:
     changed = SettingsChanged(
         etag="", version=None, changes=(), live=("decisions",), restarted=("PBX link",), at_next_start=(), trouble=None
     )
-    assert change_outcome(changed) == "decisions: in force; PBX link: restarted"
+    assert change_outcome(changed) == (
+        "Changed: all presences are decided again; the PBX is connected to again (about 5 s)."
+    )
     trouble = Trouble(type="t", title="It cannot run", detail="", remedy="Do it.", fault="settings", scope="service")
     broken = SettingsChanged(
         etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble

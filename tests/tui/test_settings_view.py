@@ -49,7 +49,7 @@ async def test_changes_are_reviewed_with_whom_they_concern_and_applied(tmp_path:
         await shown.shows("3 of 3 users, 3 of them at once")
         await shown.shows("User Number 1")
         await shown.press("a")
-        await shown.shows("decisions: in force")
+        await shown.shows("all presences are decided again")
         await served.settled()
         assert {presence.activity for presence in served.link.shown.values()} != {"busy"}
         text = (tmp_path / "settings.toml").read_text()
@@ -111,7 +111,7 @@ async def test_somebody_else_changes_the_settings_meanwhile(tmp_path: Path) -> N
         await shown.shows("true")
         await open_settings(other, "show_subject")
         await other.press("space", "d", "a")
-        await other.shows("in force")
+        await other.shows("Changed: ")
         await shown.shows("show_subject                      false")
 
 

@@ -57,11 +57,11 @@ async def test_settings_changed_meanwhile_are_not_overwritten(tmp_path: Path) ->
         await shown.shows("+ false")
         await open_settings(other, "writes_per")
         await other.press("enter", *["backspace"] * 6, *"60", "enter", "d", "a")
-        await other.shows("in force")
+        await other.shows("Changed: ")
         await shown.press("a")
         await shown.shows("Someone else changed the settings in the meantime.")
         await shown.press("a")
-        await shown.shows("in force")
+        await shown.shows("Changed: ")
     text = (tmp_path / "settings.toml").read_text()
     assert "writes_per_second = 60" in text
     assert "show_subject = false" in text
