@@ -65,6 +65,11 @@ async def works(served: ServedService) -> None:
     await eventually(lambda: all(link.works for link in served.api_state.status().links))
 
 
+async def _logs_in_with(served: ServedService, proof: str) -> bool:
+    """Return whether the status says so, which is up to a few seconds old."""
+    return bool((await served.get("/v1/status"))["application_proof"] == proof)
+
+
 async def test_the_first_certificate_is_made_uploaded_and_used(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with cloud.service(WITHOUT) as served:
@@ -106,7 +111,7 @@ async def test_the_next_one_takes_over_when_it_is_uploaded_and_the_former_is_dro
         await eventually(lambda: cloud.stored == {OWN_CERTIFICATE})
         [current] = (await served.get(PATH))["certificates"]
         assert current == {**following, "state": "current"}
-        assert (await served.get("/v1/status"))["application_proof"] == "own certificate"
+        await eventually(lambda: _logs_in_with(served, "own certificate"))
         _, renewed = await served.ask("POST", f"{PATH}/renew")
         assert [each["state"] for each in renewed["certificates"]] == ["current", "next"]
         assert renewed["certificates"][0] == current
