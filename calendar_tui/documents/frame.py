@@ -149,15 +149,17 @@ def footer(
 ) -> Document:
     """Return the last row: what Enter does and the keys by use, or a message; the keys of all views at the right.
 
-    A message that needs more room takes more rows.
+    A message that needs more room takes more rows; the keys of all views stay on the last one.
     """
     available = tuple(commands)
     right = _always(available, width, is_first=is_first)
     room = width - sum(columns(part.text) for part in right) - 1
-    if columns(message) > room:
-        return Document(wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE))
-    if message:
-        return Document([line(Span(f" {message}", Role.NOTICE), " " * (room - columns(message)), *right)])
+    if message.strip():
+        *rows, last = wrapped(message, width - 1, " ", Role.NOTICE, most=LONGEST_MESSAGE)
+        free = room + 1 - columns(last.text)
+        if free < 0:
+            rows, last, free = [*rows, last], line(), room + 1
+        return Document([*rows, last._replace(spans=(*last.spans, Span(" " * free), *right))])
     parts: list[Span] = [Span(" Enter", Role.KEY), Span(f" {enter} ", Role.MUTED)] if enter else []
     used = sum(columns(part.text) for part in parts)
     for command in available:

@@ -101,7 +101,7 @@ async def test_the_master_pbx_has_another_name(tmp_path: Path) -> None:
         await press_what_is_shown(shown, "d")
         await shown.shows("+ headquarters")
         await press_what_is_shown(shown, "a")
-        await shown.shows("restarted")
+        await shown.shows("Changed: the PBX is connected to again")
         await press_what_is_shown(shown, "escape")
         await shown.shows("PBX       ✓ working")
         await shown.shows("6 users")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from calendar_tui.commands import registry
 from calendar_tui.documents.frame import banner, footer, header
 from calendar_tui.documents.users import UserLines
 from calendar_tui.model import LastHour, Model, Query, UserTable, sparkline
@@ -220,12 +221,14 @@ def test_the_badge_names_the_pbx_and_what_is_more_severe_comes_before_it() -> No
     assert badge(62, dry_run=True) == "DRY RUN"
 
 
-def test_a_message_takes_the_place_of_the_keys_and_is_never_cut() -> None:
+@pytest.mark.parametrize("width", range(36, 60))
+def test_a_message_takes_the_place_of_the_keys_of_the_view_alone_and_is_never_cut(width: int) -> None:
     said = "The settings cannot be written. Give the account of the engine the right to write that file."
-    lines = [line.text for line in footer((), said, 40)]
-    assert len(lines) == 3
-    assert " ".join(text.strip() for text in lines) == said
-    assert max(map(len, lines)) < 40
+    *rows, last = [line.text for line in footer(registry.in_view("users"), said, width)]
+    keys = " Esc back  ^P more  ? help "
+    assert last.endswith(keys)
+    assert " ".join(text.strip() for text in (*rows, last.removesuffix(keys))).strip() == said
+    assert {len(last), *map(len, rows)} <= set(range(width + 1))
 
 
 def detail(*appointments: tuple[datetime, datetime, str], day: tuple[PlannedPresence, ...] = ()) -> UserDetail:

@@ -241,8 +241,9 @@ def wire_of(connection: aiohttp.ClientWebSocketResponse) -> Wire:
 
     def drop() -> None:
         end = connection.get_extra_info("socket")
-        with contextlib.suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+        if end is not None:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def vanish() -> None:
         if (transport := _transport_of(connection)) is not None:
