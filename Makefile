@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --no-input
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage test-lowest bench screenshots reference docs faults fuzz soak lock dist reproducible clean
+.PHONY: demo test check-types compile-tests unit coverage test-lowest bench screenshots reference docs faults fuzz soak lock dist reproducible clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -20,9 +20,16 @@ demo: $(DEMO_READY)
 test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs 2 check-types compile-tests
+	$(BIN)/pytest
+
+check-types: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+
+# On a fresh checkout every process that runs tests would compile all of them. Whatever is wrong, pytest says afterwards.
+compile-tests: $(READY)
+	@$(BIN)/pytest --collect-only --quiet --quiet -n 0 >/dev/null || true
 
 # All but what takes long, starts a process or needs a terminal.
 unit: $(READY)

@@ -32,6 +32,7 @@ from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
 from tests.support.quiescence import QuiescentLoop
 from tests.support.site import ews_schema
+from tests.support.worlds import some_of
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -93,7 +94,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no collection of garbage looks through it again.
 
-    A test makes much that is short-lived, and little garbage that has to be found: looking less often saves a twentieth.
+    A test makes much that is short-lived and little garbage: to look for it less often saves a twentieth.
     """
     gc.collect()
     gc.freeze()
@@ -135,9 +136,10 @@ def authority() -> CertificateAuthority:
 
 
 @pytest.fixture
-def world() -> World:
-    """People of a company and their calendars, on Monday, 2 March 2026."""
-    return corp_world(date(2026, 3, 2))
+def world(request: pytest.FixtureRequest) -> World:
+    """People of a company and their calendars, on Monday, 2 March 2026; a few of them for whoever is marked `few`."""
+    everybody = corp_world(date(2026, 3, 2))
+    return some_of(everybody) if request.node.get_closest_marker("few") else everybody
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Generated requests over the real socket get answers that conform to the OpenAPI document."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from tests.support.served_engine import InstantSource, people, served_engine
 pytestmark = pytest.mark.slow
 
 USERS = people(5)
-EXAMPLES = 12
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "6"))
 LONGEST = 8000
 """What is longer than a request line may be does not get as far as the API."""
 Operation: TypeAlias = "schemathesis.APIOperation[Any, Any, Any, Any]"

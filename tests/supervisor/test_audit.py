@@ -18,6 +18,8 @@ from engine.store.secret_store import SecretStore, StoredSecretsUnusable
 from tests.support.clock import ManualClock
 from tests.support.service import running_service
 
+pytestmark = pytest.mark.few
+
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 

@@ -15,7 +15,7 @@ from tests.support.clock import ManualClock
 from tests.support.quiescence import quiescence
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 PASSPHRASE = "correct horse battery staple"
 

@@ -22,7 +22,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 PATH = "/v1/cloud/certificate"
 WITHOUT = {"CALENDAR_ENGINE_PBX_PASSWORD": PBX_PASSWORD.reveal()}

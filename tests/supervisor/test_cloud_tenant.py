@@ -15,7 +15,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 PATH = "/v1/cloud/tenant"
 FACTS = {

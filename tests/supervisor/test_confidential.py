@@ -16,6 +16,8 @@ from tests.support.clock import ManualClock
 from tests.support.served_engine import InstantSource, people, served_engine
 from tests.support.service import running_service
 
+pytestmark = pytest.mark.few
+
 USERS = people(3)
 ELSE = "maria.mueller@corp.example"
 TROUBLE = MailboxNotFound("none is proved to own it", confidential=f"offered: {ELSE}")

@@ -12,7 +12,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 
 async def test_versions_are_remembered_and_gone_back_to(company: Company, clock: ManualClock, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 ANNA, GROSS = "anna.mueller", "juergen.gross"
 DRY = {"dry_run": True}

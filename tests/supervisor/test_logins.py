@@ -12,7 +12,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 
 async def probed(served: ServedService, question: dict[str, Any]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, changes_of, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 ANNA = "anna.mueller"
 PATH = "/v1/presence-test"

@@ -14,7 +14,7 @@ from tests.supervisor.test_trying import over, run
 from tests.support.clock import ManualClock
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 SECRETS = {"exchange.client_secret": CLIENT_SECRET.reveal()}
 

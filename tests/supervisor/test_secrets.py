@@ -13,7 +13,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 MONDAY = date(2026, 3, 2)
 MARKED = "Tr0ub4dor&3-marked"

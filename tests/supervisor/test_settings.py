@@ -13,7 +13,7 @@ from tests.support.eventually import eventually
 from tests.support.served_engine import EventReader
 from tests.support.service import ServedService, changes_of, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 
 async def test_from_nothing_to_the_first_presence(company: Company, clock: ManualClock, tmp_path: Path) -> None:

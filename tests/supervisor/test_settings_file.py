@@ -17,6 +17,8 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.service import changes_of, running_service
 
+pytestmark = pytest.mark.few
+
 
 @pytest.mark.parametrize(
     ("zone", "expected"),

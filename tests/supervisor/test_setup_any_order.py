@@ -13,7 +13,7 @@ from tests.support.clock import ManualClock
 from tests.support.service import ServedService, running_service
 from tests.support.setting_up import answer, check
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 TEXTS = {
     "pbx.host": ("pbx.corp.exam", "https://pbx:8443/x", "pbx"),

@@ -11,7 +11,7 @@ from engine.simulator.company import EXCHANGE_PASSWORD, EXCHANGE_USER, MASTER, P
 from tests.support.clock import ManualClock
 from tests.support.service import running_service
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.few]
 
 
 async def test_few_questions_lead_to_the_first_presence(company: Company, clock: ManualClock, tmp_path: Path) -> None:

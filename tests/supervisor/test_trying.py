@@ -19,7 +19,7 @@ from tests.support.command import command
 from tests.support.eventually import eventually
 from tests.support.service import ServedService, running_service
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 ANNA = "anna.mueller@corp.example"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import running_site
+from tests.support.worlds import few_people
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ class SettableClock(ManualClock):
 async def test_after_the_clock_was_set_back_presences_are_those_of_the_right_time(
     tmp_path: Path, by: timedelta
 ) -> None:
-    world = corp_world(date(2026, 3, 2))
+    world = few_people(date(2026, 3, 2))
     clock = SettableClock(world.instant("10:15") + by)
     async with running_site(world, tmp_path, clock) as site:
         await site.settled()
@@ -32,7 +32,7 @@ async def test_after_the_clock_was_set_back_presences_are_those_of_the_right_tim
 
 
 async def test_after_the_clock_was_put_ahead_presences_are_those_of_the_right_time(tmp_path: Path) -> None:
-    world = corp_world(date(2026, 3, 2))
+    world = few_people(date(2026, 3, 2))
     clock = ManualClock(world.instant("10:15", -3))
     async with running_site(world, tmp_path, clock) as site:
         await site.settled()

@@ -23,7 +23,6 @@ from engine.simulator.entra import TENANT, AppRegistration, EntraSimulator
 from engine.simulator.exchange.authentication import Seen
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import Unauthorized, ews_switched_off
-from engine.simulator.world.scenarios import corp_world
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import Secrets
@@ -32,6 +31,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.site import Site, collect_cancelled_handshakes, ews_schema, tasks_of
+from tests.support.worlds import few_people
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +84,7 @@ def day() -> date:
 
 @pytest.fixture
 async def cloud(tmp_path: Path, day: date) -> AsyncIterator[Cloud]:
-    world = corp_world(day)
+    world = few_people(day)
     clock = ManualClock(world.instant("09:20"))
     application = AppRegistration(CLIENT, (RESOURCE,), client_secrets={SECRET: datetime.now(UTC) + timedelta(days=1)})
     tokens: list[EntraSimulator] = []

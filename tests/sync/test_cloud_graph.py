@@ -19,7 +19,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import CloudSite, running_cloud_site
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 SHOWN = {"show_subject": True}
 

@@ -7,10 +7,10 @@ import pytest
 
 from engine.core.presence.model import CLEARED
 from engine.simulator.company import Company
-from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import PresenceConfirmed, PresenceWithheld
 from tests.support.clock import ManualClock
 from tests.support.site import Site, ews_schema, running_engine
+from tests.support.worlds import few_people
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def withheld(site: Site) -> dict[str, object]:
 
 
 async def test_nothing_is_written_and_all_of_it_is_told(tmp_path: Path) -> None:
-    world = corp_world(MONDAY)
+    world = few_people(MONDAY)
     clock = ManualClock(world.instant("09:20"))
     async with Company(world, tmp_path, clock, schema=ews_schema()) as company:
         async with running_engine(company, clock, tmp_path, DRY) as site:
@@ -45,7 +45,7 @@ async def test_nothing_is_written_and_all_of_it_is_told(tmp_path: Path) -> None:
 
 
 async def test_what_an_earlier_run_wrote_stays(tmp_path: Path) -> None:
-    world = corp_world(MONDAY)
+    world = few_people(MONDAY)
     clock = ManualClock(world.instant("09:20"))
     async with Company(world, tmp_path, clock, schema=ews_schema()) as company:
         async with running_engine(company, clock, tmp_path, {}) as site:

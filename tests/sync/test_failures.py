@@ -26,15 +26,15 @@ from engine.simulator.certificates import CertificateAuthority
 from engine.simulator.company import Company
 from engine.simulator.exchange.authentication import Seen
 from engine.simulator.faults import HTML, Cut, Delay, ErrorCode, Reply, garbage, html_page, redirect, server_busy
-from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, ConnectionRestored, Side, UserRecovered, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
 from tests.support.site import Site, running_engine, running_site
+from tests.support.worlds import few_people
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 MONDAY = date(2026, 3, 2)
 EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
@@ -370,7 +370,7 @@ async def test_one_throttled_mailbox_waits_alone(company: Company, clock: Manual
 
 
 async def test_control_characters_in_a_subject_reach_nobody(tmp_path: Path, clock: ManualClock) -> None:
-    async with running_site(corp_world(MONDAY), tmp_path, clock, presence={"show_subject": True}) as site:
+    async with running_site(few_people(MONDAY), tmp_path, clock, presence={"show_subject": True}) as site:
         await site.settled()
         note = site.shown(site.company.world.person("ilona.szoke")).note
         assert "Fax" in note

@@ -12,14 +12,14 @@ from engine.simulator.company import Company, pbx_user
 from engine.simulator.exchange.topology import Behaviour
 from engine.simulator.faults import ErrorCode
 from engine.simulator.world import Person, Series
-from engine.simulator.world.scenarios import corp_world
 from engine.sync.events import ConnectionLost, ReadingRestricted, ReadingUnrestricted, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.idle_time import WallClock, pauses_pass_quickly
 from tests.support.site import LOOK, Site, ews_schema, running_engine
+from tests.support.worlds import few_people
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 PRESENCE: dict[str, object] = {"show_subject": True}
 
@@ -96,7 +96,7 @@ async def test_a_server_that_does_not_expand_series_is_read_by_free_busy_where_t
     clock: ManualClock, tmp_path: Path
 ) -> None:
     behaviour = Behaviour(expands_series=False)
-    company = Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema(), behaviour=behaviour)
+    company = Company(few_people(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema(), behaviour=behaviour)
     with_series = {
         person.name
         for person in company.world.people

@@ -20,7 +20,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import SiteOf, ews_schema, running_engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 HybridSite = SiteOf[HybridCompany]
 Fails = Callable[[HybridCompany], None]

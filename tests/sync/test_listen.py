@@ -18,7 +18,7 @@ from engine.sync.events import ConnectionLost, ConnectionRestored, ListeningForP
 from tests.support.clock import ManualClock
 from tests.support.site import Site, running_engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 MONDAY = date(2026, 3, 2)
 

@@ -18,7 +18,7 @@ from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import Site, ews_schema, running_engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 MONDAY = date(2026, 3, 2)
 EWS = {"ews_url": "https://mail.corp.example/EWS/Exchange.asmx"}

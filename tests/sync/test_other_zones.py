@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.core.appointments import ShowAs
-from engine.simulator.world.scenarios import corp_world
 from tests.support.clock import ManualClock
 from tests.support.site import running_site
+from tests.support.worlds import few_people
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ MONDAY = date(2026, 3, 2)
     [("Asia/Shanghai", "23:50"), ("Pacific/Kiritimati", "12:00"), ("Etc/GMT+12", "00:05")],
 )
 async def test_a_day_off_made_elsewhere_lasts_our_day(tmp_path: Path, zone: str, at: str) -> None:
-    world = corp_world(MONDAY)
+    world = few_people(MONDAY)
     anna = world.person("anna.mueller")
     world.clear(anna.mailbox or "")
     world.put(anna.mailbox or "", world.whole_days("off", zone=zone, show_as=ShowAs.OOF))

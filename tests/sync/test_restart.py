@@ -30,7 +30,7 @@ from engine.sync.clocks import SystemClock
 from tests.support.command import command
 from tests.support.eventually import eventually
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.few]
 
 PEOPLE = 12
 

@@ -8,12 +8,12 @@ import pytest
 from engine.exchange.errors import EwsForbidden
 from engine.simulator.company import Company
 from engine.simulator.faults import Hold, Reply, ews_switched_off
-from engine.simulator.world.scenarios import corp_world
 from engine.sync.clocks import SteadyClock
 from engine.sync.events import ConnectionLost, UserTrouble
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.site import ews_schema, running_engine
+from tests.support.worlds import few_people
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +22,12 @@ EWS_URL = "https://mail.corp.example/EWS/Exchange.asmx"
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock(corp_world(date(2026, 3, 2)).instant("11:00"))
+    return ManualClock(few_people(date(2026, 3, 2)).instant("11:00"))
 
 
 async def test_an_answer_that_was_under_way_ends_the_pause(tmp_path: Path, clock: ManualClock) -> None:
     """One front end of several is wrong: what another one answers a moment later shows that not all is lost."""
-    company = Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
+    company = Company(few_people(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
     tables = {"exchange": {"ews_url": EWS_URL, "connections": 2}}
     async with company, running_engine(company, clock, tmp_path, tables, SteadyClock()) as site:
         await site.settled()
@@ -49,7 +49,7 @@ async def test_an_answer_that_was_under_way_ends_the_pause(tmp_path: Path, clock
 
 async def test_one_mailbox_that_ews_is_switched_off_for_stops_no_other(tmp_path: Path, clock: ManualClock) -> None:
     """As by Set-CASMailbox -EwsEnabled $false, on premises without a word about the reason."""
-    company = Company(corp_world(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
+    company = Company(few_people(date(2026, 3, 2)), tmp_path, clock, schema=ews_schema())
     async with company, running_engine(company, clock, tmp_path, {"exchange": {"ews_url": EWS_URL}}) as site:
         await site.settled()
         anna, other = company.world.person("anna.mueller"), company.world.person("kweiss")

@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.quiescence import passes, quiescence
 from tests.support.site import Site, running_engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.few]
 
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
 

@@ -28,15 +28,15 @@ AT_RANDOM = (
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", LOOKS)
-async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int], kind: str) -> None:
+async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int]) -> None:
     snapshot.snapshot_dir = SNAPSHOTS
-    async with (
-        logged_engine(tmp_path, some_exchanges()) as logged,
-        terminal(logged.socket, look=LOOKS[kind], size=size) as shown,
-    ):
-        found = {**await of_the_log(shown), **await of_the_settings(shown)}
-    compare(snapshot, {f"{name}-{size[0]}x{size[1]}-{kind}": without_chance(found[name]) for name in found})
+    found: dict[str, str] = {}
+    async with logged_engine(tmp_path, some_exchanges()) as logged:
+        for kind, look in LOOKS.items():
+            async with terminal(logged.socket, look=look, size=size) as shown:
+                pictures = {**await of_the_log(shown), **await of_the_settings(shown)}
+            found |= {f"{name}-{size[0]}x{size[1]}-{kind}": without_chance(pictures[name]) for name in pictures}
+    compare(snapshot, found)
 
 
 async def of_the_log(shown: Terminal) -> dict[str, str]:
