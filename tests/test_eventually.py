@@ -56,3 +56,20 @@ async def test_a_mistake_of_the_condition_ends_the_wait() -> None:
 
     with pytest.raises(TimeoutError, match="its own"):
         await eventually(too_late)
+
+
+async def test_what_other_programs_take_of_the_processor_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    had = 0.0
+    monkeypatch.setattr(module, "PATIENCE", 0.02)
+    monkeypatch.setattr(module, "_seconds_had", lambda: had)
+    looks = 0
+
+    def look() -> bool:
+        nonlocal looks, had
+        looks += 1
+        had = 1.0 if looks == 10 else 0.0
+        return False
+
+    with pytest.raises(AssertionError, match="def look"):
+        await eventually(look)
+    assert looks >= 10

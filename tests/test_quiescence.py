@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from engine.simulator.certificates import CertificateAuthority
-from tests.support import quiescence as module
+from tests.support import eventually as module
 from tests.support.quiescence import quiescence
 
 Ends: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -18,7 +18,7 @@ from engine.api.client import ApiClient, quoted_segment, reachable_socket
 from engine.api.errors import EngineUnreachable, RequestRefused, SocketForbidden
 from engine.api.paths import read_only_twin
 from engine.api.schema import About, Operation, ResyncQuestion, Status, UserDetail, UsersPage, UsersQuestion
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.raw_answer import answering
 from tests.support.served_engine import people, served_engine
 
@@ -158,7 +158,7 @@ async def test_an_engine_that_does_not_answer_is_told_and_given_up(
         asked = ApiClient(tmp_path / "s", lambda: told.append("waits"))
         with pytest.raises(EngineUnreachable, match="no answer within"):
             await asked.get("/v1", About)
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             with pytest.raises(EngineUnreachable, match="no answer within"):
                 await anext(aiter(asked.events()))
     assert told == ["waits", "waits"]

@@ -17,7 +17,7 @@ from engine.cli.main import main
 from engine.core.presence.text import clean
 from engine.documents.columns import columns
 from tests.support.command import begun
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import patience
 from tests.support.hostile import HOSTILE, NAME, harm_in, harm_in_lines
 from tests.support.hostile_site import (
     ELSEWHERE,
@@ -181,7 +181,7 @@ async def test_programs_get_it_as_it_is(site: HostileSite, capsys: pytest.Captur
 async def test_what_happens_is_shown_without_it(endless: str, site: HostileSite) -> None:
     process = await begun(*endless.split(), "--socket", str(site.socket), COLUMNS="500")
     assert process.stdout is not None
-    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+    async with patience(), asyncio.TaskGroup() as group:
         activity = group.create_task(keep_active(site))
         lines = [await process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ import pytest
 
 from engine.exchange.errors import ExchangeUnreachable, LoginRefused, ServiceAccountBusy
 from tests.support.command import Ended, command
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.served_engine import InstantSource, ServedEngine, people, served_engine
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ async def interrupted(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess
     try:
         yield process, said
         process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             _, err = await process.communicate()
         said.append(err.decode())
     finally:
@@ -58,7 +58,7 @@ async def interrupted(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess
 async def heard(process: asyncio.subprocess.Process, words: str) -> None:
     """Wait until the command has printed this on standard error."""
     assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE):
+    async with patience():
         async for line in process.stderr:
             if words in line.decode():
                 return

@@ -1,6 +1,5 @@
 """The subject of what is private or confidential is nowhere: neither in PBX, API and TUI, nor in the store and logs."""
 
-import asyncio
 import io
 import itertools
 import json
@@ -26,7 +25,7 @@ from engine.simulator.company import CloudCompany, RoutedResolver
 from engine.simulator.world import World, generate
 from engine.store.secrets import ENVIRONMENT
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.serving import serving
 from tests.support.site import collect_cancelled_handshakes
@@ -55,7 +54,7 @@ class Place:
         current = self.daemon.service.current
         await eventually(lambda: current.engine is not None)
         assert current.engine is not None
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await current.engine.settled()
 
 

@@ -12,7 +12,7 @@ from engine.logins.rules import Account, LogInOutcome
 from engine.store.database import Database
 from engine.store.logins import LogInHistory
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import patience
 
 ACCOUNT = Account("pbx.password", "calendar at pbx")
 
@@ -102,5 +102,5 @@ async def test_what_is_cancelled_before_the_secret_is_sent_was_no_log_in(databas
 
 async def test_a_secret_proved_by_a_task_that_is_cancelled_then_is_trusted(database: Database) -> None:
     log_ins = await cancelled_at_write(database, 1, proved)
-    async with asyncio.timeout(PATIENCE), log_ins.breaker(ACCOUNT, lambda: "secret").log_in() as log_in:
+    async with patience(), log_ins.breaker(ACCOUNT, lambda: "secret").log_in() as log_in:
         assert log_in.trusted

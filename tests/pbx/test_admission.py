@@ -20,7 +20,7 @@ from engine.pbx.server import PbxListener
 from tests.pbx.support import PASSWORD, Heard, pbx_user, simulator
 from tests.pbx.test_server import PATH, IssuedByTheSimulator, Site, listen_settings, listening
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import PATIENCE, eventually, patience
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
@@ -39,7 +39,7 @@ async def connected(site: Site, tls: bool = True) -> tuple[asyncio.StreamReader,
 
 async def is_cut_off(reader: asyncio.StreamReader) -> bool:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             while await reader.read(1000):
                 pass
     except ConnectionError:

@@ -33,7 +33,7 @@ from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, PbxInfoSent
 from tests.pbx.support import PASSWORD, Heard, guid_of, pbx_user, simulator
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import PATIENCE, eventually, patience
 from tests.support.quiescence import quiescence
 
 ANNA = pbx_user(1, h323="anna")
@@ -389,7 +389,7 @@ async def test_a_mistake_of_ours_at_the_end_of_a_connection_ends_the_listening()
     async def lose_it() -> None:
         clock = ManualClock()
         pbx = simulator(clock, ANNA)
-        async with asyncio.timeout(PATIENCE), listening(clock, heard=Clumsy()) as site, site.connecting(pbx):
+        async with patience(), listening(clock, heard=Clumsy()) as site, site.connecting(pbx):
             await site.heard.complete()
             pbx.drop()
             await asyncio.Event().wait()

@@ -1,6 +1,5 @@
 """An App of the PBX that sends hand-written messages over a real socket, and the simulated PBX it speaks to."""
 
-import asyncio
 import hashlib
 import json
 import ssl
@@ -16,7 +15,7 @@ from engine.simulator.pbx.state import (
     PbxUser,
 )
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import patience
 
 PASSWORD = "s3cret"
 ANNA = PbxUser(guid="b01", h323="anna", cn="Anna Berg", loc="master", emails=("anna@example.net",), groups=("sales",))
@@ -38,7 +37,7 @@ class App:
         await self.socket.send_str(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             message: dict[str, Any] = json.loads(await self.socket.receive_str())
         return message
 
@@ -61,7 +60,7 @@ class App:
 
     async def cut_off_with(self) -> int | None:
         """Wait until the PBX ends the connection; return its close code."""
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await self.socket.receive()
         return self.socket.close_code
 

@@ -1,6 +1,5 @@
 """The simulated PBX, with hand-written messages over a real socket."""
 
-import asyncio
 import json
 import ssl
 from typing import Any
@@ -25,7 +24,7 @@ from engine.simulator.pbx.state import (
 )
 from tests.simulator.app import ANNA, COLUMNS, NEXT, SET, START, SUBSCRIBE, app_at, simulator
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 
 
 def test_the_digest_is_the_one_of_the_innovaphone_sdk() -> None:
@@ -170,7 +169,7 @@ async def test_what_other_clients_send_is_taken() -> None:
 async def test_its_json_is_compact() -> None:
     async with simulator() as pbx, app_at(pbx) as app:
         await app.send({"api": "PbxApi", "mt": "SetPresence", "guid": "b01", "contact": "calendar:"})
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             assert await app.socket.receive_str() == '{"api":"PbxApi","mt":"SetPresenceResult"}'
 
 

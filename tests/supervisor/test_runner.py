@@ -15,7 +15,7 @@ from engine.supervisor.supervisor import Supervisor
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.parts import USERS, Plant, running
 from tests.support.served_engine import InstantLink, InstantSource, Workshop
@@ -110,7 +110,7 @@ async def test_settings_are_changed_while_no_engine_runs(tmp_path: Path, monkeyp
     monkeypatch.setattr(Engine, "run", failing)
     async with running(tmp_path) as place:
         await place.until_status_has("running the engine: RuntimeError")
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await place.site.service.change({"pbx.host": "pbx.corp.example", "presence.language": "de"}, "*", SOMEBODY)
         broken.clear()
         await place.everything_works()

@@ -2,8 +2,12 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, overload
+
+from tests.support.idle_time import IdleLoop
 
 T = TypeVar("T")
 
@@ -12,6 +16,37 @@ PATIENCE = 60.0
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.02
 """Seconds between looks: most of what is waited for is there at once, and the rest is not in a hurry."""
+
+
+@asynccontextmanager
+async def patience() -> AsyncIterator[asyncio.Timeout]:
+    """Raise TimeoutError after `PATIENCE`, not counting the time that other programs took of the processor."""
+    loop, end = asyncio.get_running_loop(), _seconds_had() + PATIENCE
+    alarm: asyncio.TimerHandle | None = None
+
+    def look() -> None:
+        nonlocal alarm
+        left = end - _seconds_had()
+        if left > 0:
+            alarm = loop.call_later(left, look)
+        else:
+            limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        look()
+        try:
+            yield limit
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+
+def _seconds_had() -> float:
+    """Return how long this process has been at work, or its loop had nothing to do."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, IdleLoop):  # the test has made its own
+        return time.monotonic()
+    return time.process_time() + loop.idle.idle_seconds
 
 
 @overload
@@ -46,9 +81,9 @@ async def eventually(
     """
     __tracebackhide__ = True
     pause = FIRST_PAUSE
-    limit = asyncio.timeout(PATIENCE)
+    limit: asyncio.Timeout | None = None
     try:
-        async with limit:
+        async with patience() as limit:
             while True:
                 found = condition()
                 if inspect.isawaitable(found):
@@ -60,7 +95,7 @@ async def eventually(
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
     except TimeoutError:
-        if not limit.expired():
+        if limit is None or not limit.expired():
             raise
     instead = "" if otherwise is None else f": {otherwise()}"
     raise AssertionError(f"in {PATIENCE:.0f} s it has not come to {_words_of(condition)}{instead}")

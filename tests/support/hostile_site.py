@@ -1,6 +1,5 @@
 """A site with control characters in everything that servers send: simulators, engine and API."""
 
-import asyncio
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -22,7 +21,7 @@ from engine.simulator.world import CalendarItem, Correspondent, Person, World
 from engine.simulator.world.world import StatedZone
 from engine.store.secrets import ENVIRONMENT
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.exchanges import traced
 from tests.support.hostile import HOSTILE, LONG, NAME
 from tests.support.idle_time import pauses_pass_quickly
@@ -135,7 +134,7 @@ class HostileSite:
         current = self.site.service.current
         await eventually(lambda: current.engine is not None)
         assert current.engine is not None
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await current.engine.settled()
         await self._written_down()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyte
 
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 
 OF_THIS_TERMINAL = {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "PYTHONIOENCODING", "PYTHONUTF8"}
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
@@ -82,7 +82,7 @@ class PseudoTerminal:
     async def quiet(self, seconds: float = 0.7) -> None:
         """Return when the program has waited and written nothing for so long; to be kept waiting itself is no rest."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             before, since = -1, loop.time()
             while loop.time() < since + seconds:
                 if before != len(self.received) or not self._is_waiting():

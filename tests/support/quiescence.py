@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import patience
 from tests.support.idle_time import IdleLoop, IdleSelector
 from tests.support.silence import unacknowledged
 
@@ -122,5 +122,5 @@ async def quiescence() -> None:
     assert isinstance(loop, QuiescentLoop)
     quiescent: asyncio.Future[None] = loop.create_future()
     loop.watchful.waiting.append(quiescent)
-    async with asyncio.timeout(PATIENCE):
+    async with patience():
         await quiescent

@@ -33,7 +33,7 @@ from engine.store.secrets import ENVIRONMENT
 from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.exchanges import traced
 from tests.support.serving import serving
 from tests.support.unwatched import Unwatched
@@ -171,7 +171,7 @@ class ServedEngine:
             return await response.json()
 
     async def settled(self) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await self.engine.settled()
 
 
@@ -275,7 +275,7 @@ class EventReader:
     async def next(self) -> tuple[str, Any]:
         """Return name and data of the next event; raises EOFError at the end."""
         name, data = "", ""
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             while True:
                 line = await self._line()
                 if not line:
@@ -290,7 +290,7 @@ class EventReader:
 
     async def comment(self) -> str:
         """Return the next line that is a comment; what comes before it is passed over."""
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             while not (line := await self._line()).startswith(":"):
                 pass
         return line

@@ -1,6 +1,5 @@
 """A service on simulators, whose settings and secrets change, with its API on the real socket."""
 
-import asyncio
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,7 +24,7 @@ from engine.supervisor.supervisor import Supervisor
 from engine.sync.clocks import SteadyClock
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.serving import serving
 from tests.support.site import collect_cancelled_handshakes
@@ -77,7 +76,7 @@ class ServedService:
         """Wait until an engine runs and the PBX shows the right presences."""
         await eventually(lambda: self.service.current.engine is not None)
         assert self.service.current.engine is not None
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await self.service.current.engine.settled()
 
 

@@ -27,7 +27,7 @@ from engine.store.secrets import chosen_secrets
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.idle_time import pauses_pass_quickly
 from tests.support.quiescence import passes
 
@@ -52,7 +52,7 @@ class SiteOf(Generic[C]):
     events: list[Event] = field(default_factory=list)
 
     async def settled(self) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with patience():
             await self.engine.settled()
 
     async def happens(self, kind: type[T], where: Callable[[T], bool] = lambda _: True) -> T:

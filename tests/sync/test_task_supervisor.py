@@ -18,7 +18,7 @@ from engine.store.errors import StoreFailure, StoreUnusable
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.task_supervisor import PAUSES, WELL_AGAIN_AFTER, TaskSupervisor
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.parts import Plant
 from tests.support.served_engine import people, served_engine
 
@@ -128,7 +128,7 @@ async def test_a_mistake_on_the_way_out_delays_no_end(caplog: pytest.LogCaptureF
             group.create_task(fails_at_its_end())
             await waits()
 
-    async with asyncio.timeout(PATIENCE), stage.keeping(part=part):
+    async with patience(), stage.keeping(part=part):
         await begun.wait()
     assert "ZeroDivisionError" in caplog.text
     assert stage.again == []

@@ -22,7 +22,7 @@ from engine.store.secrets import Secrets
 from engine.sync.clocks import SteadyClock
 from tests.campaigns.faults.stage import BERLIN
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE, eventually
+from tests.support.eventually import eventually, patience
 from tests.support.site import ews_schema, tasks_of
 from tests.support.tracing import Onlooker
 
@@ -79,7 +79,7 @@ async def _work(company: Company, clock: ManualClock, onlooker: Onlooker, direct
             resolver=RoutedResolver(company.exchange.routes),
             trace=onlooker,
         )
-        async with asyncio.timeout(PATIENCE), tasks_of(engine):
+        async with patience(), tasks_of(engine):
             await eventually(lambda: engine.status().users >= PEOPLE)
             await engine.settled()
     finally:

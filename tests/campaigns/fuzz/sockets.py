@@ -26,7 +26,7 @@ from tests.campaigns.fuzz.targets import PBX
 from tests.pbx.support import PASSWORD, pbx_user, simulator
 from tests.pbx.test_server import PATH, Site, listening
 from tests.support.clock import ManualClock
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import PATIENCE, patience
 from tests.support.served_engine import ServedEngine, people, served_engine
 from tests.support.site import collect_cancelled_handshakes
 
@@ -130,7 +130,7 @@ async def _at_sockets(api: ServedEngine, random: Random, inputs: int, knocked: C
             if problem := task.result():
                 found.append(f"{place.name}: {problem} for {pieces!r:.2000}")
         for place in (api.socket, api.read_only):
-            async with asyncio.timeout(PATIENCE):
+            async with patience():
                 await api.get("/v1/status", place)
     return found
 
@@ -153,7 +153,7 @@ async def _at_port(port: Site, random: Random, inputs: int, knocked: Counter[str
         await port.clock.advance(FORGIVEN_AFTER.total_seconds() + 10)
     pbx = simulator(port.clock, pbx_user(1))
     before = len(port.heard.of(UsersComplete))
-    async with port.connecting(pbx), asyncio.timeout(PATIENCE):
+    async with port.connecting(pbx), patience():
         await port.heard.first(UsersComplete, before)
     return found
 

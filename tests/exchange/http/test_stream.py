@@ -9,7 +9,7 @@ from engine.exchange.errors import CertificateNotTrusted, ExchangeUnreachable, L
 from engine.simulator.exchange.authentication import Seen
 from tests.exchange.http.conftest import OpenClient
 from tests.exchange.http.iis import URL, Iis
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import patience
 from tests.support.quiescence import quiescence
 
 
@@ -49,7 +49,7 @@ async def test_every_piece_is_given_before_the_next_is_sent(
         chunks = answer.chunks()
         for piece in (b"<one>", b"<two>", b"\xc3", b"\xbc"):
             endless.pieces.put_nowait(piece)
-            async with asyncio.timeout(PATIENCE):
+            async with patience():
                 assert await anext(chunks) == piece
         endless.pieces.put_nowait(None)
         with pytest.raises(StopAsyncIteration):
@@ -62,7 +62,7 @@ async def test_a_stream_takes_no_lane_and_leaves_no_connection(
     async with open_client(iis, connections=1) as client:
         async with client.stream(URL, b"x", {}), client.stream(URL, b"x", {}), client.stream(URL, b"x", {}):
             iis.on_authenticated = None
-            async with asyncio.timeout(PATIENCE):
+            async with patience():
                 assert (await client.post(URL, b"x", {})).status == 200
             # The breaker allows two log-ins under way: an open stream is none of them.
             assert iis.gate.seen == {Seen.CHALLENGED: 4, Seen.LOGGED_IN: 4}

@@ -1,6 +1,5 @@
 """Subscribe, GetStreamingEvents and Unsubscribe as seen by a plain client."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,7 +14,7 @@ from engine.simulator.exchange.server import ExchangeSimulator
 from engine.simulator.exchange.topology import Behaviour, Home
 from engine.simulator.world import World
 from tests.simulator.exchange.client import NAMESPACES, PlainClient, code_of, plain_client, texts
-from tests.support.eventually import PATIENCE
+from tests.support.eventually import patience
 
 ANNA, BERT = "anna.mueller@corp.example", "zoe.vandijk@corp.example"
 BRANCH = Home("Branch-Site", "mail.branch.corp.example", "exchange02.corp.example")
@@ -96,7 +95,7 @@ def said(envelope: etree._Element, path: str) -> list[str]:
 
 
 async def after_the_first(envelopes: AsyncIterator[etree._Element]) -> etree._Element:
-    async with asyncio.timeout(PATIENCE):
+    async with patience():
         await anext(envelopes)
         return await anext(envelopes)
 
