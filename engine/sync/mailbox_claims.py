@@ -58,6 +58,11 @@ class MailboxClaims:
             return ()
         return tuple(each for each in (shared, ambiguous) if each is not None)
 
+    def noticed(self) -> dict[str, tuple[Failure, ...]]:
+        """Return the problems of all users who have any, by guid."""
+        sharing = (guid for users in self._users.values() if len(users) > 1 for guid in users)
+        return {guid: found for guid in {*sharing, *self._ambiguous} if (found := self.notices(guid))}
+
     def visited(self, guid: str) -> None:
         """Note where a user's mailbox is, and schedule the lookup of the user's other addresses."""
         participant = self._participants.get(guid)

@@ -294,7 +294,7 @@ class Engine:
         """Return the status of the engine."""
         return replace(
             users_counted(
-                self._participants.values(), self._source.is_watched, self._still_to_write, self._claims.notices
+                self._participants.values(), self._source.is_watched, self._still_to_write, self._claims.noticed()
             ),
             pbx=self._links[Side.PBX],
             exchange=self._links[Side.EXCHANGE],

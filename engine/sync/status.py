@@ -149,11 +149,12 @@ def users_counted(
     participants: Iterable[Participant],
     is_watched: Callable[[Mailbox], bool],
     still_to_write: Callable[[Participant], bool | None],
-    notices: Callable[[str], Iterable[Failure]],
+    notices: Mapping[str, Iterable[Failure]],
 ) -> EngineStatus:
     """Return a status with all that it says about users; those who are departing do not count.
 
-    `still_to_write` returns whether the PBX is to show something else, None if it never will in a dry run.
+    `still_to_write` returns whether the PBX is to show something else, None if it never will in a dry run; `notices`
+    are of those who have any, by guid.
     """
     users = watched = waiting = 0
     writing: Counter[bool | None] = Counter()
@@ -179,7 +180,8 @@ def users_counted(
             oldest = reading.at
         if participant.refusal is not None:
             refused.append(UserProblem(participant.user, participant.refusal))
-        noticed += [UserProblem(participant.user, each) for each in notices(participant.user.guid)]
+        if participant.user.guid in notices:
+            noticed += [UserProblem(participant.user, each) for each in notices[participant.user.guid]]
     return EngineStatus(
         users=users,
         resolved=users - len(unresolved) - waiting,

@@ -10,6 +10,7 @@ from engine.sync.participants import Participants
 from engine.sync.status import NotWritten, Withheld
 
 _NOTHING = (None, CLEARED)
+_UNKNOWN = PresenceRecord()
 
 
 class WithheldWrites:
@@ -67,7 +68,7 @@ class WithheldWrites:
 
     def shown(self, guid: str) -> PresenceRecord:
         """Return what the PBX shows for this user, as far as the engine knows."""
-        return self._seen.get(guid) or self._written.get(guid, PresenceRecord())
+        return self._seen.get(guid) or self._written.get(guid) or _UNKNOWN
 
     def supposed(self, guid: str) -> PresenceRecord:
         """Return what the PBX shows for this user, as far as the engine knows, or would show if it were written."""
@@ -75,8 +76,10 @@ class WithheldWrites:
 
     def presence(self, guid: str) -> Presence | None:
         """Return what would be written for this user if anything were, None if nothing would."""
-        presence = self._withheld[guid].acknowledged if guid in self._withheld else None
-        return None if presence == self.shown(guid).acknowledged else presence
+        withheld = self._withheld.get(guid)
+        if withheld is None or withheld.acknowledged == self.shown(guid).acknowledged:
+            return None
+        return withheld.acknowledged
 
     def is_left(self, guid: str) -> bool:
         """Return whether nothing is written any more for a user who shows what was written earlier."""
