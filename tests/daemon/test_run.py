@@ -38,7 +38,9 @@ def reached(directory: Path) -> str:
     return f'\n[engine]\nstate_dir = "{directory / "state"}"\nsocket = "{directory / "engine.sock"}"\n'
 
 
-def status(directory: Path) -> str:
+def status(process: subprocess.Popen[str], directory: Path) -> str:
+    """What an engine that is not set up tells, once it has told its log that it can be asked."""
+    read_until(process, "local API at")
     asked = subprocess.run(
         [*COMMAND, "status", "--socket", str(directory / "engine.sock")], capture_output=True, text=True, check=False
     )
@@ -52,7 +54,7 @@ def test_every_mistake_in_the_settings_is_told_at_once(tmp_path: Path) -> None:
     path.write_text(bad + reached(tmp_path))
     with running(path) as process:
         told = "".join(read_until(process, words) for words in (str(path), "line 3", "line 6", "line 7"))
-        said = status(tmp_path)
+        said = status(process, tmp_path)
     for words in ("pbx.hots", "on-premises", "connections"):
         assert words in told
     assert "not set up" in said
@@ -66,7 +68,7 @@ def test_missing_passwords(tmp_path: Path) -> None:
         told = read_until(process, "Passwords are missing")
         assert "CALENDAR_ENGINE_EXCHANGE_PASSWORD" in told
         assert "CALENDAR_ENGINE_PBX_PASSWORD" in told
-        assert "Passwords are missing" in status(tmp_path)
+        assert "Passwords are missing" in status(process, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_a_file_that_is_not_there_and_one_that_is_no_text(tmp_path: Path, conten
     places = {"STATE_DIRECTORY": str(tmp_path / "state"), "RUNTIME_DIRECTORY": str(tmp_path)}
     with running(path, **places) as process:
         assert str(path) in read_until(process, words)
-        assert words in " ".join(status(tmp_path).split())
+        assert words in " ".join(status(process, tmp_path).split())
 
 
 def test_the_log_as_json(tmp_path: Path) -> None:
