@@ -10,7 +10,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --no-input
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check-types compile-tests unit coverage test-lowest bench screenshots reference docs faults fuzz soak lock dist reproducible clean
+.PHONY: demo test check-types compile-tests unit coverage test-lowest bench screenshots reference docs faults fuzz \
+	soak lock dist reproducible clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -27,7 +28,7 @@ check-types: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# On a fresh checkout every process that runs tests would compile all of them. Whatever is wrong, pytest says afterwards.
+# On a fresh checkout every process that runs tests would compile all of them. Errors are left to pytest, which follows.
 compile-tests: $(READY)
 	@$(BIN)/pytest --collect-only --quiet --quiet -n 0 >/dev/null || true
 

@@ -32,7 +32,7 @@ from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
 from tests.support.quiescence import QuiescentLoop
 from tests.support.site import ews_schema
-from tests.support.worlds import some_of
+from tests.support.worlds import few_people
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -81,9 +81,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, at random like the rest: no processor waits in the end for what began last.
+    """Run slow tests first, in random order like the others, so that no slow one is left for the end.
 
-    Every worker begins with an equal part of the list, and who has finished takes from the end of another's.
+    Each worker starts with an equal part of the list; one that has finished takes tests from the end of another's.
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -105,7 +105,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: no collection of garbage looks through it again.
 
-    A test makes much that is short-lived and little garbage: to look for it less often saves a twentieth.
+    Tests make many objects that live shortly, and little garbage: looking for it less often saves about a twentieth.
     """
     gc.collect()
     gc.freeze()
@@ -148,9 +148,9 @@ def authority() -> CertificateAuthority:
 
 @pytest.fixture
 def world(request: pytest.FixtureRequest) -> World:
-    """People of a company and their calendars, on Monday, 2 March 2026; a few of them for whoever is marked `few`."""
-    everybody = corp_world(date(2026, 3, 2))
-    return some_of(everybody) if request.node.get_closest_marker("few") else everybody
+    """A company and its calendars on Monday, 2 March 2026. Tests that are marked `few` get eleven of its people."""
+    monday = date(2026, 3, 2)
+    return few_people(monday) if request.node.get_closest_marker("few") else corp_world(monday)
 
 
 @pytest.fixture

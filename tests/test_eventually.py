@@ -67,7 +67,7 @@ async def test_what_other_programs_take_of_the_processor_does_not_count(monkeypa
     def look() -> bool:
         nonlocal looks, had
         looks += 1
-        had = 1.0 if looks == 10 else 0.0
+        had = 1.0 if looks >= 10 else 0.0
         return False
 
     with pytest.raises(AssertionError, match="def look"):

@@ -47,10 +47,12 @@ async def is_cut_off(reader: asyncio.StreamReader) -> bool:
     return True
 
 
-async def the_pbx_gets_in(site: Site, clock: ManualClock) -> None:
+async def users_of_the_pbx(site: Site, clock: ManualClock) -> list[str]:
+    """Have the PBX connect, and return the names of the users that it has sent."""
     pbx = simulator(clock, ANNA)
     async with site.connecting(pbx):
         await site.heard.complete()
+    return site.heard.names_seen
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ async def test_without_tls_nothing_is_answered() -> None:
         writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert await is_cut_off(reader)
         writer.close()
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /calendar/sync/engine HTTP/1.1\r\nHost: x\r\nX-Slow: "])
@@ -91,7 +93,7 @@ async def test_who_is_slow_is_cut_off_after_ten_seconds(sent: bytes) -> None:
         await clock.advance(0.2)
         assert await is_cut_off(reader)
         writer.close()
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
 
 
 @pytest.mark.parametrize("first", [[], ['{"mt":"AppChallenge"}'], ['{"api":"PbxApi","mt":"SetPresence"}']])
@@ -106,7 +108,7 @@ async def test_who_never_logs_in_is_cut_off_after_ten_seconds(first: list[str]) 
             closing = [message async for message in socket if message.type is not aiohttp.WSMsgType.TEXT]
             assert closing == []
             assert socket.closed
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ async def test_who_breaks_the_protocol_is_cut_off_at_once(text: str) -> None:
             assert not socket.compress
             await socket.send_str(text)
             assert (await socket.receive(timeout=PATIENCE)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
 
 
 async def bare(site: Site, host: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -133,7 +135,7 @@ async def test_silent_connections_keep_no_pbx_out(hosts: list[str]) -> None:
         for host in hosts * AT_ONCE_FROM_ONE_ADDRESS:
             _, writer = await bare(site, host)
             stack.callback(writer.close)
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
 
 
 @pytest.mark.slow
@@ -195,7 +197,7 @@ async def test_bad_requests_leave_a_counted_line_and_nothing_of_what_was_sent(
             writer.write_eof() if writer.can_write_eof() else None
             assert await is_cut_off(reader)
             writer.close()
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
     assert "Traceback" not in caplog.text
     assert "secret-password" not in caplog.text
     told = [record for record in caplog.records if record.name == "engine.pbx.admission"]
@@ -328,4 +330,4 @@ async def test_what_a_handshake_raises_concerns_that_guest_alone(
         writer.close()
         assert broke
         monkeypatch.undo()
-        await the_pbx_gets_in(site, clock)
+        assert await users_of_the_pbx(site, clock) == ["anna"]
