@@ -12,6 +12,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -65,12 +66,12 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or count it if a library repeats the same one."""
-        try:
-            entry = _entry(record) if _is_ours(record) else self._entry_of_library(record)
-            if entry is not None:
-                self._write(entry)
-        except OSError:
-            pass  # there is nowhere to report that the log cannot be written
+        entry = _entry(record) if _is_ours(record) else self._entry_of_library(record)
+        if entry is None:
+            return
+        # There is nowhere to report that the log cannot be written; a stream that is closed raises a `ValueError`.
+        with suppress(OSError, ValueError):
+            self._write(entry)
 
     def _entry_of_library(self, record: logging.LogRecord) -> LogEntry | None:
         message = of_library(record)

@@ -87,7 +87,8 @@ ELSEWHERE_TESTED = {"run", "demo", "setup", "secret set", "secret rotate-key", "
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[HostileSite]:
+async def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[HostileSite]:
+    """A command in this process has it log to the streams of `capsys`, which therefore have to last longer."""
     async with hostile_site(tmp_path) as site:
         yield site
 

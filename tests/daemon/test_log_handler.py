@@ -140,7 +140,14 @@ class Full(io.StringIO):
         raise OSError(28, "No space left on device")
 
 
-def test_a_log_that_cannot_be_written_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = LogHandler(text_on(Full()))
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [Full(), closed()])
+def test_a_log_that_cannot_be_written_ends_nothing(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = LogHandler(text_on(stream))
     handler.handle(logging.LogRecord("engine", logging.ERROR, "x.py", 1, "m", (), None))
     assert capsys.readouterr() == ("", "")

@@ -20,7 +20,7 @@ READY = {
     "access": "F again the",
     "presence": "Today's notes with this",
     "learn": "or goes on",
-    "preview": "26 users .* 21 differ",
+    "preview": r"(?s)\A(?!.* compared).*26 users [^\n]* 21 differ",
     "start": "answers as a file",
 }
 """The pages, each with what is on the screen when everything is known."""
