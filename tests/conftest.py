@@ -8,6 +8,7 @@ begins one where it says how, and waits with `eventually`. From small to whole, 
 - `service.running_service`: the same with settings and passwords that change, and the API
 - `parts.running`: all that `calendar-engine run` has, for mistakes that are planted in it
 - `command.command` and `pty.on_terminal`: the programs themselves as processes
+- `postgres.PostgresServer`: a real PostgreSQL; the fixture `postgres` is the one that all tests share
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -33,6 +34,9 @@ from tests.support.clock import ManualClock
 from tests.support.quiescence import QuiescentLoop
 from tests.support.site import ews_schema
 from tests.support.worlds import few_people
+
+if TYPE_CHECKING:  # libpq takes longer to load than most tests take
+    from tests.support.postgres import PostgresDatabase, PostgresServer
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -71,11 +75,11 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark those with random inputs, which the library knows of, and those at a terminal, which are processes."""
+    """Mark those with random inputs, which the library knows of, and those that start a process by what they use."""
     test = getattr(item, "obj", None)
     if getattr(test, "is_hypothesis_test", False) or hasattr(getattr(item, "cls", None), "settings"):
         item.add_marker(pytest.mark.property)
-    if item.get_closest_marker("pty"):
+    if item.get_closest_marker("pty") or "postgres" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.process)
 
 
@@ -163,3 +167,20 @@ def clock(world: World) -> ManualClock:
 def company(world: World, clock: ManualClock, tmp_path: Path) -> Company:
     """Its Exchange, which validates every request, and its PBX; `async with company` begins them."""
     return Company(world, tmp_path, clock, schema=ews_schema())
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[PostgresServer]":
+    """A PostgreSQL that all processes of this run share, begun by the first test that needs it."""
+    from tests.support.postgres import shared_server
+
+    own = tmp_path_factory.getbasetemp()
+    with shared_server(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as server:
+        yield server
+
+
+@pytest.fixture
+def empty_database(postgres: "PostgresServer") -> "Iterator[PostgresDatabase]":
+    """A database in it with nothing in it."""
+    with postgres.database() as database:
+        yield database
