@@ -184,3 +184,10 @@ def empty_database(postgres: "PostgresServer") -> "Iterator[PostgresDatabase]":
     """A database in it with nothing in it."""
     with postgres.database() as database:
         yield database
+
+
+@pytest.fixture
+def cluster_database(postgres: "PostgresServer") -> "Iterator[PostgresDatabase]":
+    """A database in it with the tables that engines share."""
+    with postgres.database(postgres.prepared()) as database:
+        yield database

@@ -162,3 +162,68 @@ class RestoreUnfinished(StoreFailure):
         "Free space on the disks of the state directory and of the settings file, make both writable for the account "
         "calendar-engine runs as, and start it again; or repeat calendar-engine restore."
     )
+
+
+class SharedDatabaseFailure(StoreFailure):
+    """Base class of the failures of a database that several engines share."""
+
+    scope = Scope.SERVICE
+
+
+class DatabaseAway(SharedDatabaseFailure):
+    """The database cannot be reached or cannot be written to. Without it nothing is written to the PBX either."""
+
+    fault = Fault.SERVER
+    meaning = "The shared database cannot be used at the moment, so no presence is written"
+    remedy = (
+        "Check that PostgreSQL is running and accepts changes, and that this machine reaches it. Presences stay as "
+        "they are; within seconds of the database's return calendar-engine goes on by itself."
+    )
+
+
+class DatabaseSlow(SharedDatabaseFailure):
+    """The database did not answer in time. What was asked for may have been done or not."""
+
+    fault = Fault.SERVER
+    meaning = "The shared database answers too slowly"
+    remedy = (
+        "Nothing to do at first: it is retried. If it persists, check the load of PostgreSQL and the network between "
+        "it and this machine."
+    )
+
+
+class DatabaseRefused(SharedDatabaseFailure):
+    """The database does not let this engine in, or not do what it has to."""
+
+    fault = Fault.CREDENTIALS
+    meaning = "The shared database refuses this engine"
+    remedy = (
+        "Check the role, its password and its rights, and that the database exists; the log of PostgreSQL says more."
+    )
+
+
+class DatabaseNotPrepared(SharedDatabaseFailure):
+    """The tables of calendar-engine are missing in the database, or older than this version needs them."""
+
+    fault = Fault.SETTINGS
+    meaning = "The shared database is not prepared for this version of calendar-engine"
+    remedy = "Check that it is the right database, and prepare it with a role that may create tables."
+
+
+class DatabaseOfNewerVersion(SharedDatabaseFailure):
+    """Newer engines have changed the database so that this version cannot use it."""
+
+    fault = Fault.SETTINGS
+    meaning = "The shared database was changed by a newer version of calendar-engine"
+    remedy = "Upgrade calendar-engine on this machine to the version of the other engines."
+
+
+class DatabaseAddressUnusable(SharedDatabaseFailure):
+    """The address of the database is no address of PostgreSQL, or one that is not safe."""
+
+    fault = Fault.SETTINGS
+    meaning = "The address of the shared database cannot be used"
+    remedy = (
+        "Write it as postgresql://role@host/database, without a password. Connections to other machines are encrypted "
+        "and their certificates verified; sslrootcert=FILE names the authority if it is one of your own."
+    )

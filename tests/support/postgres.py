@@ -4,6 +4,7 @@ One server is shared by all processes of a test run, and every test has a databa
 or kills its server begins one for itself.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import importlib.util
@@ -15,11 +16,15 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+
+from engine.store.postgres.address import DatabaseAddress, database_address
+from engine.store.postgres.database import SharedDatabase
+from engine.store.postgres.migrations import prepare
 
 OWNER, ENGINE, VIEW = "calendar_engine_owner", "calendar_engine", "calendar_engine_view"
 """The roles that an administrator of the database makes before the first engine joins."""
@@ -105,7 +110,7 @@ class PostgresServer:
         """Stop the server, and return when it is down. `immediate` is as kill -9: the next start recovers."""
         self._do("pg_ctl", "-w", "-s", "-m", mode, "stop")
 
-    def connection(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+    def connection(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """Return a connection of the administrator, in autocommit."""
         return psycopg.connect(host=str(self.directory), user="postgres", dbname=database, autocommit=True)
 
@@ -119,6 +124,18 @@ class PostgresServer:
         finally:
             with self.connection() as connection:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name)))
+
+    def prepared(self) -> str:
+        """Return the name of a database with the tables of the engines, to be copied; it is made once per server."""
+        name = "prepared"
+        with self.connection() as connection:
+            connection.execute("SELECT pg_advisory_lock(1)")
+            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
+                self.copy("template1", name)
+                loop = asyncio.new_event_loop()
+                loop.run_until_complete(_prepare(PostgresDatabase(self, name)))
+                loop.close()
+        return name
 
     def copy(self, template: str, name: str) -> None:
         """Make the database `name`, a copy of `template`, which belongs to the role that makes schemas."""
@@ -152,9 +169,22 @@ class PostgresDatabase:
         """Return what libpq needs to connect to it with a role."""
         return f"host={self.server.directory} dbname={self.name} user={role}"
 
-    def connection(self) -> psycopg.Connection[tuple[object, ...]]:
-        """Return a connection of the administrator to it, in autocommit."""
-        return self.server.connection(self.name)
+    @property
+    def address(self) -> DatabaseAddress:
+        """Where an engine finds it."""
+        return database_address(self.conninfo(), node="a")
+
+    def connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Return a connection of the administrator to it, in autocommit; names are those of the engines' schema."""
+        connection = self.server.connection(self.name)
+        connection.execute("SET search_path = calendar_engine")
+        return connection
+
+
+async def _prepare(made: PostgresDatabase) -> None:
+    database = SharedDatabase(database_address(made.conninfo(OWNER)))
+    await database.run(prepare)
+    await database.close()
 
 
 @contextlib.contextmanager

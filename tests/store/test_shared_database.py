@@ -1,0 +1,224 @@
+"""The shared database: transactions, limits, errors by name, and a schema that is made once and checked ever after."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.core.secret import Secret
+from engine.store.errors import (
+    DatabaseAddressUnusable,
+    DatabaseAway,
+    DatabaseNotPrepared,
+    DatabaseOfNewerVersion,
+    DatabaseRefused,
+    DatabaseSlow,
+)
+from engine.store.postgres import database as of_database
+from engine.store.postgres.address import database_address
+from engine.store.postgres.database import MOST_CONNECTIONS, Connection, SharedDatabase
+from engine.store.postgres.migrations import SCHEMA, check_schema, prepare
+from tests.support.postgres import OWNER, VIEW, PostgresDatabase, PostgresServer
+
+
+@asynccontextmanager
+async def opened(conninfo: str) -> AsyncIterator[SharedDatabase]:
+    database = SharedDatabase(database_address(conninfo))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def one(connection: Connection, statement: str = "SELECT 1") -> object:
+    row = await (await connection.execute(statement)).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("postgresql://engine:s3cret@db.example/cluster", "the secrets"),
+        ("host=db.example dbname=cluster passfile=/root/.pgpass", "the secrets"),
+        ("postgresql://engine@db.example/cluster?sslmode=require", "sslmode=require"),
+        ("postgresql://engine@/cluster", "no host"),
+        ("postgresql://engine@db.example", "no database"),
+        ("postgresql://engine:s3cret@db.example/cluster?password=x&s3cret=1", "cannot be read"),
+    ],
+)
+def test_an_address_that_is_not_safe_is_refused_without_quoting_it(url: str, complaint: str) -> None:
+    with pytest.raises(DatabaseAddressUnusable, match=complaint) as refused:
+        database_address(url)
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.__context__ is None
+
+
+def test_an_address_is_encrypted_verified_and_given_up_in_time() -> None:
+    address = database_address("postgresql://engine@a.example,b.example/cluster", Secret("s3cret"), node="a")
+    assert address.parameters["sslmode"] == "verify-full"
+    assert Path(str(address.parameters["sslrootcert"])).exists() or address.parameters["sslrootcert"] == "system"
+    assert address.parameters["target_session_attrs"] == "read-write"
+    assert address.parameters["application_name"] == "calendar-engine a"
+    assert address.with_password()["password"] == "s3cret"
+    assert "s3cret" not in repr(address)
+
+
+async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(cluster_database: PostgresDatabase) -> None:
+    async with opened(cluster_database.conninfo()) as database:
+
+        async def note(connection: Connection) -> object:
+            await connection.execute("UPDATE cluster SET settled = 'x'")
+            return await one(connection, "SHOW statement_timeout"), await one(connection, "SHOW lock_timeout")
+
+        async def fail(connection: Connection) -> None:
+            await connection.execute("UPDATE cluster SET settled = 'y'")
+            raise LookupError
+
+        assert await database.run(note) == ("1500ms", "1s")
+        with pytest.raises(LookupError):
+            await database.run(fail)
+        assert await database.run(lambda connection: one(connection, "SELECT settled FROM cluster")) == "x"
+
+        with cluster_database.connection() as administrator, administrator.transaction():
+            administrator.execute("UPDATE cluster SET settled = 'z'")
+            with pytest.raises(DatabaseSlow, match="lock timeout"):
+                await database.run(note)
+
+
+async def test_a_server_that_does_not_answer_is_given_up(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_database, "DONE_WITHIN", 0.2)
+    async with opened(cluster_database.conninfo()) as database:
+        backend = await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()"))
+        assert isinstance(backend, int)
+        os.kill(backend, signal.SIGSTOP)
+        try:
+            with pytest.raises(DatabaseSlow, match=r"no answer within 0\.2 s"):
+                await database.run(one)
+            monkeypatch.undo()
+            assert await database.run(one) == 1, "the connection that did not answer is not used again"
+        finally:
+            os.kill(backend, signal.SIGCONT)
+
+
+async def test_all_connections_may_be_in_use(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_database, "TURN_WITHIN", 0.05)
+    async with opened(cluster_database.conninfo()) as database, asyncio.TaskGroup() as tasks:
+        going, over = asyncio.Barrier(MOST_CONNECTIONS + 1), asyncio.Event()
+
+        async def hold(connection: Connection) -> None:
+            await going.wait()
+            await over.wait()
+
+        for _ in range(MOST_CONNECTIONS):
+            tasks.create_task(database.run(hold))
+        await going.wait()
+        with pytest.raises(DatabaseSlow, match="in use"):
+            await database.run(one)
+        over.set()
+
+
+async def test_a_connection_that_the_server_ended_is_not_used_again(cluster_database: PostgresDatabase) -> None:
+    async with opened(cluster_database.conninfo()) as database:
+        backend = await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()"))
+        with cluster_database.connection() as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+            assert await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()")) != backend
+
+            async def ended(connection: Connection) -> None:
+                administrator.execute(
+                    "SELECT pg_terminate_backend(%s, 5000)", (await one(connection, "SELECT pg_backend_pid()"),)
+                )
+                await one(connection)
+
+            with pytest.raises(DatabaseAway):
+                await database.run(ended)
+            assert await database.run(one) == 1
+
+            administrator.execute(f"ALTER DATABASE {cluster_database.name} SET default_transaction_read_only = on")
+        with pytest.raises(DatabaseAway, match="read-only"):
+            async with opened(cluster_database.conninfo()) as read_only:
+                await read_only.run(one)
+
+
+async def test_errors_have_names(postgres: PostgresServer, empty_database: PostgresDatabase) -> None:
+    async def update(connection: Connection) -> None:
+        await connection.execute("UPDATE cluster SET settled = ''")
+
+    async def use(conninfo: str) -> None:
+        async with opened(conninfo) as database:
+            await database.run(update)
+
+    with pytest.raises(DatabaseNotPrepared, match="does not exist"):
+        await use(empty_database.conninfo())
+    with pytest.raises(DatabaseRefused, match="nosuch"):
+        await use(f"host={postgres.directory} dbname=nosuch user={OWNER}")
+    with pytest.raises(DatabaseRefused, match="stranger"):
+        await use(f"host={postgres.directory} dbname={empty_database.name} user=stranger")
+    with pytest.raises(DatabaseAway, match="No such file"):
+        await use(f"host={postgres.directory}/nowhere dbname=x user={OWNER}")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        with pytest.raises(DatabaseAway, match="Connection refused"):
+            await use(f"host=127.0.0.1 port={silent.getsockname()[1]} dbname=x user={OWNER}")
+
+
+async def test_the_schema_is_made_once_whoever_begins(empty_database: PostgresDatabase) -> None:
+    async with opened(empty_database.conninfo(OWNER)) as one_of_them, opened(empty_database.conninfo()) as engine:
+        with pytest.raises(DatabaseNotPrepared, match="missing"):
+            await engine.run(check_schema)
+        async with opened(empty_database.conninfo(OWNER)) as other, asyncio.TaskGroup() as tasks:
+            tasks.create_task(one_of_them.run(prepare))
+            tasks.create_task(other.run(prepare))
+        with empty_database.connection() as administrator:
+            before = administrator.execute("SELECT * FROM cluster").fetchall()
+            assert len(before) == 1
+            await one_of_them.run(prepare)
+            assert administrator.execute("SELECT * FROM cluster").fetchall() == before
+            assert administrator.execute("SELECT count(*), max(shard) FROM shard").fetchone() == (64, 63)
+            await engine.run(check_schema)
+
+            administrator.execute("UPDATE cluster SET schema = %s", (SCHEMA + 1,))
+            await engine.run(check_schema)
+            administrator.execute("UPDATE cluster SET schema = %s", (SCHEMA + 2,))
+            with pytest.raises(DatabaseOfNewerVersion):
+                await engine.run(check_schema)
+            administrator.execute("UPDATE cluster SET schema = %s, oldest = %s", (SCHEMA + 1, SCHEMA + 1))
+            for refused in (check_schema, prepare):
+                with pytest.raises(DatabaseOfNewerVersion):
+                    await one_of_them.run(refused)
+            administrator.execute("UPDATE cluster SET schema = %s, oldest = 1", (SCHEMA - 1,))
+            with pytest.raises(DatabaseNotPrepared, match=f"this version needs {SCHEMA}"):
+                await engine.run(check_schema)
+
+
+async def test_each_role_may_do_what_it_has_to_and_no_more(cluster_database: PostgresDatabase) -> None:
+    async def does(role: str, statement: str) -> bool:
+        async with opened(cluster_database.conninfo(role)) as database:
+            try:
+                await database.run(lambda connection: connection.execute(statement))
+            except DatabaseRefused:
+                return False
+            return True
+
+    looks = "SELECT incarnation(), clock(), * FROM cluster, term, shard"
+    assert await does("calendar_engine", looks)
+    assert await does(VIEW, looks)
+    assert await does(
+        "calendar_engine",
+        "INSERT INTO audit (at, node, uid, pid, \"user\", action, subject) VALUES (clock(), 'a', 0, 0, '', '', '')",
+    )
+    assert not await does("calendar_engine", "TRUNCATE audit")
+    assert not await does("calendar_engine", "CREATE TABLE calendar_engine.more (x int)")
+    assert not await does(VIEW, "SELECT * FROM presence")
+    assert not await does(VIEW, "SELECT * FROM secret")
+    assert not await does(VIEW, "UPDATE cluster SET settled = ''")
