@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.store.database import Database
 from engine.store.errors import PresencesNotKept, StoreFailure
@@ -27,7 +29,7 @@ class IntendedRemovals:
         """Return the presence settings let through last; None if there are none or they are unreadable."""
         try:
             row = await self._database.run(lambda connection: connection.execute(_SETTINGS).fetchone())
-            return None if row is None else _settings(row[0])
+            return None if row is None else settings_from(row[0])
         except (StoreFailure, msgspec.MsgspecError, ValueError, KeyError) as error:  # KeyError: a removed time zone
             logger.warning("the settings last let through cannot be read: %s", type(error).__name__)
             return None
@@ -46,7 +48,7 @@ class IntendedRemovals:
 
         def note(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM let_through")
-            connection.execute("INSERT INTO let_through VALUES (?)", (_as_text(settings),))
+            connection.execute("INSERT INTO let_through VALUES (?)", (as_text(settings),))
             connection.execute("DELETE FROM let_go")
             connection.executemany("INSERT INTO let_go VALUES (?)", [(guid,) for guid in let_go])
 
@@ -57,13 +59,17 @@ _SETTINGS = "SELECT settings FROM let_through"
 _LET_GO = "SELECT guid FROM let_go WHERE guid IN (SELECT guid FROM presence)"
 
 
-def _as_text(settings: PresenceSettings) -> str:
+def as_text(settings: PresenceSettings) -> str:
+    """Return presence settings as they are kept."""
     values = {each.name: getattr(settings, each.name) for each in fields(settings)}
     plain = values | {"timezone": settings.timezone.key, "mapping": dict(settings.mapping)}
     return msgspec.json.encode(plain).decode()
 
 
-def _settings(text: str) -> PresenceSettings:
+def settings_from(text: str) -> PresenceSettings:
+    """Return the presence settings that were kept as `text`. Raises KeyError for a time zone that no longer exists,
+    `ValueError` or `msgspec.MsgspecError`."""
+
     def zone(kind: type, value: object) -> object:
         return ZoneInfo(str(value)) if kind is ZoneInfo else value
 
@@ -75,17 +81,19 @@ class PresenceRecord(msgspec.Struct, frozen=True, gc=False):
 
     `acknowledged` is the last one the PBX confirmed (None: unknown), `intended` one that was sent without a stored
     confirmation; the PBX then shows either of the two. Both expire at an instant from which they are no longer true.
+    `suspect`: another engine may have written since, which was stopped while it did.
     """
 
     acknowledged: Presence | None = None
     expires: datetime | None = None
     intended: Presence | None = None
     intended_expires: datetime | None = None
+    suspect: bool = False
 
     @property
     def in_doubt(self) -> bool:
         """Whether only the PBX knows which presence it shows."""
-        return self.acknowledged is None or self.intended is not None
+        return self.acknowledged is None or self.intended is not None or self.suspect
 
     @property
     def ends(self) -> datetime | None:
@@ -101,8 +109,85 @@ class PresenceTarget:
     contact: str
 
 
+class RemovalsStore(Protocol):
+    """Remembers which removals of presences were let through."""
+
+    async def settings(self) -> PresenceSettings | None:
+        """Return the presence settings let through last; None if there are none or they are unreadable."""
+        ...
+
+    async def let_go(self) -> frozenset[str]:
+        """Return the guids of users who were let go and whose presence is not cleared yet."""
+        ...
+
+    async def note(self, settings: PresenceSettings, let_go: Set[str]) -> None:
+        """Replace both durably. Raises a `StoreFailure`."""
+        ...
+
+
+class PresenceStore(Protocol):
+    """Remembers what the PBX shows: of an engine that works alone, or under the claims of several.
+
+    Whoever writes users with others passes the claim to the user; `LeaseEnded` is raised where it is over. `intend`
+    raises a `StoreFailure` if what was not stored must not be sent.
+    """
+
+    @property
+    def meant(self) -> RemovalsStore:
+        """Which presences are cleared intentionally."""
+        ...
+
+    @property
+    def trouble(self) -> StoreFailure | None:
+        """Why presences cannot be saved at the moment."""
+        ...
+
+    async def load(self) -> dict[str, PresenceRecord]:
+        """Return all known presences, by guid."""
+        ...
+
+    async def set_target(self, place: PresenceTarget) -> None:
+        """Set the target that presences are written to from now on; records of another target do not apply to it."""
+        ...
+
+    async def stale_contacts(self) -> dict[str, tuple[str, ...]]:
+        """Return the other contacts that still show presences of the engine, by guid."""
+        ...
+
+    async def mark_cleaned(self, guid: str, claim: Claim = UNLIMITED) -> None:
+        """Record that this user's other contacts are cleared."""
+        ...
+
+    async def intend(self, guid: str, presence: Presence, expires: datetime | None, claim: Claim = UNLIMITED) -> None:
+        """Record that `presence`, valid until `expires`, is about to be sent."""
+        ...
+
+    async def acknowledge(
+        self, guid: str, presence: Presence, expires: datetime | None, claim: Claim = UNLIMITED
+    ) -> None:
+        """Record that the PBX shows `presence`, valid until `expires`."""
+        ...
+
+    async def withdraw(self, guid: str, claim: Claim = UNLIMITED) -> None:
+        """Record that the last intended presence was refused: the PBX still shows the acknowledged one."""
+        ...
+
+    async def forget(self, guid: str, claim: Claim = UNLIMITED) -> None:
+        """Delete the record of a user."""
+        ...
+
+    async def keep(self) -> None:
+        """Retry saving what could not be saved."""
+        ...
+
+    def not_kept(self) -> dict[str, PresenceRecord]:
+        """Return the presences that the PBX may show and that would be unknown after a restart, by guid."""
+        ...
+
+
 class AcknowledgedPresences:
-    """The table `presence`, and the target it applies to. Each method is one transaction, committed when it returns.
+    """The table `presence` of an engine that works alone, and the target it applies to. Claims mean nothing to it. Each
+    method is one transaction, committed when it returns.
 
     What cannot be saved stays in memory until `keep` succeeds, and `trouble` reports it meanwhile. `meant` records
     which presences are cleared intentionally.
@@ -154,19 +239,21 @@ class AcknowledgedPresences:
                     self._leftovers[guid] = (*self._leftovers.get(guid, ()), contact)
         return dict(self._leftovers)
 
-    async def mark_cleaned(self, guid: str) -> None:
+    async def mark_cleaned(self, guid: str, claim: Claim = UNLIMITED) -> None:
         """Record that this user's `leftovers` are cleared."""
         self._leftovers.pop(guid, None)
         await self._store(guid, lambda connection: connection.execute(_TIDIED_UP, (guid,)))
 
-    async def intend(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+    async def intend(self, guid: str, presence: Presence, expires: datetime | None, claim: Claim = UNLIMITED) -> None:
         """Record that `presence`, valid until `expires`, is about to be sent."""
         known = self._written.get(guid, PresenceRecord())
         self._written[guid] = replace(known, intended=presence, intended_expires=expires)
         row = (guid, presence.activity, presence.note, expires.isoformat() if expires else None)
         await self._store(guid, lambda connection: connection.execute(_INTEND, row))
 
-    async def acknowledge(self, guid: str, presence: Presence, expires: datetime | None) -> None:
+    async def acknowledge(
+        self, guid: str, presence: Presence, expires: datetime | None, claim: Claim = UNLIMITED
+    ) -> None:
         """Record that the PBX shows `presence`, valid until `expires`."""
         known = self._written.get(guid, PresenceRecord())
         is_known = known.acknowledged == presence and known.intended is None
@@ -175,13 +262,13 @@ class AcknowledgedPresences:
         row = (guid, presence.activity, presence.note, until)
         await self._store(None if is_known else guid, lambda connection: connection.execute(_ACKNOWLEDGE, row))
 
-    async def withdraw(self, guid: str) -> None:
+    async def withdraw(self, guid: str, claim: Claim = UNLIMITED) -> None:
         """Record that the last intended presence was refused: the PBX still shows the acknowledged one."""
         if guid in self._written:
             self._written[guid] = replace(self._written[guid], intended=None, intended_expires=None)
         await self._store(guid, lambda connection: connection.execute(_WITHDRAW, (guid,)))
 
-    async def forget(self, guid: str) -> None:
+    async def forget(self, guid: str, claim: Claim = UNLIMITED) -> None:
         """Delete the record of a user."""
         self._written.pop(guid, None)
         self._leftovers.pop(guid, None)

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -131,10 +132,10 @@ class PostgresServer:
         with self.connection() as connection:
             connection.execute("SELECT pg_advisory_lock(1)")
             if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
-                self.copy("template1", name)
-                loop = asyncio.new_event_loop()
-                loop.run_until_complete(_prepare(PostgresDatabase(self, name)))
-                loop.close()
+                self.copy("template1", f"{name}_soon")
+                with ThreadPoolExecutor() as another_loop:
+                    another_loop.submit(asyncio.run, _prepare(PostgresDatabase(self, f"{name}_soon"))).result()
+                connection.execute(sql.SQL("ALTER DATABASE {0}_soon RENAME TO {0}").format(sql.SQL(name)))
         return name
 
     def copy(self, template: str, name: str) -> None:

@@ -24,7 +24,7 @@ _OF_THE_ENGINE: Mapping[str, str | int] = MappingProxyType(
         "keepalives_count": 3,
         "tcp_user_timeout": 2000,
         "client_encoding": "UTF8",
-        "passfile": "/dev/null",
+        "passfile": "/nonexistent",
     }
 )
 """Of several hosts the one that accepts changes; a host that is gone is noticed within seconds. No password comes from

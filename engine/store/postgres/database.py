@@ -29,6 +29,7 @@ TURN_WITHIN, CONNECT_WITHIN, DONE_WITHIN = 2.0, 6.0, 5.0
 _BEGIN = """
 BEGIN;
 SET LOCAL search_path = calendar_engine;
+SET LOCAL timezone = 'UTC';
 SET LOCAL statement_timeout = 1500;
 SET LOCAL lock_timeout = 1000;
 SET LOCAL idle_in_transaction_session_timeout = 5000;

@@ -1,0 +1,103 @@
+"""The stores of an engine, alone on SQLite or with others on PostgreSQL, for tests that both have to pass."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from engine.core.claims import UNLIMITED, Claim
+from engine.store.database import Database
+from engine.store.postgres.database import SharedDatabase
+from engine.store.postgres.presences import SharedPresences
+from engine.store.presence import AcknowledgedPresences, PresenceStore
+from tests.support.postgres import PostgresDatabase
+
+SHARD = 7
+"""The shard of all users in these tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClaim:
+    """A claim that its holder believes in for ever, as one that was stopped right after it had looked."""
+
+    token: int
+    term: str
+    shard: int = SHARD
+
+    def holds(self) -> bool:
+        return True
+
+
+class Storage(Protocol):
+    """What an engine stores, in stores made anew with each call, as after a restart."""
+
+    @property
+    def claim(self) -> Claim:
+        """The claim to all users."""
+        ...
+
+    def presences(self) -> PresenceStore: ...
+
+    async def restart(self) -> None:
+        """End the process, and start another one that owns all users."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class SqliteStorage:
+    """That of an engine that works alone."""
+
+    claim = UNLIMITED
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.database = Database(directory)
+
+    def presences(self) -> PresenceStore:
+        return AcknowledgedPresences(self.database)
+
+    async def restart(self) -> None:
+        await self.database.close()
+        self.database = Database(self._directory)
+        await self.database.open()
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+class PostgresStorage:
+    """That of an engine with others, as which another object of this class may serve."""
+
+    def __init__(self, made: PostgresDatabase, node: str = "a") -> None:
+        self._made = made
+        self._node = node
+        self.database = SharedDatabase(made.address)
+        self.term = ""
+        self.claim = self.take()
+
+    def take(self) -> FixedClaim:
+        """Begin a term and take the shard from whoever has it, as the protocol of leases does it."""
+        self.term = str(uuid4())
+        with self._made.connection() as connection:
+            connection.execute(
+                "INSERT INTO term (term, node, role, version, schema, keys) VALUES (%s, %s, 'share', '1', 1, '{}')",
+                (self.term, self._node),
+            )
+            row = connection.execute(
+                "UPDATE shard SET term = %s, token = token + 1 WHERE shard = %s RETURNING token", (self.term, SHARD)
+            ).fetchone()
+        assert row is not None
+        self.claim = FixedClaim(row[0], self.term)
+        return self.claim
+
+    def presences(self) -> SharedPresences:
+        return SharedPresences(self.database, self.term)
+
+    async def restart(self) -> None:
+        await self.database.close()
+        self.database = SharedDatabase(self._made.address)
+        self.take()
+
+    async def close(self) -> None:
+        await self.database.close()
