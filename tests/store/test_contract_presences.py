@@ -1,6 +1,7 @@
 """Presences are stored alike by an engine that works alone and by one that shares its users with others."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -31,6 +32,22 @@ async def shared(storage: PostgresStorage, target: PresenceTarget = HERE) -> Sha
     presences = storage.presences()
     await presences.set_target(target)
     return presences
+
+
+@contextmanager
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who waits for others in the database gives up sooner than usual."""
+    with monkeypatch.context() as hasty:
+        hasty.setattr(of_database, "_BEGIN", of_database._BEGIN.replace("lock_timeout = 1000", "lock_timeout = 20"))
+        yield
+
+
+@contextmanager
+def without_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every transaction ends with its connection before it has begun."""
+    with monkeypatch.context() as away:
+        away.setattr(of_database, "_BEGIN", "SELECT pg_terminate_backend(pg_backend_pid())")
+        yield
 
 
 def saves(presences: SharedPresences) -> bool:
@@ -173,15 +190,17 @@ async def test_who_still_writes_to_another_contact_is_refused(cluster_database: 
     await storage.close()
 
 
-async def test_whoever_takes_a_shard_waits_for_a_write_under_way(cluster_database: PostgresDatabase) -> None:
+async def test_whoever_takes_a_shard_or_sets_a_target_waits_for_a_write_under_way(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = PostgresStorage(cluster_database)
     presences = await shared(storage)
-    with cluster_database.connection() as taker:
-        taker.execute("BEGIN")
-        taker.execute("UPDATE shard SET token = token + 1 WHERE shard = %s", (storage.claim.shard,))
-        with pytest.raises(DatabaseSlow, match="lock timeout"):
-            await presences.intend("a1", BUSY, THREE, storage.claim)
-        taker.execute("COMMIT")
+    with cluster_database.connection() as taker, without_waiting(monkeypatch):
+        for under_way in ("SELECT FROM cluster FOR UPDATE", "UPDATE shard SET token = token + 1"):
+            with taker.transaction():
+                taker.execute(under_way)
+                with pytest.raises(DatabaseSlow, match="lock timeout"):
+                    await presences.intend("a1", BUSY, THREE, storage.claim)
     with pytest.raises(LeaseEnded):
         await presences.intend("a1", BUSY, THREE, storage.claim)
     assert await presences.load() == {}
@@ -195,8 +214,7 @@ async def test_without_the_database_nothing_is_intended_and_nothing_lost(
     presences = await shared(storage)
     for guid in ("a1", "a2", "a3"):
         await presences.intend(guid, BUSY, THREE, storage.claim)
-    with monkeypatch.context() as away:
-        away.setattr(of_database, "_BEGIN", "SELECT pg_terminate_backend(pg_backend_pid())")
+    with without_database(monkeypatch):
         await presences.acknowledge("a1", BUSY, THREE, storage.claim)
         await presences.withdraw("a2", storage.claim)
         await presences.acknowledge("a3", BUSY, THREE, storage.claim)
@@ -229,8 +247,7 @@ async def test_what_could_not_be_saved_is_dropped_when_the_user_has_another_owne
     presences = await shared(storage)
     await presences.intend("a1", BUSY, THREE, storage.claim)
     await presences.intend("a2", BUSY, THREE, storage.claim)
-    with monkeypatch.context() as away:
-        away.setattr(of_database, "_BEGIN", "SELECT pg_terminate_backend(pg_backend_pid())")
+    with without_database(monkeypatch):
         await presences.acknowledge("a1", BUSY, THREE, storage.claim)
         await presences.acknowledge("a2", BUSY, THREE, storage.claim)
     owner = PostgresStorage(cluster_database, "b")
@@ -242,6 +259,10 @@ async def test_what_could_not_be_saved_is_dropped_when_the_user_has_another_owne
     # Back again under another claim: the answer to what was sent under the former one says nothing any more.
     storage.take()
     await presences.intend("a1", BUSY, THREE, storage.claim)
-    assert (await presences.load())["a1"] == PresenceRecord(AWAY, None, BUSY, THREE)
+    with without_database(monkeypatch):
+        await presences.acknowledge("a1", BUSY, THREE, storage.claim)
+    storage.take()
+    await presences.intend("a1", CLEARED, None, storage.claim)
+    assert (await presences.load())["a1"] == PresenceRecord(AWAY, None, CLEARED)
     await storage.close()
     await owner.close()
