@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from engine.store.database import Database
 from engine.store.settings_history import Author
@@ -14,16 +15,30 @@ KEPT = 300
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One change at calendar time `at`: the name of the request, and its subject."""
+    """One change at calendar time `at`: the name of the request, and its subject. `node` is the engine that it was made
+    at, empty if that works alone."""
 
     at: datetime
     author: Author
     action: str
     subject: str
+    node: str = ""
+
+
+class AuditStore(Protocol):
+    """Keeps the audit log of an engine, or of several."""
+
+    async def load(self) -> tuple[AuditRecord, ...]:
+        """Return all entries, the oldest first."""
+        ...
+
+    async def add(self, records: Sequence[AuditRecord]) -> None:
+        """Save records durably; of each action the last `KEPT` stay."""
+        ...
 
 
 class AuditTrail:
-    """The table `audit`."""
+    """The table `audit` of an engine that works alone."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -227,3 +227,12 @@ class DatabaseAddressUnusable(SharedDatabaseFailure):
         "Write it as postgresql://role@host/database, without a password. Connections to other machines are encrypted "
         "and their certificates verified; sslrootcert=FILE names the authority if it is one of your own."
     )
+
+
+class SettingsChangedElsewhere(StoreFailure):
+    """The settings that a change was made of are no longer those in force. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The settings were changed at another engine in the meantime"
+    remedy = "Look at them as they are now, and repeat the change if it is still wanted."

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -26,7 +27,8 @@ class Version:
     """The whole `text` of a settings file that was in force from `at` (calendar time) on.
 
     `author` is None if the file was changed by hand or by the engine itself. `confirm_until` is the deadline of a
-    change that must be confirmed. `returns_to` is the number of the earlier version, for a rollback.
+    change that must be confirmed. `returns_to` is the number of the earlier version, for a rollback. `node` is the
+    engine that it was made at, empty if that works alone.
     """
 
     id: int
@@ -37,10 +39,43 @@ class Version:
     text: str
     confirm_until: datetime | None
     returns_to: int | None = None
+    node: str = ""
+
+
+class VersionStore(Protocol):
+    """Keeps the versions of the settings of an engine, or of several."""
+
+    async def versions(self) -> tuple[Version, ...]:
+        """Return the latest `KEPT` versions, the newest first."""
+        ...
+
+    async def add(
+        self,
+        at: datetime,
+        author: Author | None,
+        action: str,
+        differences: tuple[SettingDifference, ...],
+        text: str,
+        confirm_until: datetime | None,
+        returns_to: int | None = None,
+    ) -> int:
+        """Save a version and return its number, which no other one will have."""
+        ...
+
+    async def remove(self, version: int) -> None:
+        """Delete a version that did not come into force."""
+        ...
+
+    async def confirm(self, version: int) -> None:
+        """Mark a version as confirmed."""
+        ...
 
 
 class SettingsHistory:
-    """The table `settings_version`. Settings files contain no secrets, so neither does the table."""
+    """The table `settings_version` of an engine that works alone.
+
+    Settings files contain no secrets, so neither does the table.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -6,10 +6,14 @@ from typing import Protocol
 from uuid import uuid4
 
 from engine.core.claims import UNLIMITED, Claim
+from engine.store.audit import AuditStore, AuditTrail
 from engine.store.database import Database
+from engine.store.postgres.audit import SharedAudit
 from engine.store.postgres.database import SharedDatabase
+from engine.store.postgres.history import SharedHistory
 from engine.store.postgres.presences import SharedPresences
 from engine.store.presence import AcknowledgedPresences, PresenceStore
+from engine.store.settings_history import SettingsHistory, VersionStore
 from tests.support.postgres import PostgresDatabase
 
 SHARD = 7
@@ -38,6 +42,10 @@ class Storage(Protocol):
 
     def presences(self) -> PresenceStore: ...
 
+    def history(self) -> VersionStore: ...
+
+    def audit(self) -> AuditStore: ...
+
     async def restart(self) -> None:
         """End the process, and start another one that owns all users."""
         ...
@@ -56,6 +64,12 @@ class SqliteStorage:
 
     def presences(self) -> PresenceStore:
         return AcknowledgedPresences(self.database)
+
+    def history(self) -> VersionStore:
+        return SettingsHistory(self.database)
+
+    def audit(self) -> AuditStore:
+        return AuditTrail(self.database)
 
     async def restart(self) -> None:
         await self.database.close()
@@ -93,6 +107,12 @@ class PostgresStorage:
 
     def presences(self) -> SharedPresences:
         return SharedPresences(self.database, self.term)
+
+    def history(self) -> SharedHistory:
+        return SharedHistory(self.database, self._node)
+
+    def audit(self) -> SharedAudit:
+        return SharedAudit(self.database, self._node)
 
     async def restart(self) -> None:
         await self.database.close()

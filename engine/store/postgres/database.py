@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
+CHANNEL = "calendar_engine"
+"""Where the engines tell each other by NOTIFY that something has changed."""
+
 MOST_CONNECTIONS = 4
 OLDEST = 300.0
 """Seconds after which a connection is made anew, so that a server that came back is used again."""
@@ -125,6 +128,16 @@ class SharedDatabase:
         idle, self._idle = self._idle, []
         for connection, _ in idle:
             await connection.close()
+
+
+async def tell(connection: Connection, what: str) -> None:
+    """Tell the other engines what has changed, once the transaction is committed; they need not hear it."""
+    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, what))
+
+
+def storable(text: str) -> str:
+    """Return a text from outside without what PostgreSQL cannot hold: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def cut(connection: Connection) -> None:

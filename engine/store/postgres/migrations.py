@@ -77,7 +77,7 @@ CREATE TABLE calendar_engine.settings_version (
     pid bigint,
     "user" text,
     action text NOT NULL,
-    differences jsonb NOT NULL,
+    differences text NOT NULL,
     text text NOT NULL,
     confirm_until timestamptz,
     previous bigint NOT NULL,
@@ -109,7 +109,7 @@ CREATE TABLE calendar_engine.setup (
 CREATE TABLE calendar_engine.log_in (
     kind text NOT NULL,
     name text NOT NULL,
-    attempts jsonb NOT NULL DEFAULT '[]',
+    attempts text NOT NULL DEFAULT '[]',
     term uuid,
     until timestamptz,
     PRIMARY KEY (kind, name)

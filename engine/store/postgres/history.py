@@ -1,0 +1,151 @@
+"""The settings that several engines share: their versions, of which one is in force for all."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from engine.settings.forms import SettingDifference
+from engine.store.audit import AuditRecord
+from engine.store.errors import SettingsChangedElsewhere
+from engine.store.postgres.audit import add_records
+from engine.store.postgres.database import Connection, SharedDatabase, storable, tell
+from engine.store.settings_history import KEPT, Author, Version
+
+
+class SharedHistory:
+    """The table `settings_version`, and which version is in force, for the engine named `node`.
+
+    `enforced` is the version that this engine acts by, 0 before there is one. A change is refused where another one has
+    come into force since: two that are made of the same settings do not both succeed. Numbers are never used again.
+    """
+
+    def __init__(self, database: SharedDatabase, node: str) -> None:
+        self._database = database
+        self._node = node
+        self.enforced = 0
+
+    async def versions(self) -> tuple[Version, ...]:
+        """Return the latest versions, the newest first."""
+        return await self._database.run(lambda connection: _versions(connection, _LATEST, (KEPT,)))
+
+    async def in_force(self) -> Version | None:
+        """Return the version that all engines are to enforce, None before there is one."""
+        found = await self._database.run(lambda connection: _versions(connection, _IN_FORCE))
+        return found[0] if found else None
+
+    async def add(
+        self,
+        at: datetime,
+        author: Author | None,
+        action: str,
+        differences: tuple[SettingDifference, ...],
+        text: str,
+        confirm_until: datetime | None,
+        returns_to: int | None = None,
+        audit: Sequence[AuditRecord] = (),
+    ) -> int:
+        """Put a version in force, with the records that tell of it, and return its number.
+
+        Raises `SettingsChangedElsewhere` if another version than `enforced` is in force.
+        """
+        row = {
+            "at": at,
+            "node": self._node,
+            "uid": author.uid if author else None,
+            "pid": author.pid if author else None,
+            "user": storable(author.user) if author else None,
+            "action": action,
+            "differences": msgspec.json.encode(differences).decode(),
+            "text": text,
+            "until": confirm_until,
+            "returns_to": returns_to,
+            "previous": self.enforced,
+        }
+
+        async def put(connection: Connection) -> int:
+            present = await _number(connection, _PRESENT)
+            if present != self.enforced:
+                raise SettingsChangedElsewhere(f"version {present} is in force")
+            await connection.execute(_PRUNE, (KEPT,))
+            version = await _number(connection, _INSERT, row)
+            await connection.execute(_PUT_IN_FORCE, (version,))
+            await add_records(connection, self._node, audit)
+            await tell(connection, "settings")
+            return version
+
+        self.enforced = await self._database.run(put)
+        return self.enforced
+
+    async def remove(self, version: int) -> None:
+        """Delete a version that did not come into force here; the one before it is in force again, unless another one
+        is by now."""
+
+        async def remove(connection: Connection) -> int | None:
+            await connection.execute(_PRESENT)
+            returned = await (await connection.execute(_RETURN, {"id": version})).fetchone()
+            await connection.execute(_REMOVE, (version,))
+            await tell(connection, "settings")
+            return None if returned is None else returned[0]
+
+        before = await self._database.run(remove)
+        if before is not None and self.enforced == version:
+            self.enforced = before
+
+    async def confirm(self, version: int) -> None:
+        """Mark a version as confirmed, wherever it was made."""
+
+        async def confirm(connection: Connection) -> None:
+            await connection.execute(_CONFIRM, (version,))
+            await tell(connection, "settings")
+
+        await self._database.run(confirm)
+
+
+async def _number(connection: Connection, statement: str, values: Any = None) -> int:
+    [(number,)] = await (await connection.execute(statement, values)).fetchall()
+    return int(number)
+
+
+async def _versions(connection: Connection, statement: str, values: Any = None) -> tuple[Version, ...]:
+    return tuple([_version(row) async for row in await connection.execute(statement, values)])
+
+
+_SELECT = """
+    SELECT settings_version.id, at, uid, pid, "user", action, differences, text, confirm_until, returns_to, node
+    FROM settings_version
+"""
+_LATEST = f"{_SELECT} ORDER BY id DESC LIMIT %s"
+_IN_FORCE = f"{_SELECT} JOIN cluster ON cluster.settings = settings_version.id"
+_PRESENT = "SELECT settings FROM cluster FOR NO KEY UPDATE"
+_INSERT = """
+    INSERT INTO settings_version
+        (at, node, uid, pid, "user", action, differences, text, confirm_until, previous, returns_to)
+    VALUES (%(at)s, %(node)s, %(uid)s, %(pid)s, %(user)s, %(action)s, %(differences)s, %(text)s, %(until)s,
+        %(previous)s, %(returns_to)s)
+    RETURNING id
+"""
+_PUT_IN_FORCE = "UPDATE cluster SET settings = %s"
+_PRUNE = "DELETE FROM settings_version WHERE id NOT IN (SELECT id FROM settings_version ORDER BY id DESC LIMIT %s)"
+_RETURN = """
+    UPDATE cluster SET settings = previous FROM settings_version
+    WHERE settings_version.id = %(id)s AND settings = settings_version.id RETURNING settings
+"""
+_REMOVE = "DELETE FROM settings_version WHERE id = %s"
+_CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = %s"
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    number, at, uid, pid, user, action, differences, text, until, returns_to, node = row
+    return Version(
+        id=number,
+        at=at,
+        author=None if uid is None else Author(uid, pid, user),
+        action=action,
+        differences=msgspec.json.decode(differences, type=tuple[SettingDifference, ...]),
+        text=text,
+        confirm_until=until,
+        returns_to=returns_to,
+        node=node,
+    )
