@@ -56,7 +56,7 @@ from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
 from engine.store.secrets import Secrets, taken_environment
 from engine.store.settings_history import SettingsHistory
-from engine.store.tenants import KnownTenants
+from engine.store.tenants import KnownTenants, SqliteTenants
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
 from engine.supervisor.supervisor import Supervisor
@@ -124,7 +124,7 @@ async def open_installation(
         await asyncio.to_thread(file.sweep)
         await asyncio.to_thread(_move_to_credential, secret_store)
         sources = SecretSources(environment, secrets_file, secret_store, clock.now, settings_file=settings_file)
-        tenants = KnownTenants(database)
+        tenants = KnownTenants(SqliteTenants(database))
         await tenants.load()
         unfinished = await asyncio.to_thread(UnfinishedTest, state / PRESENCE_TEST)
         yield Installation(file, given, state, database, sources, DebugLog(state, clock), tenants, unfinished)

@@ -225,7 +225,7 @@ class _Turns:
 
         async def begin() -> None:
             nonlocal begun
-            begun = await self._history.change(
+            begun = await self._history.begin(
                 self._account, lambda attempts: rules.begun(self._known(attempts), credential, self.now())
             )
 

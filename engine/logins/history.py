@@ -19,6 +19,10 @@ class AttemptHistory(Protocol):
         """Apply `work` in one transaction, and return the new attempts."""
         ...
 
+    async def begin(self, account: Account, work: AttemptsUpdate) -> Attempts:
+        """Apply `work`, which adds a log-in that is about to be sent. Raises `Paused` where somebody else tries one."""
+        ...
+
     async def accounts(self) -> dict[Account, Attempts]:
         """Return everything that is remembered."""
         ...
@@ -39,6 +43,10 @@ class RememberedAttempts:
         """Apply `work`, and return the new attempts."""
         self._attempts[account] = work(self._attempts.get(account, ()))
         return self._attempts[account]
+
+    async def begin(self, account: Account, work: AttemptsUpdate) -> Attempts:
+        """Apply `work`, and return the new attempts."""
+        return await self.change(account, work)
 
     async def accounts(self) -> dict[Account, Attempts]:
         """Return everything that is remembered."""

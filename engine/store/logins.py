@@ -17,7 +17,10 @@ SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
 
 
 class LogInHistory:
-    """The table `log_in`; implements `AttemptHistory`. While the disk fails, attempts are kept in memory."""
+    """The table `log_in` of an engine that works alone; implements `AttemptHistory`.
+
+    While the disk fails, attempts are kept in memory.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,6 +40,10 @@ class LogInHistory:
         self._known[account] = attempts
         return attempts
 
+    async def begin(self, account: Account, work: AttemptsUpdate) -> Attempts:
+        """Do `work`, which adds a log-in that is about to be sent."""
+        return await self.change(account, work)
+
     async def accounts(self) -> dict[Account, Attempts]:
         """Return all recorded attempts."""
         found: dict[Account, Attempts] = {}
@@ -48,10 +55,11 @@ class LogInHistory:
         """Return a slow, salted hash: stable over restarts, and useless if leaked."""
         with contextlib.suppress(StoreFailure):
             self._salt = await self._database.run(_salt)
-        return await asyncio.to_thread(_scrypt, f"{account.key}\0{credential}", self._salt)
+        return await asyncio.to_thread(slow_hash, f"{account.key}\0{credential}", self._salt)
 
 
-def _scrypt(text: str, salt: bytes) -> str:
+def slow_hash(text: str, salt: bytes) -> str:
+    """Return a hash by which a text can be recognised, and guessed only slowly."""
     return hashlib.scrypt(text.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=16).hex()
 
 

@@ -1,8 +1,8 @@
 """What was found out about the tenants of Microsoft 365 with which this engine was tried."""
 
 import contextlib
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -15,16 +15,51 @@ Key = tuple[str, str]
 """The tenant ID and the client ID of the application, as in the settings."""
 
 
-class KnownTenants:
-    """The table `tenant_facts`. `load` it once. While the disk fails, facts are kept in memory alone."""
+class TenantTable(Protocol):
+    """Keeps facts as texts. Every method raises a `StoreFailure`."""
+
+    async def all(self) -> Sequence[tuple[str, str, str]]:
+        """Return tenant ID, client ID and facts of each."""
+        ...
+
+    async def keep(self, key: Key, facts: str) -> None:
+        """Keep the facts of one, instead of those before."""
+        ...
+
+    async def forget_others(self, key: Key) -> None:
+        """Forget all but one."""
+        ...
+
+
+class SqliteTenants:
+    """The table `tenant_facts` of an engine that works alone."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def all(self) -> Sequence[tuple[str, str, str]]:
+        """Return tenant ID, client ID and facts of each."""
+        return await self._database.run(lambda connection: connection.execute(_ALL).fetchall())
+
+    async def keep(self, key: Key, facts: str) -> None:
+        """Keep the facts of one, instead of those before."""
+        await self._database.run(lambda connection: connection.execute(_KEEP, (*key, facts)))
+
+    async def forget_others(self, key: Key) -> None:
+        """Forget all but one."""
+        await self._database.run(lambda connection: connection.execute(_FORGET_OTHERS, key))
+
+
+class KnownTenants:
+    """What is known of tenants. `load` it once. While the table cannot be written, facts are kept in memory alone."""
+
+    def __init__(self, table: TenantTable) -> None:
+        self._table = table
         self._known: dict[Key, TenantFacts] = {}
 
     async def load(self) -> None:
         """Read all facts; those that cannot be read are as if they had never been learned."""
-        self._known = dict(_readable(await self._database.run(lambda connection: connection.execute(_ALL).fetchall())))
+        self._known = dict(_readable(await self._table.all()))
 
     def facts(self, tenant_id: str, client_id: str) -> TenantFacts:
         """Return what is known of a tenant and an application in it."""
@@ -34,7 +69,8 @@ class KnownTenants:
         """Keep what was found out, instead of what was known before."""
         key = (tenant_id, client_id)
         self._known[key] = facts
-        await self._write(lambda connection: connection.execute(_KEEP, (*key, msgspec.json.encode(facts).decode())))
+        with contextlib.suppress(StoreFailure):
+            await self._table.keep(key, msgspec.json.encode(facts).decode())
 
     async def forget_others(self, tenant_id: str, client_id: str) -> None:
         """Forget all but one tenant and application, which the settings in force name."""
@@ -42,11 +78,8 @@ class KnownTenants:
         if self._known.keys() <= {key}:
             return
         self._known = {key: self._known[key]} if key in self._known else {}
-        await self._write(lambda connection: connection.execute(_FORGET_OTHERS, key))
-
-    async def _write(self, work: Callable[[sqlite3.Connection], object]) -> None:
         with contextlib.suppress(StoreFailure):
-            await self._database.run(work)
+            await self._table.forget_others(key)
 
 
 def _readable(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[Key, TenantFacts]]:

@@ -23,7 +23,7 @@ from engine.simulator.graph.throttle import Limits
 from engine.simulator.world import World
 from engine.store.database import Database
 from engine.store.secrets import Secrets
-from engine.store.tenants import KnownTenants
+from engine.store.tenants import KnownTenants, SqliteTenants
 from tests.checks.support import NOON, CheckResult, check_factory_of, settings_of
 from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
@@ -73,7 +73,7 @@ OpenSite = Callable[..., AbstractAsyncContextManager[Site]]
 async def tenants(tmp_path: Path) -> AsyncIterator[KnownTenants]:
     database = Database(tmp_path / "state")
     await database.open()
-    yield KnownTenants(database)
+    yield KnownTenants(SqliteTenants(database))
     await database.close()
 
 

@@ -11,7 +11,7 @@ from engine.core.tenant import NOTHING_LEARNED, MissingMailbox, TenantFacts
 from engine.store import database as of_store
 from engine.store.database import Database
 from engine.store.errors import StoreUnusable
-from engine.store.tenants import KnownTenants
+from engine.store.tenants import KnownTenants, SqliteTenants
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 FACTS = (
@@ -26,7 +26,7 @@ OURS, OTHERS = ("tenant", "application"), ("tenant", "another application")
 async def opened(directory: Path) -> tuple[Database, KnownTenants]:
     database = Database(directory)
     await database.open()
-    tenants = KnownTenants(database)
+    tenants = KnownTenants(SqliteTenants(database))
     await tenants.load()
     return database, tenants
 

@@ -1,19 +1,26 @@
 """The stores of an engine, alone on SQLite or with others on PostgreSQL, for tests that both have to pass."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from engine.core.claims import UNLIMITED, Claim
+from engine.logins.history import AttemptHistory
 from engine.store.audit import AuditStore, AuditTrail
 from engine.store.database import Database
+from engine.store.logins import LogInHistory
 from engine.store.postgres.audit import SharedAudit
 from engine.store.postgres.database import SharedDatabase
 from engine.store.postgres.history import SharedHistory
+from engine.store.postgres.logins import SharedLogIns
 from engine.store.postgres.presences import SharedPresences
+from engine.store.postgres.tenants import SharedTenants
 from engine.store.presence import AcknowledgedPresences, PresenceStore
 from engine.store.settings_history import SettingsHistory, VersionStore
+from engine.store.tenants import SqliteTenants, TenantTable
+from tests.support.clock import ManualClock
 from tests.support.postgres import PostgresDatabase
 
 SHARD = 7
@@ -46,6 +53,10 @@ class Storage(Protocol):
 
     def audit(self) -> AuditStore: ...
 
+    def tenants(self) -> TenantTable: ...
+
+    def log_ins(self) -> AttemptHistory: ...
+
     async def restart(self) -> None:
         """End the process, and start another one that owns all users."""
         ...
@@ -71,6 +82,12 @@ class SqliteStorage:
     def audit(self) -> AuditStore:
         return AuditTrail(self.database)
 
+    def tenants(self) -> TenantTable:
+        return SqliteTenants(self.database)
+
+    def log_ins(self) -> AttemptHistory:
+        return LogInHistory(self.database)
+
     async def restart(self) -> None:
         await self.database.close()
         self.database = Database(self._directory)
@@ -87,6 +104,7 @@ class PostgresStorage:
         self._made = made
         self._node = node
         self.database = SharedDatabase(made.address)
+        self.clock = ManualClock(datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
         self.term = ""
         self.claim = self.take()
 
@@ -113,6 +131,12 @@ class PostgresStorage:
 
     def audit(self) -> SharedAudit:
         return SharedAudit(self.database, self._node)
+
+    def tenants(self) -> TenantTable:
+        return SharedTenants(self.database)
+
+    def log_ins(self) -> AttemptHistory:
+        return SharedLogIns(self.database, self.term, self.clock)
 
     async def restart(self) -> None:
         await self.database.close()
