@@ -37,20 +37,22 @@ class SharedLogIns:
 
     async def change(self, account: Account, work: AttemptsUpdate) -> Attempts:
         """Do `work` in one transaction, committed when this returns; while the database is away, in memory."""
-        try:
-            return await self._transact(account, work, _END)
-        except SharedDatabaseFailure:
-            self._unsaved[account] = (*self._unsaved.get(account, ()), work)
-            self._known[account] = work(self._known.get(account, ()))
-            return self._known[account]
+        async with self._one_at_a_time:
+            try:
+                return await self._transact(account, work, _END)
+            except SharedDatabaseFailure:
+                self._known[account] = work(self._known.get(account, ()))
+                self._unsaved[account] = (*self._unsaved.get(account, ()), work)
+                return self._known[account]
 
     async def begin(self, account: Account, work: AttemptsUpdate) -> Attempts:
         """Do `work`, which adds a log-in that is about to be sent. Raises `Paused` as well while another engine tries
         one, and while the database is away."""
-        try:
-            return await self._transact(account, work, _BEGIN)
-        except SharedDatabaseFailure as failure:
-            raise self._paused(str(failure)) from failure
+        async with self._one_at_a_time:
+            try:
+                return await self._transact(account, work, _BEGIN)
+            except SharedDatabaseFailure as failure:
+                raise self._paused(str(failure)) from failure
 
     async def accounts(self) -> dict[Account, Attempts]:
         """Return all recorded attempts; while the database is away, those that this engine knows of."""
@@ -94,10 +96,9 @@ class SharedLogIns:
                 await connection.execute(_KEEP, {**key, "attempts": msgspec.json.encode(attempts).decode()})
             return attempts
 
-        async with self._one_at_a_time:
-            self._known[account] = await self._database.run(change)
-            self._unsaved.pop(account, None)
-            return self._known[account]
+        self._known[account] = await self._database.run(change)
+        self._unsaved.pop(account, None)
+        return self._known[account]
 
 
 _ADD = "INSERT INTO log_in (kind, name) VALUES (%(kind)s, %(name)s) ON CONFLICT DO NOTHING"
