@@ -18,7 +18,7 @@ from engine.store.own_certificates import (
     own_certificates,
 )
 from engine.store.protection import exposure_of_file
-from engine.store.secret_store import SecretStore, StoredSecret
+from engine.store.secret_store import SecretVault, StoredSecret
 from engine.store.secrets import (
     ENVIRONMENT,
     Secrets,
@@ -53,7 +53,7 @@ class SecretSources:
         self,
         environment: Mapping[str, str],
         file: Path | None,
-        secret_store: SecretStore,
+        secret_store: SecretVault,
         now: Callable[[], datetime],
         *,
         settings_file: Path,
@@ -88,11 +88,10 @@ class SecretSources:
         """Store secrets, and remove those named in `drop`, in one step."""
         new = {name: StoredSecret(value, self._now()) for name, value in put.items()}
 
-        def replaced() -> None:
-            stored = {name: each for name, each in self._secret_store.load().items() if name not in drop}
-            self._secret_store.store(stored | new)
+        def replaced(stored: dict[str, StoredSecret]) -> dict[str, StoredSecret]:
+            return {name: each for name, each in stored.items() if name not in drop} | new
 
-        await self._in_turn(replaced)
+        await self._in_turn(lambda: self._secret_store.change(replaced))
 
     async def delete(self, name: str) -> bool:
         """Remove a stored secret; return whether there was one."""
@@ -151,10 +150,9 @@ class SecretSources:
         return tuple(origins)
 
     def _delete(self, name: str) -> bool:
-        stored = self._secret_store.load()
-        if stored.pop(name, None) is None:
+        if name not in self._secret_store.load():
             return False
-        self._secret_store.store(stored)
+        self._secret_store.change(lambda stored: {each: stored[each] for each in stored if each != name})
         return True
 
     def _add_certificate(self, *, renew: bool) -> None:
@@ -174,9 +172,10 @@ class SecretSources:
 
     def _store_certificates(self, certificates: OwnCertificates) -> None:
         """Replace all of them in one step, so that an interruption leaves one that works."""
-        stored, now = self._secret_store.load(), self._now()
-        for name, value in ((OWN_CERTIFICATE, certificates.current), (NEXT_CERTIFICATE, certificates.next)):
-            stored.pop(name, None)
-            if value:
-                stored[name] = StoredSecret(value, now)
-        self._secret_store.store(stored)
+        now = self._now()
+        both = ((OWN_CERTIFICATE, certificates.current), (NEXT_CERTIFICATE, certificates.next))
+        new = {name: StoredSecret(value, now) for name, value in both if value}
+        replaced = {name for name, _ in both}
+        self._secret_store.change(
+            lambda stored: {name: each for name, each in stored.items() if name not in replaced} | new
+        )

@@ -3,10 +3,11 @@
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -47,6 +48,18 @@ class SecretsKeyWrong(Failure):
     )
 
 
+class SecretsKeyNotShared(Failure):
+    """An engine of the cluster does not have the key that would encrypt the secrets. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Not all engines have the key that would encrypt the secrets"
+    remedy = (
+        "Copy secrets.key from the state directory of this engine, or the key that systemd passes to it, to the "
+        "others; restart those, and repeat the change."
+    )
+
+
 class StoredSecretsDamaged(Failure):
     """The file differs from what was written. Nothing was changed."""
 
@@ -74,6 +87,27 @@ class StoredSecret:
 
     value: Secret
     since: datetime
+
+
+SecretsUpdate = Callable[[dict[str, StoredSecret]], Mapping[str, StoredSecret]]
+"""Maps all stored secrets to the new ones."""
+
+
+class SecretVault(Protocol):
+    """Keeps secrets encrypted, with keys that are files of this machine. Its methods block, so they are called in a
+    thread; each may raise a failure of this module, or one of the store."""
+
+    def load(self) -> dict[str, StoredSecret]:
+        """Return all stored secrets by name."""
+        ...
+
+    def change(self, work: SecretsUpdate) -> None:
+        """Replace all stored secrets by what `work` makes of them, in one step."""
+        ...
+
+    def rotate_key(self) -> None:
+        """Re-encrypt everything with another key."""
+        ...
 
 
 class SecretStore:
@@ -109,6 +143,14 @@ class SecretStore:
             self._write_keys(keys)
         _replace(self._file, _sealed(content, keys[0]))
 
+    def change(self, work: SecretsUpdate) -> None:
+        """Replace all stored secrets by what `work` makes of them; a key is made if there never was one."""
+        self.store(work(self.load()))
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Return the keys of this machine, the one that encrypts first; none if there never was one."""
+        return self._keys() or ()
+
     def files_with(self, content: Mapping[str, StoredSecret]) -> dict[str, bytes]:
         """Return the files, by name, that would replace all stored secrets by these. Nothing stored is read: a key is
         among the files if there is none that can be used."""
@@ -142,7 +184,7 @@ class SecretStore:
     def move_to_credential(self) -> bool:
         """Re-encrypt with the credential what only the key file opens, and remove that; return whether it was so."""
         content, credential = _read(self._file), self._credential_keys()
-        if content is None or credential is None or _key_name(content) in map(_name_of, credential):
+        if content is None or credential is None or _key_name(content) in map(name_of, credential):
             return False
         self.rotate_key()
         return True
@@ -179,14 +221,14 @@ class SecretStore:
 def _sealed(content: Mapping[str, StoredSecret], key: bytes) -> bytes:
     plain = {name: (each.value.reveal(), each.since) for name, each in content.items()}
     token = Fernet(key).encrypt(msgspec.json.encode(plain))
-    return f"{_HEADING} {_name_of(key)}\n".encode() + token + b"\n"
+    return f"{_HEADING} {name_of(key)}\n".encode() + token + b"\n"
 
 
 def _opened(content: bytes, keys: tuple[bytes, ...], file: Path) -> dict[str, StoredSecret]:
     heading, _, token = content.partition(b"\n")
     if not heading.startswith(_HEADING.encode() + b" "):
         raise StoredSecretsDamaged(str(file))
-    fitting = [key for key in keys if _name_of(key) == _key_name(content)]
+    fitting = [key for key in keys if name_of(key) == _key_name(content)]
     if not fitting:
         raise SecretsKeyWrong(f"{file} needs the key {_key_name(content)}")
     try:
@@ -221,7 +263,7 @@ def _key_name(content: bytes) -> str:
     return content.partition(b"\n")[0].decode(errors="replace").rpartition(" ")[2]
 
 
-def _name_of(key: bytes) -> str:
+def name_of(key: bytes) -> str:
     """Return an identifier of a key that reveals nothing about it."""
     return hashlib.sha256(b"name of " + key).hexdigest()[:12]
 

@@ -1,10 +1,13 @@
 """The stores of an engine, alone on SQLite or with others on PostgreSQL, for tests that both have to pass."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
+
+from cryptography.fernet import Fernet
 
 from engine.core.claims import UNLIMITED, Claim
 from engine.logins.history import AttemptHistory
@@ -16,12 +19,16 @@ from engine.store.postgres.database import SharedDatabase
 from engine.store.postgres.history import SharedHistory
 from engine.store.postgres.logins import SharedLogIns
 from engine.store.postgres.presences import SharedPresences
+from engine.store.postgres.secrets import SharedSecrets
 from engine.store.postgres.tenants import SharedTenants
 from engine.store.presence import AcknowledgedPresences, PresenceStore
+from engine.store.secret_store import SecretStore, SecretVault, name_of
 from engine.store.settings_history import SettingsHistory, VersionStore
 from engine.store.tenants import SqliteTenants, TenantTable
 from tests.support.clock import ManualClock
 from tests.support.postgres import PostgresDatabase
+
+KEY = Fernet.generate_key()
 
 SHARD = 7
 """The shard of all users in these tests."""
@@ -57,6 +64,8 @@ class Storage(Protocol):
 
     def log_ins(self) -> AttemptHistory: ...
 
+    def secrets(self) -> SecretVault: ...
+
     async def restart(self) -> None:
         """End the process, and start another one that owns all users."""
         ...
@@ -88,6 +97,9 @@ class SqliteStorage:
     def log_ins(self) -> AttemptHistory:
         return LogInHistory(self.database)
 
+    def secrets(self) -> SecretVault:
+        return SecretStore(self._directory, None)
+
     async def restart(self) -> None:
         await self.database.close()
         self.database = Database(self._directory)
@@ -100,8 +112,9 @@ class SqliteStorage:
 class PostgresStorage:
     """That of an engine with others, as which another object of this class may serve."""
 
-    def __init__(self, made: PostgresDatabase, node: str = "a") -> None:
+    def __init__(self, made: PostgresDatabase, node: str = "a", keys: tuple[bytes, ...] = (KEY,)) -> None:
         self._made = made
+        self.keys = keys
         self._node = node
         self.database = SharedDatabase(made.address)
         self.clock = ManualClock(datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
@@ -112,9 +125,10 @@ class PostgresStorage:
         """Begin a term and take the shard from whoever has it, as the protocol of leases does it."""
         self.term = str(uuid4())
         with self._made.connection() as connection:
+            connection.execute("UPDATE term SET ended = clock() WHERE node = %s AND ended IS NULL", (self._node,))
             connection.execute(
-                "INSERT INTO term (term, node, role, version, schema, keys) VALUES (%s, %s, 'share', '1', 1, '{}')",
-                (self.term, self._node),
+                "INSERT INTO term (term, node, role, version, schema, keys) VALUES (%s, %s, 'share', '1', 1, %s)",
+                (self.term, self._node, [name_of(key) for key in self.keys]),
             )
             row = connection.execute(
                 "UPDATE shard SET term = %s, token = token + 1 WHERE shard = %s RETURNING token", (self.term, SHARD)
@@ -137,6 +151,9 @@ class PostgresStorage:
 
     def log_ins(self) -> AttemptHistory:
         return SharedLogIns(self.database, self.term, self.clock)
+
+    def secrets(self) -> SharedSecrets:
+        return SharedSecrets(self.database, lambda: self.keys, asyncio.get_running_loop())
 
     async def restart(self) -> None:
         await self.database.close()
