@@ -56,6 +56,7 @@ from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
 from engine.store.secrets import Secrets, taken_environment
 from engine.store.settings_history import SettingsHistory
+from engine.store.setup_state import SetupFile
 from engine.store.tenants import KnownTenants, SqliteTenants
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
@@ -196,7 +197,7 @@ async def build_daemon(
         await installation.tenants.forget_others(exchange.tenant_id or "", exchange.client_id or "")
     more = (
         LogInRoutes(log_ins, service, api_state),
-        *_service_parts(installation, service, api_state, check_factory, log_ins, network_clock),
+        *await _service_parts(installation, service, api_state, check_factory, log_ins, network_clock),
     )
     parts = (*more, *installation.debug_log.parts(service.current, api_state))
     return Daemon(
@@ -204,7 +205,7 @@ async def build_daemon(
     )
 
 
-def _service_parts(
+async def _service_parts(
     installation: Installation,
     service: Supervisor,
     api_state: ApiState,
@@ -216,7 +217,9 @@ def _service_parts(
     sources = installation.sources
     trial_settings = TrialSettings(service, sources)
     zone = guessed_zone(system_zone())
-    session = SetupSession(service, sources, installation.state / SETUP, zone, check_factory.clock)
+    answers = SetupFile(installation.state / SETUP)
+    session = SetupSession(service, sources, answers, installation.state, zone, check_factory.clock)
+    await session.load()
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
     comparison = LivePreviewRoutes(service, api_state, trial_settings, check_factory)

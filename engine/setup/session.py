@@ -1,7 +1,7 @@
 """The set-up in progress: its state machine, kept on disk, and the secrets typed, kept encrypted."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -35,21 +35,12 @@ from engine.setup.pages import (
 )
 from engine.setup.people import Person, SetupInUse
 from engine.setup.selection import LISTS
-from engine.store.replacing import replace_file
 from engine.store.secret_sources import SecretSources
 from engine.store.settings_history import Author
+from engine.store.setup_state import SetupContinuedElsewhere, SetupStore
 from engine.store.typed_secrets import TypedSecrets
 from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.supervisor import Supervisor
-
-
-class SetupNotKept(Failure):
-    """The answers of a set-up cannot be saved."""
-
-    fault = Fault.SETTINGS
-    scope = Scope.SERVICE
-    meaning = "The answers of the set-up cannot be saved"
-    remedy = "Give the engine's account write access to engine.state_dir, and free disk space if needed."
 
 
 class SetupUnderWay(Failure):
@@ -72,25 +63,38 @@ class SavedSetup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetupSession:
-    """The set-up in progress; every change is saved to `path` before it returns, or raises `SetupNotKept`.
+    """The set-up in progress; every change is saved in `store` before it returns, or raises a failure of it. `load` it
+    first.
 
-    `zone` is the time zone of the site, None if it has to be asked for; `clock` is calendar time. Methods that read
-    secrets may raise the failures of the secret store; those that change something raise `SetupInUse` while somebody
-    else is there. `found` names what checks have found, by which pages are shown.
+    `directory` is that of the state, where files that answers name are saved. `zone` is the time zone of the site, None
+    if it has to be asked for; `clock` is calendar time. Methods that read secrets may raise the failures of the secret
+    store; those that change something raise `SetupInUse` while somebody else is there. `found` names what checks have
+    found, by which pages are shown.
     """
 
     def __init__(
-        self, service: Supervisor, secrets: SecretSources, path: Path, zone: ZoneInfo | None, clock: Clock
+        self,
+        service: Supervisor,
+        secrets: SecretSources,
+        store: SetupStore,
+        directory: Path,
+        zone: ZoneInfo | None,
+        clock: Clock,
     ) -> None:
         self._service = service
         self._secrets = secrets
         self._typed = TypedSecrets(secrets)
-        self._path = path
+        self._store = store
+        self.directory = directory
         self._zone = zone
         self._clock = clock
-        self._kept = _read(path)
+        self._kept: SavedSetup | None = None
         self._saving = asyncio.Lock()
         self.found: frozenset[str] = frozenset()
+
+    async def load(self) -> None:
+        """Read what is kept; what cannot be read, for instance from another version, is started over."""
+        self._kept = _saved(await self._store.read())
 
     @property
     def saved(self) -> SavedSetup | None:
@@ -232,7 +236,7 @@ class SetupSession:
         async with self._saving:
             self._kept = None
             self.found = frozenset()
-            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+            await self._stored(self._store.remove())
 
     def demand_alone(self, person: Person) -> None:
         """Raise `SetupInUse` if somebody else is there."""
@@ -274,11 +278,6 @@ class SetupSession:
         return self._service.file.settings_as_far_as_valid(self._under_way().flow.text)
 
     @property
-    def directory(self) -> Path:
-        """The directory of the state, where files that answers name are saved."""
-        return self._path.parent
-
-    @property
     def in_force(self) -> SiteSettings | None:
         """The settings of the running engine, None while there are none."""
         return self._service.settings
@@ -305,8 +304,16 @@ class SetupSession:
     async def _keep(self, kept: SavedSetup) -> Flow:
         self._kept = kept
         async with self._saving:
-            await asyncio.to_thread(_write, self._path, kept)
+            await self._stored(self._store.write(msgspec.json.encode(kept)))
         return kept.flow
+
+    async def _stored(self, change: Awaitable[None]) -> None:
+        """Await a change of the store; what somebody has done at another engine meanwhile counts instead."""
+        try:
+            await change
+        except SetupContinuedElsewhere:
+            await self.load()
+            raise
 
 
 def values_of(flow: Flow, zone: ZoneInfo | None) -> Values:
@@ -319,18 +326,12 @@ def new_person(uid: int, pid: int, user: str, where: str, now: datetime) -> Pers
     return Person(uid=uid, pid=pid, user=user, where=where, last=now)
 
 
-def _read(path: Path) -> SavedSetup | None:
-    """Return the saved state, None if it is unreadable, for instance from another version: then start over."""
+def _saved(content: bytes | None) -> SavedSetup | None:
+    """Return the saved state, None if there is none that can be read."""
     try:
-        kept = bounded.json(path.read_bytes(), SavedSetup)
-        step_named(kept.flow.step)
-    except (OSError, bounded.NotReadable, KeyError):
+        kept = None if content is None else bounded.json(content, SavedSetup)
+        if kept is not None:
+            step_named(kept.flow.step)
+    except (bounded.NotReadable, KeyError):
         return None
     return kept
-
-
-def _write(path: Path, kept: SavedSetup) -> None:
-    try:
-        replace_file(path, msgspec.json.encode(kept))
-    except OSError as error:
-        raise SetupNotKept(f"{path}: {error.strerror}") from error

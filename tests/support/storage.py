@@ -20,10 +20,12 @@ from engine.store.postgres.history import SharedHistory
 from engine.store.postgres.logins import SharedLogIns
 from engine.store.postgres.presences import SharedPresences
 from engine.store.postgres.secrets import SharedSecrets
+from engine.store.postgres.setup_state import SharedSetup
 from engine.store.postgres.tenants import SharedTenants
 from engine.store.presence import AcknowledgedPresences, PresenceStore
 from engine.store.secret_store import SecretStore, SecretVault, name_of
 from engine.store.settings_history import SettingsHistory, VersionStore
+from engine.store.setup_state import SetupFile, SetupStore
 from engine.store.tenants import SqliteTenants, TenantTable
 from tests.support.clock import ManualClock
 from tests.support.postgres import PostgresDatabase
@@ -66,6 +68,8 @@ class Storage(Protocol):
 
     def secrets(self) -> SecretVault: ...
 
+    def setup(self) -> SetupStore: ...
+
     async def restart(self) -> None:
         """End the process, and start another one that owns all users."""
         ...
@@ -99,6 +103,9 @@ class SqliteStorage:
 
     def secrets(self) -> SecretVault:
         return SecretStore(self._directory, None)
+
+    def setup(self) -> SetupStore:
+        return SetupFile(self._directory / "setup.json")
 
     async def restart(self) -> None:
         await self.database.close()
@@ -154,6 +161,9 @@ class PostgresStorage:
 
     def secrets(self) -> SharedSecrets:
         return SharedSecrets(self.database, lambda: self.keys, asyncio.get_running_loop())
+
+    def setup(self) -> SharedSetup:
+        return SharedSetup(self.database, self._node)
 
     async def restart(self) -> None:
         await self.database.close()

@@ -54,6 +54,7 @@ from engine.setup.selection import TickLists, settings_of
 from engine.setup.session import SetupSession, SetupUnderWay, new_person
 from engine.setup.typed import value_typed
 from engine.store.secrets import ENVIRONMENT, chosen_secrets
+from engine.store.setup_state import SetupContinuedElsewhere
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.preview import UserCalendar
 
@@ -470,7 +471,7 @@ def _written(settings: SiteSettings | None) -> Written:
 
 def refused(failure: Failure) -> ApiError:
     """Return the error for a request that a failure ends: a conflict if somebody or something else is there."""
-    is_conflict = isinstance(failure, SetupInUse | SetupUnderWay)
+    is_conflict = isinstance(failure, SetupInUse | SetupUnderWay | SetupContinuedElsewhere)
     return problem_from(failure, 409) if is_conflict else named(failure)
 
 
