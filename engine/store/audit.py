@@ -45,25 +45,34 @@ class AuditTrail:
 
     async def load(self) -> tuple[AuditRecord, ...]:
         """Return all entries, the oldest first."""
-        rows = await self._database.run(lambda connection: connection.execute(_SELECT).fetchall())
-        return tuple(
-            AuditRecord(datetime.fromisoformat(at), Author(uid, pid, user), action, subject)
-            for at, uid, pid, user, action, subject in rows
-        )
+        return await self._database.run(all_records)
 
     async def add(self, records: Sequence[AuditRecord]) -> None:
         """Save records durably; the oldest ones of the same actions are deleted."""
-        rows = [
-            (each.at.isoformat(), each.author.uid, each.author.pid, each.author.user, each.action, each.subject)
-            for each in records
-        ]
 
         def insert(connection: sqlite3.Connection) -> None:
-            connection.executemany(_INSERT, rows)
+            add_records(connection, records)
             for action in {each.action for each in records}:
                 connection.execute(_PRUNE, (action, action, KEPT))
 
         await self._database.run(insert, durably=True)
+
+
+def all_records(connection: sqlite3.Connection) -> tuple[AuditRecord, ...]:
+    """Return all entries, the oldest first."""
+    return tuple(
+        AuditRecord(datetime.fromisoformat(at), Author(uid, pid, user), action, subject)
+        for at, uid, pid, user, action, subject in connection.execute(_SELECT)
+    )
+
+
+def add_records(connection: sqlite3.Connection, records: Sequence[AuditRecord]) -> None:
+    """Add entries after those that are there."""
+    rows = [
+        (each.at.isoformat(), each.author.uid, each.author.pid, each.author.user, each.action, each.subject)
+        for each in records
+    ]
+    connection.executemany(_INSERT, rows)
 
 
 _SELECT = "SELECT at, uid, pid, user, action, subject FROM audit ORDER BY id"

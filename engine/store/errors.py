@@ -236,3 +236,12 @@ class SettingsChangedElsewhere(StoreFailure):
     scope = Scope.SERVICE
     meaning = "The settings were changed at another engine in the meantime"
     remedy = "Look at them as they are now, and repeat the change if it is still wanted."
+
+
+class SharedDatabaseInUse(StoreFailure):
+    """There is something in the shared database that what an engine brings would be mixed with. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The shared database is in use already"
+    remedy = "Join the engines that use it, or name an empty database."

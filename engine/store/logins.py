@@ -48,13 +48,13 @@ class LogInHistory:
         """Return all recorded attempts."""
         found: dict[Account, Attempts] = {}
         with contextlib.suppress(StoreFailure):
-            found = await self._database.run(_accounts)
+            found = await self._database.run(all_attempts)
         return found | {account: self._known[account] for account in self._unsaved}
 
     async def fingerprint(self, account: Account, credential: str) -> str:
         """Return a slow, salted hash: stable over restarts, and useless if leaked."""
         with contextlib.suppress(StoreFailure):
-            self._salt = await self._database.run(_salt)
+            self._salt = await self._database.run(salt_of)
         return await asyncio.to_thread(slow_hash, f"{account.key}\0{credential}", self._salt)
 
 
@@ -68,16 +68,22 @@ def _change(connection: sqlite3.Connection, account: Account, work: AttemptsUpda
     before = _attempts(connection.execute(_SELECT, (account.kind, account.name)))
     after = work(before if known is None else known)
     if after != before:
-        connection.execute("DELETE FROM log_in WHERE kind = ? AND name = ?", (account.kind, account.name))
-        rows = (
-            (account.kind, account.name, number, each.credential, each.at.isoformat(), each.outcome.value)
-            for number, each in enumerate(after)
-        )
-        connection.executemany("INSERT INTO log_in VALUES (?, ?, ?, ?, ?, ?)", rows)
+        write_attempts(connection, account, after)
     return after
 
 
-def _accounts(connection: sqlite3.Connection) -> dict[Account, Attempts]:
+def write_attempts(connection: sqlite3.Connection, account: Account, attempts: Attempts) -> None:
+    """Replace what is recorded of an account."""
+    connection.execute("DELETE FROM log_in WHERE kind = ? AND name = ?", (account.kind, account.name))
+    rows = (
+        (account.kind, account.name, number, each.credential, each.at.isoformat(), each.outcome.value)
+        for number, each in enumerate(attempts)
+    )
+    connection.executemany("INSERT INTO log_in VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def all_attempts(connection: sqlite3.Connection) -> dict[Account, Attempts]:
+    """Return all recorded attempts."""
     names = connection.execute("SELECT DISTINCT kind, name FROM log_in ORDER BY kind, name").fetchall()
     return {Account(*each): _attempts(connection.execute(_SELECT, each)) for each in names}
 
@@ -88,7 +94,8 @@ def _attempts(rows: sqlite3.Cursor) -> Attempts:
     )
 
 
-def _salt(connection: sqlite3.Connection) -> bytes:
+def salt_of(connection: sqlite3.Connection) -> bytes:
+    """Return what all fingerprints are made with; it is made once."""
     found = connection.execute("SELECT salt FROM log_in_salt").fetchone()
     if found is None:
         found = (secrets.token_bytes(32),)

@@ -207,9 +207,7 @@ class AcknowledgedPresences:
         """Return all known presences, by guid."""
         if self.trouble is None:
             try:
-                self._written = await self._database.run(
-                    lambda connection: {row[0]: _written(row) for row in connection.execute(_SELECT)}
-                )
+                self._written = await self._database.run(all_presences)
             except StoreFailure as failure:
                 self._complain(failure)
             else:
@@ -230,13 +228,9 @@ class AcknowledgedPresences:
         """Return the other contacts that still show presences of the engine, by guid."""
         if self.trouble is None:
             try:
-                rows = await self._database.run(lambda connection: connection.execute(_LEFTOVERS).fetchall())
+                self._leftovers = await self._database.run(all_leftovers)
             except StoreFailure as failure:
                 self._complain(failure)
-            else:
-                self._leftovers = {}
-                for guid, contact in rows:
-                    self._leftovers[guid] = (*self._leftovers.get(guid, ()), contact)
         return dict(self._leftovers)
 
     async def mark_cleaned(self, guid: str, claim: Claim = UNLIMITED) -> None:
@@ -291,7 +285,7 @@ class AcknowledgedPresences:
         try:
             await self._database.reopen()
             await self._database.run(
-                lambda connection: _write_all(connection, written, leftovers, place, instead=self._is_read)
+                lambda connection: write_all(connection, written, leftovers, place, instead=self._is_read)
             )
         except StoreFailure as failure:
             self._not_kept |= before
@@ -363,15 +357,34 @@ _LEFTOVERS = "SELECT guid, contact FROM leftover"
 _TIDIED_UP = "DELETE FROM leftover WHERE guid = ?"
 
 
+def all_presences(connection: sqlite3.Connection) -> dict[str, PresenceRecord]:
+    """Return all known presences, by guid."""
+    return {row[0]: _written(row) for row in connection.execute(_SELECT)}
+
+
+def all_leftovers(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """Return the other contacts that still show presences of the engine, by guid."""
+    found: dict[str, tuple[str, ...]] = {}
+    for guid, contact in connection.execute(_LEFTOVERS):
+        found[guid] = (*found.get(guid, ()), contact)
+    return found
+
+
+def place_of(connection: sqlite3.Connection) -> PresenceTarget | None:
+    """Return the target that the presences apply to, None if none was ever set."""
+    found = connection.execute("SELECT pbx, contact FROM place").fetchone()
+    return None if found is None else PresenceTarget(*found)
+
+
 def doubt_all(connection: sqlite3.Connection) -> None:
     """Make all presences unknown, so that the PBX is asked before anything is sent."""
     connection.execute(_DOUBT_ALL)
 
 
 def _settle_in(connection: sqlite3.Connection, place: PresenceTarget) -> None:
-    found = connection.execute("SELECT pbx, contact FROM place").fetchone()
-    before = place if found is None else PresenceTarget(*found)
-    if found is not None and before == place:
+    found = place_of(connection)
+    before = found or place
+    if found == place:
         return  # A full disk refuses even to rewrite the same row, but can still be read.
     if before.pbx != place.pbx:
         connection.execute("DELETE FROM leftover")
@@ -384,7 +397,7 @@ def _settle_in(connection: sqlite3.Connection, place: PresenceTarget) -> None:
     connection.execute("INSERT INTO place VALUES (?, ?)", (place.pbx, place.contact))
 
 
-def _write_all(
+def write_all(
     connection: sqlite3.Connection,
     written: Mapping[str, PresenceRecord],
     leftovers: Mapping[str, tuple[str, ...]],
@@ -392,6 +405,7 @@ def _write_all(
     *,
     instead: bool,
 ) -> None:
+    """Write all of these; `instead` of everything that is there, or beside it."""
     for table in ("presence", "leftover", "place") if instead else ("place",):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
     connection.executemany(_INSERT, [_row(guid, each) for guid, each in written.items()])

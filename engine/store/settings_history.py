@@ -1,6 +1,7 @@
 """History of the settings that were in force, for rollback to a recent version."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -82,8 +83,7 @@ class SettingsHistory:
 
     async def versions(self) -> tuple[Version, ...]:
         """Return the latest versions, the newest first."""
-        rows = await self._database.run(lambda connection: connection.execute(_SELECT, (KEPT,)).fetchall())
-        return tuple(_version(row) for row in rows)
+        return await self._database.run(latest_versions)
 
     async def add(
         self,
@@ -96,13 +96,20 @@ class SettingsHistory:
         returns_to: int | None = None,
     ) -> int:
         """Save a version and return its number; of the earlier ones, the last `KEPT` stay."""
-        who = (author.uid, author.pid, author.user) if author else (None, None, None)
-        until = confirm_until.isoformat() if confirm_until else None
-        row = (at.isoformat(), *who, action, msgspec.json.encode(differences).decode(), text, until, returns_to)
+        new = Version(
+            id=0,
+            at=at,
+            author=author,
+            action=action,
+            differences=differences,
+            text=text,
+            confirm_until=confirm_until,
+            returns_to=returns_to,
+        )
 
         def insert(connection: sqlite3.Connection) -> int:
             connection.execute(_PRUNE, (KEPT,))
-            return connection.execute(_INSERT, row).lastrowid or 0
+            return connection.execute(_INSERT, _row(new)[1:]).lastrowid or 0
 
         return await self._database.run(insert, durably=True)
 
@@ -115,6 +122,17 @@ class SettingsHistory:
         await self._database.run(lambda connection: connection.execute(_CONFIRM, (version,)), durably=True)
 
 
+def write_versions(connection: sqlite3.Connection, versions: Iterable[Version]) -> None:
+    """Write versions under their own numbers, instead of all that are there."""
+    connection.execute("DELETE FROM settings_version")
+    connection.executemany(_WRITE, [_row(each) for each in versions])
+
+
+def latest_versions(connection: sqlite3.Connection) -> tuple[Version, ...]:
+    """Return the latest versions, the newest first."""
+    return tuple(_version(row) for row in connection.execute(_SELECT, (KEPT,)))
+
+
 _SELECT = """
     SELECT id, at, uid, pid, user, action, differences, text, confirm_until, returns_to FROM settings_version
     ORDER BY id DESC LIMIT ?
@@ -123,11 +141,29 @@ _INSERT = """
     INSERT INTO settings_version (at, uid, pid, user, action, differences, text, confirm_until, returns_to)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_WRITE = """
+    INSERT INTO settings_version (id, at, uid, pid, user, action, differences, text, confirm_until, returns_to)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 _PRUNE = """
     DELETE FROM settings_version WHERE id NOT IN (SELECT id FROM settings_version ORDER BY id DESC LIMIT ?)
 """
 _REMOVE = "DELETE FROM settings_version WHERE id = ?"
 _CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = ?"
+
+
+def _row(version: Version) -> tuple[str | int | None, ...]:
+    author, until = version.author, version.confirm_until
+    return (
+        version.id,
+        version.at.isoformat(),
+        *((author.uid, author.pid, author.user) if author else (None, None, None)),
+        version.action,
+        msgspec.json.encode(version.differences).decode(),
+        version.text,
+        until.isoformat() if until else None,
+        version.returns_to,
+    )
 
 
 def _version(row: tuple[int, str, int | None, int, str, str, str, str, str | None, int | None]) -> Version:

@@ -177,12 +177,12 @@ async def test_the_schema_is_made_once_whoever_begins(empty_database: PostgresDa
         with pytest.raises(DatabaseNotPrepared, match="missing"):
             await engine.run(check_schema)
         async with opened(empty_database.conninfo(OWNER)) as other, asyncio.TaskGroup() as tasks:
-            tasks.create_task(one_of_them.run(prepare))
-            tasks.create_task(other.run(prepare))
+            tasks.create_task(one_of_them.run(prepare, at_leisure=True))
+            tasks.create_task(other.run(prepare, at_leisure=True))
         with empty_database.connection() as administrator:
             before = administrator.execute("SELECT * FROM cluster").fetchall()
             assert len(before) == 1
-            await one_of_them.run(prepare)
+            await one_of_them.run(prepare, at_leisure=True)
             assert administrator.execute("SELECT * FROM cluster").fetchall() == before
             assert administrator.execute("SELECT count(*), max(shard) FROM shard").fetchone() == (64, 63)
             await engine.run(check_schema)

@@ -184,7 +184,7 @@ class PostgresDatabase:
 
 async def _prepare(made: PostgresDatabase) -> None:
     database = SharedDatabase(database_address(made.conninfo(OWNER)))
-    await database.run(prepare)
+    await database.run(prepare, at_leisure=True)
     await database.close()
 
 

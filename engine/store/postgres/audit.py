@@ -16,15 +16,7 @@ class SharedAudit:
 
     async def load(self) -> tuple[AuditRecord, ...]:
         """Return the entries of all engines, the oldest first."""
-
-        async def load(connection: Connection) -> tuple[AuditRecord, ...]:
-            rows = await (await connection.execute(_SELECT)).fetchall()
-            return tuple(
-                AuditRecord(at, Author(uid, pid, user), action, subject, node)
-                for at, uid, pid, user, action, subject, node in rows
-            )
-
-        return await self._database.run(load)
+        return await self._database.run(all_records)
 
     async def add(self, records: Sequence[AuditRecord]) -> None:
         """Save records; the oldest ones of the same actions are deleted."""
@@ -48,6 +40,15 @@ async def add_records(connection: Connection, node: str, records: Sequence[Audit
     await connection.cursor().executemany(_INSERT, rows)
     for action in sorted({row[5] for row in rows}):
         await connection.execute(_PRUNE, {"action": action, "kept": KEPT})
+
+
+async def all_records(connection: Connection) -> tuple[AuditRecord, ...]:
+    """Return all entries, the oldest first."""
+    rows = await (await connection.execute(_SELECT)).fetchall()
+    return tuple(
+        AuditRecord(at, Author(uid, pid, user), action, subject, node)
+        for at, uid, pid, user, action, subject, node in rows
+    )
 
 
 _SELECT = """SELECT at, uid, pid, "user", action, subject, node FROM audit ORDER BY id"""

@@ -29,6 +29,9 @@ OLDEST = 300.0
 TURN_WITHIN, CONNECT_WITHIN, DONE_WITHIN = 2.0, 6.0, 5.0
 """Seconds to wait for a free connection, for a new one to any of the hosts, and for a transaction on it."""
 
+AT_LEISURE = 600.0
+"""Seconds for a transaction that moves everything."""
+
 _BEGIN = """
 BEGIN;
 SET LOCAL search_path = calendar_engine;
@@ -41,6 +44,8 @@ WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
 """
 """Limits hold for the transaction alone, since a connection of a pooler serves others as well. What was committed must
 not be lost with a server of a kind that a site has chosen to be safer."""
+
+_WITHOUT_LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
 
 class SharedDatabase:
@@ -56,12 +61,17 @@ class SharedDatabase:
         self._idle: list[tuple[Connection, float]] = []
         self._is_closed = False
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Do `work` in one transaction (READ COMMITTED) and return its result."""
+    async def run(self, work: Callable[[Connection], Awaitable[T]], *, at_leisure: bool = False) -> T:
+        """Do `work` in one transaction (READ COMMITTED) and return its result.
+
+        `at_leisure`: it may take minutes, as what is done once and for no engine that runs.
+        """
         async with self._turn(), self._borrowed() as connection:
-            with _cut_after(DONE_WITHIN, connection):
+            with _cut_after(AT_LEISURE if at_leisure else DONE_WITHIN, connection):
                 with errors_named(self._address.place):
                     await connection.execute(_BEGIN)
+                    if at_leisure:
+                        await connection.execute(_WITHOUT_LIMITS)
                     try:
                         result = await work(connection)
                         committed = await connection.execute("COMMIT")

@@ -1,6 +1,7 @@
 """The settings that several engines share: their versions, of which one is in force for all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +29,7 @@ class SharedHistory:
 
     async def versions(self) -> tuple[Version, ...]:
         """Return the latest versions, the newest first."""
-        return await self._database.run(lambda connection: _versions(connection, _LATEST, (KEPT,)))
+        return await self._database.run(latest_versions)
 
     async def in_force(self) -> Version | None:
         """Return the version that all engines are to enforce, None before there is one."""
@@ -50,26 +51,24 @@ class SharedHistory:
 
         Raises `SettingsChangedElsewhere` if another version than `enforced` is in force.
         """
-        row = {
-            "at": at,
-            "node": self._node,
-            "uid": author.uid if author else None,
-            "pid": author.pid if author else None,
-            "user": storable(author.user) if author else None,
-            "action": action,
-            "differences": msgspec.json.encode(differences).decode(),
-            "text": text,
-            "until": confirm_until,
-            "returns_to": returns_to,
-            "previous": self.enforced,
-        }
+        new = Version(
+            id=0,
+            at=at,
+            author=author,
+            action=action,
+            differences=differences,
+            text=text,
+            confirm_until=confirm_until,
+            returns_to=returns_to,
+            node=self._node,
+        )
 
         async def put(connection: Connection) -> int:
             present = await _number(connection, _PRESENT)
             if present != self.enforced:
                 raise SettingsChangedElsewhere(f"version {present} is in force")
             await connection.execute(_PRUNE, (KEPT,))
-            version = await _number(connection, _INSERT, row)
+            version = await _number(connection, _INSERT, _values(new, self.enforced))
             await connection.execute(_PUT_IN_FORCE, (version,))
             await add_records(connection, self._node, audit)
             await tell(connection, "settings")
@@ -103,6 +102,24 @@ class SharedHistory:
         await self._database.run(confirm)
 
 
+async def latest_versions(connection: Connection) -> tuple[Version, ...]:
+    """Return the latest versions, the newest first."""
+    return await _versions(connection, _LATEST, (KEPT,))
+
+
+async def write_versions(connection: Connection, versions: Sequence[Version], node: str) -> None:
+    """Write the versions of a `node`, the newest first, where there are none, under their own numbers; the newest is in
+    force. Only the role that owns the schema may do so."""
+    previous = 0
+    for version in reversed(versions):
+        values = _values(replace(version, node=node), previous)
+        await connection.execute(_WRITE, {**values, "id": version.id})
+        previous = version.id
+    if versions:
+        await connection.execute(_PUT_IN_FORCE, (previous,))
+        await connection.execute(_NUMBERS_USED)
+
+
 async def _number(connection: Connection, statement: str, values: Any = None) -> int:
     [(number,)] = await (await connection.execute(statement, values)).fetchall()
     return int(number)
@@ -126,6 +143,16 @@ _INSERT = """
         %(previous)s, %(returns_to)s)
     RETURNING id
 """
+_WRITE = """
+    INSERT INTO settings_version
+        (id, at, node, uid, pid, "user", action, differences, text, confirm_until, previous, returns_to)
+    OVERRIDING SYSTEM VALUE
+    VALUES (%(id)s, %(at)s, %(node)s, %(uid)s, %(pid)s, %(user)s, %(action)s, %(differences)s, %(text)s, %(until)s,
+        %(previous)s, %(returns_to)s)
+"""
+_NUMBERS_USED = """
+    SELECT setval(pg_get_serial_sequence('calendar_engine.settings_version', 'id'), max(id)) FROM settings_version
+"""
 _PUT_IN_FORCE = "UPDATE cluster SET settings = %s"
 _PRUNE = "DELETE FROM settings_version WHERE id NOT IN (SELECT id FROM settings_version ORDER BY id DESC LIMIT %s)"
 _RETURN = """
@@ -134,6 +161,23 @@ _RETURN = """
 """
 _REMOVE = "DELETE FROM settings_version WHERE id = %s"
 _CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = %s"
+
+
+def _values(version: Version, previous: int) -> dict[str, object]:
+    author = version.author
+    return {
+        "at": version.at,
+        "node": version.node,
+        "uid": author.uid if author else None,
+        "pid": author.pid if author else None,
+        "user": storable(author.user) if author else None,
+        "action": version.action,
+        "differences": msgspec.json.encode(version.differences).decode(),
+        "text": version.text,
+        "until": version.confirm_until,
+        "returns_to": version.returns_to,
+        "previous": previous,
+    }
 
 
 def _version(row: tuple[Any, ...]) -> Version:

@@ -142,13 +142,11 @@ SCHEMA = len(MIGRATIONS)
 
 
 async def prepare(connection: Connection, *, shards: int = SHARDS, lease_seconds: int = LEASE_SECONDS) -> None:
-    """Make the schema, or bring it up to date, within the transaction of `connection`, whose role will own it.
+    """Make the schema, or bring it up to date, in a transaction at leisure of the role that owns it.
 
     The roles `calendar_engine` and `calendar_engine_view` must exist. Raises `DatabaseNotPrepared` if the database
     cannot hold every text, and `DatabaseOfNewerVersion`.
     """
-    await connection.execute("SET LOCAL statement_timeout = 0")
-    await connection.execute("SET LOCAL lock_timeout = 0")
     await connection.execute(_ONE_AT_A_TIME)
     encoding = await _value(connection, "SHOW server_encoding")
     if encoding != "UTF8":

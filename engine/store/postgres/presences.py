@@ -83,11 +83,11 @@ class SharedPresences:
     async def load(self) -> dict[str, PresenceRecord]:
         """Return all known presences, whoever writes them; none while the database is away."""
         try:
-            rows = await self._database.run(lambda connection: _rows(connection, _SELECT))
+            rows = await self._database.run(lambda connection: _rows(connection, PRESENCES))
         except SharedDatabaseFailure as failure:
             self._complain(failure)
             return {}
-        return {row[0]: _record(row) for row in rows}
+        return {row[0]: record_of(row) for row in rows}
 
     async def load_shard(self, claim: Claim) -> dict[str, PresenceRecord]:
         """Return the presences of a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
@@ -95,9 +95,9 @@ class SharedPresences:
         async def load(connection: Connection) -> list[tuple[Any, ...]]:
             if not await _rows(connection, _MINE + _ANY, self._values(claim)):
                 raise LeaseEnded(f"shard {claim.shard}")
-            return await _rows(connection, f"{_SELECT} WHERE shard = %s", (claim.shard,))
+            return await _rows(connection, f"{PRESENCES} WHERE shard = %s", (claim.shard,))
 
-        return {row[0]: _record(row) for row in await self._database.run(load)}
+        return {row[0]: record_of(row) for row in await self._database.run(load)}
 
     async def set_target(self, place: PresenceTarget) -> None:
         """Set the target that presences are written to from now on; records of another target do not apply to it.
@@ -107,7 +107,8 @@ class SharedPresences:
         """
         self._wanted_target = place
         try:
-            await self._database.run(lambda connection: _settle_in(connection, place))
+            if not await self._database.run(lambda connection: _is_target(connection, place)):
+                await self._database.run(lambda connection: _settle_in(connection, place), at_leisure=True)
         except SharedDatabaseFailure as failure:
             self._complain(failure)
         else:
@@ -248,7 +249,7 @@ _MINE = """
 # Whoever takes the shard, or sets another target, waits for the transaction; after that there is no row.
 
 _ANY = "SELECT FROM mine"
-_SELECT = """
+PRESENCES = """
     SELECT guid, activity, note, expires, intended_activity, intended_note, intended_expires, suspect FROM presence
 """
 _INTEND = """
@@ -318,6 +319,10 @@ async def doubt_all(connection: Connection) -> None:
     await connection.execute(_DOUBT_ALL)
 
 
+async def _is_target(connection: Connection, place: PresenceTarget) -> bool:
+    return await _rows(connection, "SELECT pbx, contact FROM cluster") == [(place.pbx, place.contact)]
+
+
 async def _settle_in(connection: Connection, place: PresenceTarget) -> None:
     [(pbx, contact)] = await _rows(connection, _PLACE)
     before = place if pbx is None else PresenceTarget(pbx, contact)
@@ -328,7 +333,7 @@ async def _settle_in(connection: Connection, place: PresenceTarget) -> None:
         await connection.execute(_NOT_LEFT_THERE, {"contact": place.contact})
     if before != place:
         await doubt_all(connection)
-    if pbx is None or before != place:
+    if place != PresenceTarget(pbx, contact):
         await connection.execute(_SET_PLACE, (place.pbx, place.contact))
 
 
@@ -340,7 +345,8 @@ def _values_of(presence: Presence, expires: datetime | None) -> dict[str, object
     return {"activity": presence.activity, "note": presence.note, "expires": expires}
 
 
-def _record(row: tuple[Any, ...]) -> PresenceRecord:
+def record_of(row: tuple[Any, ...]) -> PresenceRecord:
+    """Return the presence in a row of `PRESENCES`."""
     _, activity, note, expires, intended_activity, intended_note, intended_expires, suspect = row
     return PresenceRecord(
         acknowledged=None if activity is None else Presence(activity, note or ""),

@@ -40,7 +40,7 @@ class SharedSecrets:
     def load(self) -> dict[str, StoredSecret]:
         """Return all stored secrets by name."""
         keys = self._keys()
-        return self._wait(self._database.run(lambda connection: _load(connection, keys)))
+        return self._wait(self._database.run(lambda connection: load_secrets(connection, keys)))
 
     def change(self, work: SecretsUpdate) -> None:
         """Replace all stored secrets by what `work` makes of them, in one step; the other engines are told of it."""
@@ -48,10 +48,10 @@ class SharedSecrets:
 
         async def change(connection: Connection) -> None:
             await _lock(connection, keys)
-            before = await _load(connection, keys)
+            before = await load_secrets(connection, keys)
             after = work(dict(before))
             changed = {name: each for name, each in after.items() if not _is_same(each, before.get(name))}
-            await _replace(connection, keys[0], put=changed, drop=[name for name in before if name not in after])
+            await replace_secrets(connection, keys[0], put=changed, drop=[name for name in before if name not in after])
 
         self._wait(self._database.run(change))
 
@@ -61,7 +61,7 @@ class SharedSecrets:
 
         async def rotate(connection: Connection) -> None:
             await _lock(connection, keys)
-            await _replace(connection, keys[0], put=await _load(connection, keys), drop=())
+            await replace_secrets(connection, keys[0], put=await load_secrets(connection, keys), drop=())
 
         self._wait(self._database.run(rotate))
 
@@ -90,15 +90,17 @@ async def _lock(connection: Connection, keys: tuple[bytes, ...]) -> None:
         raise SecretsKeyNotShared(f"{', '.join(node for (node,) in without)} without the key {name_of(keys[0])}")
 
 
-async def _load(connection: Connection, keys: tuple[bytes, ...]) -> dict[str, StoredSecret]:
+async def load_secrets(connection: Connection, keys: tuple[bytes, ...]) -> dict[str, StoredSecret]:
+    """Return all secrets by name, decrypted with whichever of the keys it takes."""
     by_name = {name_of(key): key for key in keys}
     rows = await (await connection.execute(_LOAD)).fetchall()
     return {name: _opened(name, bytes(sealed), key, by_name) for name, sealed, key in rows}
 
 
-async def _replace(
+async def replace_secrets(
     connection: Connection, key: bytes, *, put: Mapping[str, StoredSecret], drop: Collection[str]
 ) -> None:
+    """Store secrets encrypted with a key, remove others, and tell the other engines of it."""
     if not put and not drop:
         return
     rows = [(name, _sealed(name, each, key), name_of(key), each.since) for name, each in put.items()]

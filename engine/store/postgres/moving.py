@@ -1,0 +1,164 @@
+"""Moves what an engine has stored into an empty shared database, and back."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from engine.logins.rules import Account, Attempts
+from engine.store.errors import SharedDatabaseInUse
+from engine.store.moving import StoredState
+from engine.store.postgres.audit import add_records, all_records
+from engine.store.postgres.database import Connection
+from engine.store.postgres.history import latest_versions, write_versions
+from engine.store.postgres.presences import PRESENCES, record_of
+from engine.store.postgres.secrets import load_secrets, replace_secrets
+from engine.store.presence import PresenceRecord, PresenceTarget
+from engine.store.secret_store import StoredSecret
+
+ShardOf = Callable[[str], int]
+"""Returns the shard of a guid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedState:
+    """All that several engines share: what is in the database of one that works alone, and what that has in files."""
+
+    stored: StoredState
+    secrets: Mapping[str, StoredSecret]
+    setup: str
+    """The set-up under way, empty if there is none."""
+
+
+async def write_state(
+    connection: Connection, state: SharedState, shard_of: ShardOf, *, node: str, key: bytes | None
+) -> None:
+    """Make this the state that engines share, in a transaction at leisure of the role that owns the schema.
+
+    It was made at `node`, and its secrets are encrypted with `key`, which there must be if there are any. The newest
+    version of the settings is in force. Raises `SharedDatabaseInUse` if there is a state already.
+    """
+    await connection.execute("LOCK TABLE cluster IN EXCLUSIVE MODE")
+    [(in_use,)] = await _rows(connection, _IN_USE)
+    if in_use:
+        raise SharedDatabaseInUse(in_use)
+    stored = state.stored
+    place = stored.place
+    await connection.execute(
+        _CLUSTER, (place and place.pbx, place and place.contact, stored.let_through, stored.log_in_salt)
+    )
+    await _write_presences(connection, stored, shard_of)
+    await write_versions(connection, stored.versions, node)
+    await add_records(connection, node, stored.audit)
+    log_ins = [(account.kind, account.name, _text(attempts)) for account, attempts in stored.log_ins.items()]
+    await connection.cursor().executemany("INSERT INTO log_in (kind, name, attempts) VALUES (%s, %s, %s)", log_ins)
+    tenants = [(*tenant, facts) for tenant, facts in stored.tenants.items()]
+    await connection.cursor().executemany("INSERT INTO tenant_facts VALUES (%s, %s, %s)", tenants)
+    if state.setup:
+        await connection.execute("INSERT INTO setup (version, node, state) VALUES (1, %s, %s)", (node, state.setup))
+    if key is not None:
+        await replace_secrets(connection, key, put=state.secrets, drop=())
+
+
+async def read_state(connection: Connection, keys: tuple[bytes, ...]) -> SharedState:
+    """Return the state that engines share, its secrets decrypted with one of the keys."""
+    [(pbx, contact, let_through, salt)] = await _rows(connection, _READ_CLUSTER)
+    rows = await _rows(connection, PRESENCES)
+    setup = await _rows(connection, "SELECT state FROM setup")
+    stored = StoredState(
+        presences={row[0]: record_of(row) for row in rows},
+        leftovers={guid: tuple(contacts) for guid, contacts in await _rows(connection, _LEFTOVERS)},
+        place=None if pbx is None else PresenceTarget(pbx, contact),
+        let_through=let_through,
+        let_go=frozenset(guid for (guid,) in await _rows(connection, "SELECT guid FROM presence WHERE let_go")),
+        versions=await latest_versions(connection),
+        audit=await all_records(connection),
+        log_ins={
+            Account(kind, name): msgspec.json.decode(attempts, type=Attempts)
+            for kind, name, attempts in await _rows(connection, _LOG_INS)
+        },
+        log_in_salt=bytes(salt),
+        tenants={(tenant, client): facts for tenant, client, facts in await _rows(connection, _TENANTS)},
+    )
+    return SharedState(stored=stored, secrets=await load_secrets(connection, keys), setup=setup[0][0] if setup else "")
+
+
+async def add_unknown(connection: Connection, stored: StoredState, shard_of: ShardOf) -> None:
+    """Add the presences of an engine that joins others, as far as nothing is known of those users. They are in doubt.
+
+    What it wrote to another PBX is left out; what it wrote to another contact is left there.
+    """
+    [(pbx, contact)] = await _rows(connection, "SELECT pbx, contact FROM cluster FOR KEY SHARE")
+    place = stored.place
+    if place is None or pbx not in (None, place.pbx):
+        return
+    moved = (place.contact,) if contact not in (None, place.contact) else ()
+    rows = [
+        (guid, shard_of(guid), record.ends, _left(stored.leftovers.get(guid, ()), moved, contact))
+        for guid, record in stored.presences.items()
+    ]
+    await connection.cursor().executemany(_ADD_UNKNOWN, rows)
+
+
+def _left(before: tuple[str, ...], moved: tuple[str, ...], contact: str | None) -> list[str]:
+    return sorted({*before, *moved} - {contact})
+
+
+_IN_USE = """
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM presence) THEN 'presences'
+        WHEN EXISTS (SELECT FROM settings_version) THEN 'settings'
+        WHEN EXISTS (SELECT FROM audit) THEN 'an audit log'
+        WHEN EXISTS (SELECT FROM secret) THEN 'secrets'
+        WHEN EXISTS (SELECT FROM setup WHERE state <> '') THEN 'a set-up'
+        WHEN EXISTS (SELECT FROM log_in) THEN 'log-ins'
+        WHEN EXISTS (SELECT FROM tenant_facts) THEN 'facts about a tenant'
+    END
+"""
+_CLUSTER = "UPDATE cluster SET pbx = %s, contact = %s, let_through = %s, log_in_salt = %s"
+_READ_CLUSTER = "SELECT pbx, contact, let_through, log_in_salt FROM cluster"
+_LEFTOVERS = "SELECT guid, leftovers FROM presence WHERE leftovers <> '{}'"
+_LOG_INS = "SELECT kind, name, attempts FROM log_in WHERE attempts <> '[]' ORDER BY kind, name"
+_TENANTS = "SELECT tenant_id, client_id, facts FROM tenant_facts"
+_ADD_UNKNOWN = """
+    INSERT INTO presence (guid, shard, token, at, expires, leftovers) VALUES (%s, %s, 0, clock(), %s, %s)
+    ON CONFLICT (guid) DO NOTHING
+"""
+_COPY = """
+    COPY presence (guid, shard, token, at, activity, note, expires, intended_activity, intended_note, intended_expires,
+        leftovers, suspect, let_go) FROM STDIN
+"""
+
+
+async def _write_presences(connection: Connection, stored: StoredState, shard_of: ShardOf) -> None:
+    [(now,)] = await _rows(connection, "SELECT clock()")
+    async with connection.cursor().copy(_COPY) as copy:
+        for guid in {**stored.presences, **stored.leftovers}:
+            record = stored.presences.get(guid, PresenceRecord())
+            known, intended = record.acknowledged, record.intended
+            await copy.write_row(
+                (
+                    guid,
+                    shard_of(guid),
+                    0,
+                    now,
+                    known.activity if known else None,
+                    known.note if known else None,
+                    record.expires,
+                    intended.activity if intended else None,
+                    intended.note if intended else None,
+                    record.intended_expires,
+                    list(stored.leftovers.get(guid, ())),
+                    record.suspect,
+                    guid in stored.let_go,
+                )
+            )
+
+
+def _text(attempts: Iterable[object]) -> str:
+    return msgspec.json.encode(attempts).decode()
+
+
+async def _rows(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+    return await (await connection.execute(statement)).fetchall()
