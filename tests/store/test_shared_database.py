@@ -4,13 +4,15 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from engine.core.secret import Secret
+from engine.simulator.certificates import CertificateAuthority
 from engine.store.errors import (
     DatabaseAddressUnusable,
     DatabaseAway,
@@ -23,7 +25,7 @@ from engine.store.postgres import database as of_database
 from engine.store.postgres.address import database_address
 from engine.store.postgres.database import MOST_CONNECTIONS, Connection, SharedDatabase
 from engine.store.postgres.migrations import SCHEMA, check_schema, prepare
-from tests.support.postgres import OWNER, VIEW, PostgresDatabase, PostgresServer
+from tests.support.postgres import OWNER, PASSWORD, VIEW, WITH_PASSWORD, PostgresDatabase, PostgresServer
 
 
 @asynccontextmanager
@@ -222,3 +224,62 @@ async def test_each_role_may_do_what_it_has_to_and_no_more(cluster_database: Pos
     assert not await does(VIEW, "SELECT * FROM presence")
     assert not await does(VIEW, "SELECT * FROM secret")
     assert not await does(VIEW, "UPDATE cluster SET settled = ''")
+
+
+@asynccontextmanager
+async def with_tls(postgres: PostgresServer, context: ssl.SSLContext) -> AsyncIterator[int]:
+    """A port of the loopback interface that speaks TLS as a PostgreSQL does, with the server behind it."""
+
+    serving: set[asyncio.Task[None] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
+        with suppress(OSError, ssl.SSLError, asyncio.IncompleteReadError):
+            await reader.readexactly(8)  # SSLRequest
+            writer.write(b"S")
+            await writer.start_tls(context)
+            behind, to_it = await asyncio.open_unix_connection(postgres.directory / ".s.PGSQL.5432")
+            async with asyncio.TaskGroup() as both:
+                both.create_task(passed_on(reader, to_it))
+                both.create_task(passed_on(behind, writer))
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while part := await reader.read(65536):
+                writer.write(part)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+    await asyncio.wait([task for task in serving if task is not None])
+
+
+async def test_a_server_proves_who_it_is_and_an_engine_too(
+    postgres: PostgresServer, authority: CertificateAuthority, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    trusted = authority.ca_file(tmp_path)
+    other = CertificateAuthority("Another CA").ca_file(tmp_path / "other")
+
+    async def use(port: int, password: str = PASSWORD, *, host: str = "localhost", ca: Path = trusted) -> object:
+        url = f"postgresql://{WITH_PASSWORD}@{host}:{port}/postgres?sslrootcert={ca}"
+        database = SharedDatabase(database_address(url, Secret(password)))
+        try:
+            return await database.run(one)
+        finally:
+            await database.close()
+
+    async with with_tls(postgres, authority.issue("localhost").context) as port:
+        assert await use(port) == 1
+        with pytest.raises(DatabaseAddressUnusable, match="certificate verify failed"):
+            await use(port, ca=other)
+        with pytest.raises(DatabaseAddressUnusable, match=r"does not match host name .?127\.0\.0\.1"):
+            await use(port, host="127.0.0.1")
+        with pytest.raises(DatabaseRefused, match="password authentication failed") as refused:
+            await use(port, "s3cret")
+        assert "s3cret" not in str(refused.value)
+        with pytest.raises(DatabaseRefused, match="no password supplied"):
+            await use(port, "")
