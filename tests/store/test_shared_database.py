@@ -8,7 +8,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from engine.core.secret import Secret
@@ -25,6 +27,7 @@ from engine.store.postgres import database as of_database
 from engine.store.postgres.address import database_address
 from engine.store.postgres.database import MOST_CONNECTIONS, Connection, SharedDatabase
 from engine.store.postgres.migrations import SCHEMA, check_schema, prepare
+from tests.support.eventually import eventually
 from tests.support.postgres import OWNER, PASSWORD, VIEW, WITH_PASSWORD, PostgresDatabase, PostgresServer
 
 
@@ -41,6 +44,13 @@ async def one(connection: Connection, statement: str = "SELECT 1") -> object:
     row = await (await connection.execute(statement)).fetchone()
     assert row is not None
     return row[0]
+
+
+async def terminated(administrator: psycopg.Connection[tuple[Any, ...]], backend: object) -> None:
+    administrator.execute("SELECT pg_terminate_backend(%s::int)", (backend,))
+    await eventually(
+        lambda: not administrator.execute("SELECT FROM pg_stat_activity WHERE pid = %s::int", (backend,)).rowcount
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,13 +143,11 @@ async def test_a_connection_that_the_server_ended_is_not_used_again(cluster_data
     async with opened(cluster_database.conninfo()) as database:
         backend = await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()"))
         with cluster_database.connection() as administrator:
-            administrator.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+            await terminated(administrator, backend)
             assert await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()")) != backend
 
             async def ended(connection: Connection) -> None:
-                administrator.execute(
-                    "SELECT pg_terminate_backend(%s, 5000)", (await one(connection, "SELECT pg_backend_pid()"),)
-                )
+                await terminated(administrator, await one(connection, "SELECT pg_backend_pid()"))
                 await one(connection)
 
             with pytest.raises(DatabaseAway):

@@ -74,8 +74,7 @@ class PostgresServer:
             ["sh", "-c", _GUARD, directory], stdin=reader, cwd=directory, user=user, start_new_session=True
         ).returncode = 0  # it outlives this process if others use the server
         os.close(reader)
-        binary, options = ("initdb", ("--no-sync", "--no-instructions", "--auth=trust", "--username=postgres"))
-        server._do(binary, *options, "--encoding=UTF8", "--locale=C")
+        server._do("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C")
         with (directory / "data" / "postgresql.conf").open("a") as configuration:
             configuration.write(f"{_CONFIGURATION}unix_socket_directories = '{directory}'\n")
             if int((directory / "data" / "PG_VERSION").read_text()) >= 18:
@@ -150,7 +149,7 @@ class PostgresServer:
 
     def copy(self, template: str, name: str) -> None:
         """Make the database `name`, a copy of `template`, which belongs to the role that makes schemas."""
-        made = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy OWNER {}")
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
         with self.connection() as connection:
             connection.execute(made.format(*map(sql.Identifier, (name, template, OWNER))))
 
