@@ -12,7 +12,7 @@ from engine.store.moving import StoredState
 from engine.store.postgres.audit import add_records, all_records
 from engine.store.postgres.database import Connection
 from engine.store.postgres.history import latest_versions, write_versions
-from engine.store.postgres.presences import PRESENCES, record_of
+from engine.store.postgres.presences import PRESENCES, columns_of, record_of
 from engine.store.postgres.secrets import load_secrets, replace_secrets
 from engine.store.presence import PresenceRecord, PresenceTarget
 from engine.store.secret_store import StoredSecret
@@ -127,7 +127,7 @@ _ADD_UNKNOWN = """
 """
 _COPY = """
     COPY presence (guid, shard, token, at, activity, note, expires, intended_activity, intended_note, intended_expires,
-        leftovers, suspect, let_go) FROM STDIN
+        suspect, leftovers, let_go) FROM STDIN
 """
 
 
@@ -136,24 +136,9 @@ async def _write_presences(connection: Connection, stored: StoredState, shard_of
     async with connection.cursor().copy(_COPY) as copy:
         for guid in {**stored.presences, **stored.leftovers}:
             record = stored.presences.get(guid, PresenceRecord())
-            known, intended = record.acknowledged, record.intended
-            await copy.write_row(
-                (
-                    guid,
-                    shard_of(guid),
-                    0,
-                    now,
-                    known.activity if known else None,
-                    known.note if known else None,
-                    record.expires,
-                    intended.activity if intended else None,
-                    intended.note if intended else None,
-                    record.intended_expires,
-                    list(stored.leftovers.get(guid, ())),
-                    record.suspect,
-                    guid in stored.let_go,
-                )
-            )
+            left = list(stored.leftovers.get(guid, ()))
+            values = columns_of(record).values()
+            await copy.write_row((guid, shard_of(guid), 0, now, *values, left, guid in stored.let_go))
 
 
 def _text(attempts: Iterable[object]) -> str:

@@ -92,12 +92,20 @@ class SharedPresences:
     async def load_shard(self, claim: Claim) -> dict[str, PresenceRecord]:
         """Return the presences of a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
 
-        async def load(connection: Connection) -> list[tuple[Any, ...]]:
-            if not await _rows(connection, _MINE + _ANY, self._values(claim)):
-                raise LeaseEnded(f"shard {claim.shard}")
-            return await _rows(connection, f"{PRESENCES} WHERE shard = %s", (claim.shard,))
+        return await self._database.run(lambda connection: self._shard(connection, claim))
 
-        return {row[0]: record_of(row) for row in await self._database.run(load)}
+    async def store_again(self, known: Mapping[str, PresenceRecord], claim: Claim) -> int:
+        """Store what the owner of a shard knows of its users where the database knows something else: it may have lost
+        its last transactions. Return for how many users. Raises `LeaseEnded`, or a `StoreFailure`."""
+
+        async def store(connection: Connection) -> int:
+            stored = await self._shard(connection, claim)
+            lost = [(guid, each) for guid, each in known.items() if stored.get(guid) != each]
+            rows = [{**self._values(claim), "guid": guid, **columns_of(each)} for guid, each in lost]
+            await connection.cursor().executemany(_MINE + _STORE_AGAIN, rows)
+            return len(lost)
+
+        return await self._database.run(store)
 
     async def set_target(self, place: PresenceTarget) -> None:
         """Set the target that presences are written to from now on; records of another target do not apply to it.
@@ -219,6 +227,13 @@ class SharedPresences:
             self._complain(failure)
             raise
 
+    async def _shard(self, connection: Connection, claim: Claim) -> dict[str, PresenceRecord]:
+        """Return the presences of a shard, which nobody takes until the end of the transaction."""
+        if not await _rows(connection, _MINE + _ANY, self._values(claim)):
+            raise LeaseEnded(f"shard {claim.shard}, token {claim.token}")
+        rows = await _rows(connection, f"{PRESENCES} WHERE shard = %s", (claim.shard,))
+        return {row[0]: record_of(row) for row in rows}
+
     def _values(self, claim: Claim) -> dict[str, object]:
         if self._target is None:
             raise LeaseEnded("the shared database has not been reached yet")
@@ -269,6 +284,17 @@ _ACKNOWLEDGE = """
         activity = excluded.activity, note = excluded.note, expires = excluded.expires,
         intended_activity = NULL, intended_note = NULL, intended_expires = NULL, suspect = false
     RETURNING guid
+"""
+_STORE_AGAIN = """
+    INSERT INTO presence (guid, shard, token, at, activity, note, expires, intended_activity, intended_note,
+        intended_expires, suspect)
+    SELECT %(guid)s, shard, token, clock(), %(activity)s, %(note)s, %(expires)s::timestamptz, %(intended_activity)s,
+        %(intended_note)s, %(intended_expires)s::timestamptz, %(suspect)s FROM mine
+    ON CONFLICT (guid) DO UPDATE SET
+        shard = excluded.shard, token = excluded.token, at = excluded.at,
+        activity = excluded.activity, note = excluded.note, expires = excluded.expires,
+        intended_activity = excluded.intended_activity, intended_note = excluded.intended_note,
+        intended_expires = excluded.intended_expires, suspect = excluded.suspect
 """
 _WITHDRAW = """
     , withdrawn AS (
@@ -339,6 +365,20 @@ async def _settle_in(connection: Connection, place: PresenceTarget) -> None:
 
 async def _rows(connection: Connection, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
     return await (await connection.execute(statement, values)).fetchall()
+
+
+def columns_of(record: PresenceRecord) -> dict[str, object]:
+    """Return what is stored of a presence, in the order of `PRESENCES`."""
+    known, intended = record.acknowledged, record.intended
+    return {
+        "activity": known.activity if known else None,
+        "note": known.note if known else None,
+        "expires": record.expires,
+        "intended_activity": intended.activity if intended else None,
+        "intended_note": intended.note if intended else None,
+        "intended_expires": record.intended_expires,
+        "suspect": record.suspect,
+    }
 
 
 def _values_of(presence: Presence, expires: datetime | None) -> dict[str, object]:
