@@ -85,6 +85,7 @@ async def test_another_target_doubts_everything_and_knows_what_is_left(storage: 
     await presences.acknowledge("a1", BUSY, THREE, claim)
     await presences.acknowledge("a2", CLEARED, None, claim)
     await presences.intend("a3", BUSY, THREE, claim)
+    await presences.acknowledge("a4", Presence("", "only a note"), None, claim)
     await presences.set_target(HERE)
     assert await presences.stale_contacts() == {}
     assert (await presences.load())["a1"] == PresenceRecord(BUSY, THREE)
@@ -94,8 +95,10 @@ async def test_another_target_doubts_everything_and_knows_what_is_left(storage: 
         "a1": PresenceRecord(expires=THREE),
         "a2": PresenceRecord(),
         "a3": PresenceRecord(intended_expires=THREE),
+        "a4": PresenceRecord(),
     }
-    assert await presences.stale_contacts() == {"a1": ("calendar:",), "a3": ("calendar:",)}
+    assert await presences.stale_contacts() == dict.fromkeys(("a1", "a3", "a4"), ("calendar:",))
+    await presences.forget("a4", claim)
     await presences.acknowledge("a1", BUSY, THREE, claim)
     await presences.acknowledge("a2", AWAY, None, claim)
     await presences.mark_cleaned("a3", claim)

@@ -20,7 +20,9 @@ Act = Callable[[PresenceStore, Claim], Awaitable[None]]
 guids = st.sampled_from("abc")
 presences = st.sampled_from([CLEARED, Presence("busy", ""), Presence("", "note"), Presence("away", "note")])
 ends = st.sampled_from([None, datetime(2026, 3, 2, 15, tzinfo=UTC), datetime(2026, 3, 2, 16, tzinfo=UTC)])
-targets = st.builds(PresenceTarget, st.sampled_from(["one", "another"]), st.sampled_from(["x:", "y:", "z:"]))
+targets = st.builds(
+    PresenceTarget, st.sampled_from(["one", "one", "one", "another"]), st.sampled_from(["x:", "y:", "z:"])
+)
 
 
 def acts() -> st.SearchStrategy[Act]:

@@ -291,3 +291,36 @@ async def test_a_server_proves_who_it_is_and_an_engine_too(
         assert "s3cret" not in str(refused.value)
         with pytest.raises(DatabaseRefused, match="no password supplied"):
             await use(port, "")
+
+
+async def test_who_is_cancelled_does_not_wait_and_spoils_nothing(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_database, "DONE_WITHIN", 0.2)
+
+    async def begun(connection: Connection) -> None:
+        await connection.execute("UPDATE cluster SET settled = 'half'")
+        task.cancel()
+        await connection.execute("SELECT pg_sleep(60)")
+
+    async with opened(cluster_database.conninfo()) as database:
+        backend = await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()"))
+        task = asyncio.ensure_future(database.run(begun))  # noqa: TID251 (it is awaited)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await database.run(lambda connection: one(connection, "SELECT settled FROM cluster")) == ""
+        assert await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()")) == backend
+
+        # Nor where the server would answer to nothing, not even that it is asked to stop.
+        async def stopped(connection: Connection) -> None:
+            assert isinstance(backend, int)
+            os.kill(backend, signal.SIGSTOP)
+            task.cancel()
+            await connection.execute("SELECT 1")
+
+        task = asyncio.ensure_future(database.run(stopped))  # noqa: TID251
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert isinstance(backend, int)
+        os.kill(backend, signal.SIGCONT)
+        assert await database.run(one) == 1
