@@ -179,28 +179,6 @@ async def test_a_shard_is_loaded_by_its_owner_and_a_suspect_user_is_asked(cluste
     await storage.close()
 
 
-async def test_what_a_database_has_lost_is_stored_again(cluster_database: PostgresDatabase) -> None:
-    storage = PostgresStorage(cluster_database)
-    presences = await shared(storage)
-    for guid in ("a1", "a2", "a3"):
-        await presences.acknowledge(guid, BUSY, THREE, storage.claim)
-    await presences.intend("a2", AWAY, THREE, storage.claim)
-    await presences.suspect("a3")
-    known = await presences.load()
-    with cluster_database.connection() as administrator:
-        administrator.execute("DELETE FROM presence WHERE guid = 'a1'")
-        administrator.execute("UPDATE presence SET activity = 'away', intended_activity = NULL, suspect = false")
-        administrator.execute("INSERT INTO presence (guid, shard, token, at) VALUES ('forgotten', 7, 1, clock())")
-    assert await presences.store_again(known, storage.claim) == 3
-    assert await presences.load() == {**known, "forgotten": PresenceRecord()}
-    assert await presences.store_again(known, storage.claim) == 0
-    former = storage.claim
-    storage.take()
-    with pytest.raises(LeaseEnded):
-        await presences.store_again(known, former)
-    await storage.close()
-
-
 async def test_who_still_writes_to_another_contact_is_refused(cluster_database: PostgresDatabase) -> None:
     storage = PostgresStorage(cluster_database)
     behind, ahead = await shared(storage), await shared(storage)

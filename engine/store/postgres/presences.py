@@ -94,19 +94,6 @@ class SharedPresences:
 
         return await self._database.run(lambda connection: self._shard(connection, claim))
 
-    async def store_again(self, known: Mapping[str, PresenceRecord], claim: Claim) -> int:
-        """Store what the owner of a shard knows of its users where the database knows something else: it may have lost
-        its last transactions. Return for how many users. Raises `LeaseEnded`, or a `StoreFailure`."""
-
-        async def store(connection: Connection) -> int:
-            stored = await self._shard(connection, claim)
-            lost = [(guid, each) for guid, each in known.items() if stored.get(guid) != each]
-            rows = [{**self._values(claim), "guid": guid, **columns_of(each)} for guid, each in lost]
-            await connection.cursor().executemany(_MINE + _STORE_AGAIN, rows)
-            return len(lost)
-
-        return await self._database.run(store)
-
     async def set_target(self, place: PresenceTarget) -> None:
         """Set the target that presences are written to from now on; records of another target do not apply to it.
 
@@ -284,17 +271,6 @@ _ACKNOWLEDGE = """
         activity = excluded.activity, note = excluded.note, expires = excluded.expires,
         intended_activity = NULL, intended_note = NULL, intended_expires = NULL, suspect = false
     RETURNING guid
-"""
-_STORE_AGAIN = """
-    INSERT INTO presence (guid, shard, token, at, activity, note, expires, intended_activity, intended_note,
-        intended_expires, suspect)
-    SELECT %(guid)s, shard, token, clock(), %(activity)s, %(note)s, %(expires)s::timestamptz, %(intended_activity)s,
-        %(intended_note)s, %(intended_expires)s::timestamptz, %(suspect)s FROM mine
-    ON CONFLICT (guid) DO UPDATE SET
-        shard = excluded.shard, token = excluded.token, at = excluded.at,
-        activity = excluded.activity, note = excluded.note, expires = excluded.expires,
-        intended_activity = excluded.intended_activity, intended_note = excluded.intended_note,
-        intended_expires = excluded.intended_expires, suspect = excluded.suspect
 """
 _WITHDRAW = """
     , withdrawn AS (
