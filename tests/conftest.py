@@ -31,6 +31,7 @@ from engine.simulator.graph.server import GraphSimulator
 from engine.simulator.world import World, corp_world
 from tests.support.checked_graph import Checked
 from tests.support.clock import ManualClock
+from tests.support.eventually import PATIENCE
 from tests.support.quiescence import QuiescentLoop
 from tests.support.site import ews_schema
 from tests.support.worlds import few_people
@@ -180,14 +181,23 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[PostgresServ
 
 
 @pytest.fixture
-def empty_database(postgres: "PostgresServer") -> "Iterator[PostgresDatabase]":
+def _patience_with_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long on a busy machine is no sign of anything: the limits of the product are tested one by one."""
+    from engine.store.postgres import database
+
+    for limit in ("TURN_WITHIN", "CONNECT_WITHIN", "DONE_WITHIN", "STATEMENT_WITHIN", "LOCK_WITHIN"):
+        monkeypatch.setattr(database, limit, PATIENCE)
+
+
+@pytest.fixture
+def empty_database(postgres: "PostgresServer", _patience_with_postgres: None) -> "Iterator[PostgresDatabase]":
     """A database in it with nothing in it."""
     with postgres.database() as database:
         yield database
 
 
 @pytest.fixture
-def cluster_database(postgres: "PostgresServer") -> "Iterator[PostgresDatabase]":
+def cluster_database(postgres: "PostgresServer", _patience_with_postgres: None) -> "Iterator[PostgresDatabase]":
     """A database in it with the tables that engines share."""
     with postgres.database(postgres.prepared()) as database:
         yield database

@@ -38,7 +38,7 @@ async def shared(storage: PostgresStorage, target: PresenceTarget = HERE) -> Sha
 def without_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Who waits for others in the database gives up sooner than usual."""
     with monkeypatch.context() as hasty:
-        hasty.setattr(of_database, "_BEGIN", of_database._BEGIN.replace("lock_timeout = 1000", "lock_timeout = 20"))
+        hasty.setattr(of_database, "LOCK_WITHIN", 0.02)
         yield
 
 
@@ -46,7 +46,7 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def without_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every transaction ends with its connection before it has begun."""
     with monkeypatch.context() as away:
-        away.setattr(of_database, "_BEGIN", "SELECT pg_terminate_backend(pg_backend_pid())")
+        away.setattr(of_database, "_begin", lambda at_leisure: "SELECT pg_terminate_backend(pg_backend_pid())")
         yield
 
 

@@ -81,7 +81,10 @@ def test_an_address_is_encrypted_verified_and_given_up_in_time() -> None:
     assert "s3cret" not in repr(address)
 
 
-async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(cluster_database: PostgresDatabase) -> None:
+async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_database, "LOCK_WITHIN", 0.02)
     async with opened(cluster_database.conninfo()) as database:
 
         async def note(connection: Connection) -> object:
@@ -92,7 +95,8 @@ async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(cluster_da
             await connection.execute("UPDATE cluster SET settled = 'y'")
             raise LookupError
 
-        assert await database.run(note) == ("1500ms", "1s")
+        assert await database.run(note) == ("1min", "20ms")
+        assert await database.run(note, at_leisure=True) == ("0", "0")
         with pytest.raises(LookupError):
             await database.run(fail)
         assert await database.run(lambda connection: one(connection, "SELECT settled FROM cluster")) == "x"
@@ -106,15 +110,15 @@ async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(cluster_da
 async def test_a_server_that_does_not_answer_is_given_up(
     cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(of_database, "DONE_WITHIN", 0.2)
     async with opened(cluster_database.conninfo()) as database:
         backend = await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()"))
         assert isinstance(backend, int)
         os.kill(backend, signal.SIGSTOP)
         try:
-            with pytest.raises(DatabaseSlow, match=r"no answer within 0\.2 s"):
-                await database.run(one)
-            monkeypatch.undo()
+            with monkeypatch.context() as hasty:
+                hasty.setattr(of_database, "DONE_WITHIN", 0.2)
+                with pytest.raises(DatabaseSlow, match=r"no answer within 0\.2 s"):
+                    await database.run(one)
             assert await database.run(one) == 1, "the connection that did not answer is not used again"
         finally:
             os.kill(backend, signal.SIGCONT)
@@ -123,7 +127,6 @@ async def test_a_server_that_does_not_answer_is_given_up(
 async def test_all_connections_may_be_in_use(
     cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(of_database, "TURN_WITHIN", 0.05)
     async with opened(cluster_database.conninfo()) as database, asyncio.TaskGroup() as tasks:
         going, over = asyncio.Barrier(MOST_CONNECTIONS + 1), asyncio.Event()
 
@@ -134,6 +137,7 @@ async def test_all_connections_may_be_in_use(
         for _ in range(MOST_CONNECTIONS):
             tasks.create_task(database.run(hold))
         await going.wait()
+        monkeypatch.setattr(of_database, "TURN_WITHIN", 0.05)
         with pytest.raises(DatabaseSlow, match="in use"):
             await database.run(one)
         over.set()
@@ -296,8 +300,6 @@ async def test_a_server_proves_who_it_is_and_an_engine_too(
 async def test_who_is_cancelled_does_not_wait_and_spoils_nothing(
     cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(of_database, "DONE_WITHIN", 0.2)
-
     async def begun(connection: Connection) -> None:
         await connection.execute("UPDATE cluster SET settled = 'half'")
         task.cancel()
@@ -310,17 +312,18 @@ async def test_who_is_cancelled_does_not_wait_and_spoils_nothing(
             await task
         assert await database.run(lambda connection: one(connection, "SELECT settled FROM cluster")) == ""
         assert await database.run(lambda connection: one(connection, "SELECT pg_backend_pid()")) == backend
+        assert isinstance(backend, int)
 
         # Nor where the server would answer to nothing, not even that it is asked to stop.
         async def stopped(connection: Connection) -> None:
-            assert isinstance(backend, int)
             os.kill(backend, signal.SIGSTOP)
             task.cancel()
             await connection.execute("SELECT 1")
 
         task = asyncio.ensure_future(database.run(stopped))  # noqa: TID251
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert isinstance(backend, int)
+        with monkeypatch.context() as hasty:
+            hasty.setattr(of_database, "DONE_WITHIN", 0.2)
+            with pytest.raises(asyncio.CancelledError):
+                await task
         os.kill(backend, signal.SIGCONT)
         assert await database.run(one) == 1

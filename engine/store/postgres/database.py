@@ -29,23 +29,11 @@ OLDEST = 300.0
 TURN_WITHIN, CONNECT_WITHIN, DONE_WITHIN = 2.0, 6.0, 5.0
 """Seconds to wait for a free connection, for a new one to any of the hosts, and for a transaction on it."""
 
+STATEMENT_WITHIN, LOCK_WITHIN = 1.5, 1.0
+"""Seconds for each statement, and to wait for others in it."""
+
 AT_LEISURE = 600.0
 """Seconds for a transaction that moves everything."""
-
-_BEGIN = """
-BEGIN;
-SET LOCAL search_path = calendar_engine;
-SET LOCAL timezone = 'UTC';
-SET LOCAL statement_timeout = 1500;
-SET LOCAL lock_timeout = 1000;
-SET LOCAL idle_in_transaction_session_timeout = 5000;
-SELECT set_config('synchronous_commit', 'on', true)
-WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
-"""
-"""Limits hold for the transaction alone, since a connection of a pooler serves others as well. What was committed must
-not be lost with a server of a kind that a site has chosen to be safer."""
-
-_WITHOUT_LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
 
 class SharedDatabase:
@@ -69,9 +57,7 @@ class SharedDatabase:
         async with self._turn(), self._borrowed() as connection:
             with _cut_after(AT_LEISURE if at_leisure else DONE_WITHIN, connection):
                 with errors_named(self._address.place):
-                    await connection.execute(_BEGIN)
-                    if at_leisure:
-                        await connection.execute(_WITHOUT_LIMITS)
+                    await connection.execute(_begin(at_leisure))
                     try:
                         result = await work(connection)
                         committed = await connection.execute("COMMIT")
@@ -138,6 +124,25 @@ class SharedDatabase:
         idle, self._idle = self._idle, []
         for connection, _ in idle:
             await connection.close()
+
+
+def _begin(at_leisure: bool) -> str:
+    """Return what begins a transaction.
+
+    Limits hold for the transaction alone, since a connection of a pooler serves others as well. What was committed must
+    not be lost with a server of a kind that a site has chosen to be safer.
+    """
+    statement, lock = (0.0, 0.0) if at_leisure else (STATEMENT_WITHIN, LOCK_WITHIN)
+    return f"""
+        BEGIN;
+        SET LOCAL search_path = calendar_engine;
+        SET LOCAL timezone = 'UTC';
+        SET LOCAL statement_timeout = {statement * 1000:.0f};
+        SET LOCAL lock_timeout = {lock * 1000:.0f};
+        SET LOCAL idle_in_transaction_session_timeout = {DONE_WITHIN * 1000:.0f};
+        SELECT set_config('synchronous_commit', 'on', true)
+        WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
+    """
 
 
 async def tell(connection: Connection, what: str) -> None:
