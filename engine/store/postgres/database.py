@@ -61,7 +61,7 @@ class SharedDatabase:
                     try:
                         result = await work(connection)
                         committed = await connection.execute("COMMIT")
-                    except BaseException:
+                    except Exception:
                         await _roll_back(connection)
                         raise
                 if committed.statusmessage != "COMMIT":  # a statement of it had failed
@@ -101,6 +101,9 @@ class SharedDatabase:
         connection, since = await self._known_good(now) or (await self.connect(), now)
         try:
             yield connection
+        except asyncio.CancelledError:  # the server was asked to stop, which may arrive when it does something else
+            await connection.close()
+            raise
         except SharedDatabaseFailure as failure:
             if isinstance(failure, DatabaseAway):  # the server may be one that takes no changes any more
                 await self._close_idle()
