@@ -228,7 +228,8 @@ async def test_without_the_database_nothing_is_intended_and_nothing_lost(
         await presences.keep()
         assert isinstance(presences.trouble, DatabaseAway)
         assert presences.not_kept() == {}
-        assert await presences.load() == {}
+        assert (await presences.load(), await presences.stale_contacts()) == ({}, {})
+        assert (await presences.meant.settings(), await presences.meant.let_go()) == (None, frozenset())
     # What comes first about a user saves what was not saved before.
     await presences.intend("a1", AWAY, None, storage.claim)
     assert (await presences.load())["a1"] == PresenceRecord(BUSY, THREE, AWAY)
@@ -240,6 +241,25 @@ async def test_without_the_database_nothing_is_intended_and_nothing_lost(
         "a2": PresenceRecord(),
         "a3": PresenceRecord(BUSY, THREE),
     }
+    await storage.close()
+
+
+async def test_an_engine_that_starts_without_the_database_writes_once_it_is_there(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = PostgresStorage(cluster_database)
+    presences = storage.presences()
+    with without_database(monkeypatch):
+        await presences.set_target(HERE)
+        await presences.keep()
+        with pytest.raises(DatabaseAway):
+            await presences.intend("a1", BUSY, THREE, storage.claim)
+    assert not saves(presences)
+    with pytest.raises(LeaseEnded, match="not been reached"):
+        await presences.intend("a1", BUSY, THREE, storage.claim)
+    await presences.keep()
+    assert saves(presences)
+    await presences.intend("a1", BUSY, THREE, storage.claim)
     await storage.close()
 
 

@@ -24,6 +24,7 @@ from engine.store.errors import (
     DatabaseSlow,
 )
 from engine.store.postgres import database as of_database
+from engine.store.postgres import migrations
 from engine.store.postgres.address import database_address
 from engine.store.postgres.database import MOST_CONNECTIONS, Connection, SharedDatabase
 from engine.store.postgres.migrations import SCHEMA, check_schema, prepare
@@ -100,6 +101,14 @@ async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(
         with pytest.raises(LookupError):
             await database.run(fail)
         assert await database.run(lambda connection: one(connection, "SELECT settled FROM cluster")) == "x"
+
+        async def overlook(connection: Connection) -> None:
+            await note(connection)
+            with suppress(psycopg.Error):
+                await connection.execute("SELECT 1 / 0")
+
+        with pytest.raises(DatabaseSlow, match="not committed"):
+            await database.run(overlook)
 
         with cluster_database.connection() as administrator, administrator.transaction():
             administrator.execute("UPDATE cluster SET settled = 'z'")
@@ -213,6 +222,35 @@ async def test_the_schema_is_made_once_whoever_begins(empty_database: PostgresDa
             administrator.execute("UPDATE cluster SET schema = %s, oldest = 1", (SCHEMA - 1,))
             with pytest.raises(DatabaseNotPrepared, match=f"this version needs {SCHEMA}"):
                 await engine.run(check_schema)
+
+
+async def test_an_addition_is_made_once_and_engines_of_the_version_before_go_on(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addition = "ALTER TABLE calendar_engine.cluster ADD COLUMN more int"
+    async with opened(cluster_database.conninfo(OWNER)) as database:
+        with monkeypatch.context() as newer:
+            newer.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, addition))
+            newer.setattr(migrations, "SCHEMA", SCHEMA + 1)
+            with pytest.raises(DatabaseNotPrepared, match=f"needs {SCHEMA + 1}"):
+                await database.run(check_schema)
+            for _ in range(2):
+                await database.run(prepare, at_leisure=True)
+            await database.run(check_schema)
+            assert await database.run(lambda connection: one(connection, "SELECT more FROM cluster")) is None
+        await database.run(check_schema)
+        await database.run(prepare, at_leisure=True)
+        assert await database.run(lambda connection: one(connection, "SELECT schema FROM cluster")) == SCHEMA + 1
+
+
+async def test_a_database_that_cannot_hold_every_text_is_refused(postgres: PostgresServer) -> None:
+    with postgres.connection() as administrator:
+        administrator.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
+    async with opened(f"host={postgres.directory} dbname=ascii user={OWNER}") as database:
+        with pytest.raises(DatabaseNotPrepared, match="SQL_ASCII"):
+            await database.run(prepare, at_leisure=True)
+    with postgres.connection() as administrator:
+        administrator.execute("DROP DATABASE ascii")
 
 
 async def test_each_role_may_do_what_it_has_to_and_no_more(cluster_database: PostgresDatabase) -> None:
