@@ -173,6 +173,24 @@ async def test_a_connection_that_the_server_ended_is_not_used_again(cluster_data
                 await read_only.run(one)
 
 
+async def test_a_server_that_takes_no_changes_any_more_is_not_used_again(cluster_database: PostgresDatabase) -> None:
+    async with opened(cluster_database.conninfo()) as database, asyncio.TaskGroup() as tasks:
+        both = asyncio.Barrier(2)
+
+        async def becomes_a_replica(connection: Connection) -> None:
+            await both.wait()
+            await connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+        async def change(connection: Connection) -> None:
+            await connection.execute("UPDATE cluster SET settled = ''")
+
+        first, second = (tasks.create_task(database.run(becomes_a_replica)) for _ in range(2))
+        await asyncio.wait((first, second))
+        with pytest.raises(DatabaseAway, match="read-only transaction"):
+            await database.run(change)
+        await database.run(change)
+
+
 async def test_errors_have_names(postgres: PostgresServer, empty_database: PostgresDatabase) -> None:
     async def update(connection: Connection) -> None:
         await connection.execute("UPDATE cluster SET settled = ''")

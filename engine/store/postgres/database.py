@@ -106,6 +106,7 @@ class SharedDatabase:
             raise
         except SharedDatabaseFailure as failure:
             if isinstance(failure, DatabaseAway):  # the server may be one that takes no changes any more
+                await connection.close()
                 await self._close_idle()
             raise
         finally:
