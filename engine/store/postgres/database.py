@@ -162,7 +162,7 @@ def storable(text: str) -> str:
 def cut(connection: Connection) -> None:
     """Shut the socket beneath a connection, so that whoever waits for the server is told at once.
 
-    Cancelling would wait for the server, ten seconds and more (psycopg 3.3).
+    Cancelling would wait for the server, ten seconds (psycopg 3.3.9).
     """
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
