@@ -1,4 +1,5 @@
-"""What each program imports: the engine no user interface, the terminal program nothing of the engine's internals."""
+"""What each program imports: the engine no user interface and, alone, no PostgreSQL; the terminal program nothing of
+the engine's internals."""
 
 import os
 import subprocess
@@ -15,7 +16,7 @@ TUI = "calendar_tui.main, calendar_tui.app, calendar_tui.main"
 @pytest.mark.parametrize(
     ("modules", "forbidden"),
     [
-        (ENGINE, {"textual", "rich"}),
+        (ENGINE, {"textual", "rich", "psycopg", "engine.store.postgres"}),
         ("engine.cli.main, engine.daemon.daemon", {"engine.simulator"}),
         (
             "engine.cli.main, engine.cli.status, engine.cli.log, engine.cli.check",
