@@ -21,6 +21,16 @@ class LeaseEnded(Failure):
     )
 
 
+class WrittenTooLate(LeaseEnded):
+    """A presence was sent, and the claim was over right after that: the process was stopped in between."""
+
+    meaning = "This engine wrote a presence when another one may have owned the user"
+    remedy = (
+        "Nothing has to be done: the engine that owns the user reads the presence back and corrects it. This machine "
+        "stood still for seconds: check its load, and whether it was paused or moved as a virtual machine."
+    )
+
+
 class Claim(Protocol):
     """An engine's own belief that it may write the users of one shard, until an instant of its own clock.
 

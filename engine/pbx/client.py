@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from engine.core.backoff import Backoff, Pauses, doubling
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.clock import Clock
 from engine.core.expiry import Expiries
 from engine.core.internal_errors import InternalErrorLog
@@ -57,7 +58,7 @@ class PbxLink:
     domain after the log-in. LinkDown follows every connection, even one that could not be established. `on_event` is
     called on the loop and must be quick. `clock` measures pauses and deadlines. `tls` verifies the PBX's certificate;
     None if `settings.tls` is off; its end is noted in `expiries`. `log_ins` is the circuit breaker for all log-ins; by
-    default, this link has its own. `trace` records what is said.
+    default, this link has its own. `trace` records what is said. `undelivered_for`: see `PbxConnection`.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class PbxLink:
         log_ins: LogIns | None = None,
         expiries: Expiries | None = None,
         trace: PbxTrace | None = None,
+        undelivered_for: timedelta | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
@@ -84,6 +86,7 @@ class PbxLink:
         self._breaker = (log_ins or LogIns(clock)).breaker(account, password.reveal)
         self._internal_errors = InternalErrorLog(logger, clock)
         self._trace = LinkTrace(trace or NoPbxTrace(), clock)
+        self._undelivered_for = undelivered_for
         self._connection: PbxConnection | None = None
 
     async def run(self) -> None:
@@ -124,6 +127,7 @@ class PbxLink:
                 on_event=self._on_event,
                 before_login=lambda: self._before(log_in),
                 internal_errors=self._internal_errors,
+                undelivered_for=self._undelivered_for,
             )
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -152,15 +156,22 @@ class PbxLink:
         return PbxLoginRefused(f"App object {self._settings.app}: {pause}")
 
     async def set_presence(
-        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+        self,
+        guid: str,
+        presence: Presence,
+        *,
+        contact: str = "",
+        clear: ClearWith | None = None,
+        claim: Claim = UNLIMITED,
     ) -> None:
         """Set the user's presence under our contact, or another `contact`; `clear` is how it is cleared, if not as set.
         May be called concurrently.
 
         Raises `PresenceRefused` with the PBX's reason; `PresenceUnanswered` when there is no answer within 10 s;
-        `PbxUnreachable` when there is no connection, it is lost, or the PBX is not yet proved to be the master.
+        `PbxUnreachable` when there is no connection, it is lost, or the PBX is not yet proved to be the master;
+        `LeaseEnded` when `claim` ended before anything was sent, or right after it.
         """
-        await self._connected().set_presence(guid, presence, contact=contact, clear=clear)
+        await self._connected().set_presence(guid, presence, contact=contact, clear=clear, claim=claim)
 
     async def read_presence(self, user_name: str) -> Presence:
         """Return the presence that the PBX has under our contact, or `CLEARED`; `user_name` is the h323 name.

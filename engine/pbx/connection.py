@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
+from engine.core.claims import UNLIMITED, Claim, LeaseEnded
 from engine.core.clock import Clock
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED, Presence
 from engine.display import one_line
 from engine.pbx import protocol
+from engine.pbx.delivery import ClaimedWrite, Delivery
 from engine.pbx.entries import PresenceEntry, presence_of
 from engine.pbx.errors import (
     Ender,
@@ -96,7 +98,9 @@ class PbxConnection:
 
     `on_usable` is called once, when the log-in has succeeded and, if it was the PBX that logged in, when it has
     proved to be the master. The connection stays idle, without events, until `begin` is called. `before_login` is
-    awaited before the proof of the password is sent. All that is said is noted in `trace`.
+    awaited before the proof of the password is sent. All that is said is noted in `trace`. `undelivered_for` is given
+    where the engine shares its users with others: then nothing is written without a claim, and what the PBX has not
+    acknowledged for that long ends the connection.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class PbxConnection:
         on_event: Callable[[PbxEvent], None],
         before_login: Callable[[], Awaitable[None]] | None = None,
         internal_errors: InternalErrorLog | None = None,
+        undelivered_for: timedelta | None = None,
     ) -> None:
         self._settings = settings
         self._internal_errors = internal_errors or InternalErrorLog(logger, clock)
@@ -123,8 +128,11 @@ class PbxConnection:
         self._master = MasterCheck(settings.master)
         self._deadlines = Deadlines(clock)
         self._liveness = Liveness(clock)
-        self._outbox = asyncio.Queue[Message | PbxFailure | Act]()
+        self._outbox = asyncio.Queue[Message | ClaimedWrite | PbxFailure | Act]()
         self._requests = Requests(self._deadlines, self._send, self._liveness.unanswered)
+        self._delivery: Delivery | None = None
+        if undelivered_for is not None:
+            self._delivery = Delivery(self._requests, clock, undelivered_for, sent=trace.sent)
         self._last_traffic = clock.now()
         self._login: LoggedIn | None = None
         self._info: PbxInfo | None = None
@@ -173,11 +181,17 @@ class PbxConnection:
             self._ended.set_result(failure)
 
     async def set_presence(
-        self, guid: str, wanted: Presence, *, contact: str = "", clear: ClearWith | None = None
+        self,
+        guid: str,
+        wanted: Presence,
+        *,
+        contact: str = "",
+        clear: ClearWith | None = None,
+        claim: Claim = UNLIMITED,
     ) -> None:
         """Write the presence of one user, under another `contact` or cleared in another way if one is given.
 
-        Raises `PresenceRefused`, `PbxUnreachable`.
+        Raises `PresenceRefused`, `PbxUnreachable`, and `LeaseEnded` if `claim` ended before anything was sent.
         """
         if not self._master.passed:
             raise PbxUnreachable("the name of the PBX has not been checked yet")
@@ -185,7 +199,8 @@ class PbxConnection:
         await self._requests.ask(
             protocol.set_presence(
                 guid, wanted, contact=contact or settings.presence_contact, clear=clear or settings.clear
-            )
+            ),
+            send=self._sending_under(claim),
         )
 
     async def read_presence(self, user_name: str) -> Presence:
@@ -200,6 +215,14 @@ class PbxConnection:
             protocol.subscribe_presence(user_name), afterwards=protocol.unsubscribe_presence(user_name)
         )
         return protocol.entries_in(update)
+
+    def _sending_under(self, claim: Claim) -> Callable[[Message], None]:
+        """Return what sends a write; raises `LeaseEnded` where a lease is in force and the write has no claim."""
+        if self._delivery is None and claim is UNLIMITED:
+            return self._send
+        if self._delivery is None or claim is UNLIMITED:
+            raise LeaseEnded("a write needs a claim where users are shared, and only there")
+        return lambda message: self._queue(ClaimedWrite(message, claim))
 
     def _start(self, tasks: asyncio.TaskGroup, part: Callable[[], Awaitable[None]]) -> None:
         self._parts.append(tasks.create_task(self._until_failure(part)))
@@ -219,6 +242,9 @@ class PbxConnection:
         async with opening as socket:
             self._deadlines.met("socket")
             self._trace.opened()
+            if (delivery := self._delivery) is not None:
+                delivery.limit(socket)
+                self._start(tasks, lambda: delivery.watch(socket))
             self._deadlines.expect("log-in", self._login_unanswered)
             self._start(tasks, lambda: self._write(socket))
             await self._until_failure(lambda: self._read(socket))
@@ -246,6 +272,9 @@ class PbxConnection:
                 case Act():
                     self._trace.pinged()
                     await ping(socket)
+                case ClaimedWrite():
+                    assert self._delivery is not None  # noqa: S101 - see `_sending_under`
+                    await self._delivery.send(socket, message)
                 case _:
                     if self._before_login is not None and message["mt"] == LOGIN:
                         await self._before_login()
@@ -269,6 +298,9 @@ class PbxConnection:
                 self._send(_KEEP_ALIVE)
 
     def _send(self, message: Message) -> None:
+        self._queue(message)
+
+    def _queue(self, message: Message | ClaimedWrite) -> None:
         self._last_traffic = self._clock.now()
         self._outbox.put_nowait(message)
 

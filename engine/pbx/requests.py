@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.core.clock import Clock
-from engine.pbx.errors import PbxFailure, PbxUnreachable, PresenceRefused, PresenceUnanswered
+from engine.core.errors import Failure
+from engine.pbx.errors import PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.pbx.protocol import ApiMessage, Message, refusal_of
 
 ANSWER_TIME = timedelta(seconds=10)
@@ -88,25 +89,32 @@ class Requests:
         self._one_at_a_time: asyncio.Lock | None = None
         self._closed = False
 
-    async def ask(self, request: Message, *, afterwards: Message | None = None) -> Message:
-        """Send `request` and return its answer; `afterwards` is then sent with the same src.
+    async def ask(
+        self,
+        request: Message,
+        *,
+        afterwards: Message | None = None,
+        send: Callable[[Message], None] | None = None,
+    ) -> Message:
+        """Send `request`, by `send` if that is given, and return its answer; `afterwards` is then sent with the same
+        src.
 
         Raises `PresenceRefused` when the PBX answers an error, `PresenceUnanswered` when it does not answer, and
         `PbxUnreachable` when the connection ends.
         """
         if self._one_at_a_time is None:
-            return await self._ask(request, afterwards)
+            return await self._ask(request, afterwards, send or self._send)
         async with self._one_at_a_time:
-            return await self._ask(request, afterwards)
+            return await self._ask(request, afterwards, send or self._send)
 
-    async def _ask(self, request: Message, afterwards: Message | None) -> Message:
+    async def _ask(self, request: Message, afterwards: Message | None, send: Callable[[Message], None]) -> Message:
         if self._closed:
             raise PbxUnreachable("the connection is closed")
         src = f"presence-{next(self._numbers)}"
         asked = _Asked(str(request["mt"]), asyncio.get_running_loop().create_future())
         self._in_flight[src] = asked
         self._deadlines.expect(src, lambda: self._missed(asked))
-        self._send({**request, "src": src})
+        send({**request, "src": src})
         try:
             return await asked.answer
         finally:
@@ -125,6 +133,16 @@ class Requests:
         elif message.mt in _ANSWERS:
             asked.answer.set_result(message.body)
 
+    def waits_for(self, src: str) -> bool:
+        """Return whether somebody waits for the answer to the request with this label."""
+        asked = self._in_flight.get(src)
+        return asked is not None and not asked.answer.done()
+
+    def fail(self, src: str, failure: Failure) -> None:
+        """Fail the request with this label, unless nobody waits for its answer any more."""
+        if self.waits_for(src):
+            _fail(self._in_flight[src].answer, failure)
+
     def close(self) -> None:
         """Fail all requests in flight and all later ones."""
         self._closed = True
@@ -142,6 +160,6 @@ class Requests:
         _fail(asked.answer, PresenceUnanswered(f"{asked.mt} was not answered"))
 
 
-def _fail(answer: asyncio.Future[Message], failure: PbxFailure) -> None:
+def _fail(answer: asyncio.Future[Message], failure: Failure) -> None:
     if not answer.done():
         answer.set_exception(failure)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.clock import Clock
 from engine.core.expiry import Expiries, Expiring
 from engine.core.internal_errors import InternalErrorLog
@@ -54,7 +55,7 @@ class PbxListener:
     take over when that one ends. A PBX that is not the master or lacks a right or the password is reported by
     `PbxDeclined`, at once for each reason and then from time to time with a count, until `PbxAccepted`. `LinkDown` has
     no time of a next attempt, because that is up to the PBX. The end of the certificate is noted in `expiries`, and
-    what is said in `trace`.
+    what is said in `trace`. `undelivered_for`: see `PbxConnection`.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class PbxListener:
         known: KnownAddresses | None = None,
         expiries: Expiries | None = None,
         trace: PbxTrace | None = None,
+        undelivered_for: timedelta | None = None,
     ) -> None:
         self._settings = settings
         self._password = password
@@ -88,6 +90,7 @@ class PbxListener:
         self._internal_errors = InternalErrorLog(logger, clock)
         self._internal_error: asyncio.Future[None] | None = None
         self._trace = LinkTrace(trace or NoPbxTrace(), clock)
+        self._undelivered_for = undelivered_for
         self._url = ""
 
     async def run(self) -> None:
@@ -99,10 +102,16 @@ class PbxListener:
             await self._clock.sleep_until(retry_at)
 
     async def set_presence(
-        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+        self,
+        guid: str,
+        presence: Presence,
+        *,
+        contact: str = "",
+        clear: ClearWith | None = None,
+        claim: Claim = UNLIMITED,
     ) -> None:
         """See `PbxLink.set_presence`."""
-        await self._connected().set_presence(guid, presence, contact=contact, clear=clear)
+        await self._connected().set_presence(guid, presence, contact=contact, clear=clear, claim=claim)
 
     async def read_presence(self, user_name: str) -> Presence:
         """See `PbxLink.read_presence`."""
@@ -203,6 +212,7 @@ class PbxListener:
             on_usable=usable,
             on_event=self._on_event,
             internal_errors=self._internal_errors,
+            undelivered_for=self._undelivered_for,
         )
         self._open.append(connection)
         try:

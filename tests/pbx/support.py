@@ -5,7 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, TypeVar
 
@@ -90,9 +90,19 @@ async def running_link(
     random: Random | None = None,
     heard: Heard | None = None,
     trace: PbxTrace | None = None,
+    undelivered_for: timedelta | None = None,
 ) -> AsyncIterator[tuple[PbxLink, Heard]]:
     heard = heard or Heard()
-    link = PbxLink(settings, password, clock, heard, tls=tls, random=random or Random(1), trace=trace)
+    link = PbxLink(
+        settings,
+        password,
+        clock,
+        heard,
+        tls=tls,
+        random=random or Random(1),
+        trace=trace,
+        undelivered_for=undelivered_for,
+    )
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(link.run())
         try:

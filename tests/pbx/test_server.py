@@ -81,11 +81,18 @@ def listen_settings(**changes: Any) -> PbxSettings:
 
 @asynccontextmanager
 async def listening(
-    clock: ManualClock, *, heard: Heard | None = None, trace: PbxTrace | None = None, **changes: Any
+    clock: ManualClock,
+    *,
+    heard: Heard | None = None,
+    trace: PbxTrace | None = None,
+    undelivered_for: timedelta | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Site]:
     heard, certificate = heard or Heard(), IssuedByTheSimulator()
     settings = listen_settings(**changes)
-    listener = PbxListener(settings, PASSWORD, clock, heard, certificate=certificate, trace=trace)
+    listener = PbxListener(
+        settings, PASSWORD, clock, heard, certificate=certificate, trace=trace, undelivered_for=undelivered_for
+    )
     async with asyncio.TaskGroup() as tasks:
         run = tasks.create_task(listener.run())
         try:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.eventually import eventually
 
-SO_ATTACH_FILTER = 26
-"""asm-generic/socket.h; Python has no name for it."""
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+"""asm-generic/socket.h; Python has no name for them."""
 TAKE_NOTHING = bytes((0x06, 0, 0, 0, 0, 0, 0, 0))
 """One instruction of a classic BPF program: return 0 bytes of every packet (socket(7))."""
 
@@ -29,9 +29,18 @@ async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
     What was sent has arrived by then: this end would send it again and again, which is a sign of life.
     """
     assert transport is not None
-    plain = transport.get_extra_info("socket")
-    await eventually(lambda: not unacknowledged(plain.fileno()))
-    plain.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
+    await hear_nothing(transport.get_extra_info("socket"))
+
+
+async def hear_nothing(end: socket.socket) -> None:
+    """Do the same to a socket."""
+    await eventually(lambda: not unacknowledged(end.fileno()))
+    end.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
+
+
+def hear_again(end: socket.socket) -> None:
+    """Let everything that arrives at a socket through again."""
+    end.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
 
 def unacknowledged(descriptor: int) -> int:

@@ -38,9 +38,10 @@ class PresenceApi:
 
     NAME = "PbxApi"
 
-    def __init__(self, pbx: PbxState, send: _Sender) -> None:
+    def __init__(self, pbx: PbxState, send: _Sender, connection: int) -> None:
         self._pbx = pbx
         self._send = send
+        self._connection = connection
         self._subscriptions: dict[str, object] = {}
         self._operations: dict[str, Callable[[Message], None]] = {
             "SetPresence": self._set,
@@ -70,7 +71,13 @@ class PresenceApi:
         activity, note = message.get("activity"), message.get("note")
         refusal, behaviour = self._refusal(guid, contact, activity, note), self._pbx.behaviour
         write = PresenceWrite(
-            self._pbx.clock.now(), guid, contact, _text_or_none(activity), _text_or_none(note), refusal is None
+            self._pbx.clock.now(),
+            guid,
+            contact,
+            _text_or_none(activity),
+            _text_or_none(note),
+            refusal is None,
+            self._connection,
         )
         self._pbx.ledger.add_write(write)
         longest = behaviour.notes_end_connection_from

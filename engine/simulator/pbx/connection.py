@@ -51,11 +51,12 @@ class Login(Protocol):
 @dataclass(frozen=True, slots=True)
 class Wire:
     """The TCP connection below a WebSocket: `drop` resets it, `vanish` closes it behind what was sent, `hang` leaves
-    unread whatever comes."""
+    unread whatever comes, until `recover`."""
 
     drop: Callable[[], None]
     vanish: Callable[[], None]
     hang: Callable[[], None]
+    recover: Callable[[], None]
 
 
 class AppConnection:
@@ -74,6 +75,7 @@ class AppConnection:
     ) -> None:
         self.drop = wire.drop
         self.hang = wire.hang
+        self.recover = wire.recover
         self._vanish = wire.vanish
         self._pbx = pbx
         self._login = login
@@ -81,7 +83,7 @@ class AppConnection:
         self._apis = apis
         self._outbox = asyncio.Queue[tuple[Message, float]]()
         self._table_users = TableUsersApi(pbx, self.send)
-        self._presence = PresenceApi(pbx, self.send)
+        self._presence = PresenceApi(pbx, self.send, next(pbx.connections))
 
     async def serve(self) -> None:
         """Serve the connection until it ends."""
@@ -253,7 +255,11 @@ def wire_of(connection: aiohttp.ClientWebSocketResponse) -> Wire:
         if (transport := _transport_of(connection)) is not None:
             transport.pause_reading()
 
-    return Wire(drop, vanish, hang)
+    def recover() -> None:
+        if (transport := _transport_of(connection)) is not None:
+            transport.resume_reading()
+
+    return Wire(drop, vanish, hang, recover)
 
 
 def _transport_of(connection: aiohttp.ClientWebSocketResponse) -> asyncio.Transport | None:

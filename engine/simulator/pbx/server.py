@@ -167,6 +167,11 @@ class PbxSimulator:
         for client in tuple(self._pbx.clients):
             client.hang()
 
+    def recover(self) -> None:
+        """Read again what has come meanwhile."""
+        for client in tuple(self._pbx.clients):
+            client.recover()
+
     def tell_about_itself(self) -> None:
         """Send PbxInfo to every client now, whatever `behaviour.pbx_info` says."""
         for client in tuple(self._pbx.clients):
@@ -254,7 +259,7 @@ class PbxSimulator:
         await socket.prepare(request)
         transport = request.transport
         assert transport is not None  # noqa: S101
-        wire = Wire(transport.abort, transport.close, transport.pause_reading)
+        wire = Wire(transport.abort, transport.close, transport.pause_reading, transport.resume_reading)
         await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, wire))
         return socket
 

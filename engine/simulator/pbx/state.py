@@ -1,10 +1,11 @@
 """The state of the simulated PBX: users, presences, switches and faults, and a ledger of requests."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from typing import Protocol
 
 import msgspec
@@ -200,7 +201,8 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class PresenceWrite:
-    """One SetPresence; `activity` and `note` are None if the message had none."""
+    """One SetPresence; `activity` and `note` are None if the message had none. `connection` numbers the connections
+    from 1."""
 
     at: datetime
     guid: str
@@ -208,6 +210,7 @@ class PresenceWrite:
     activity: str | None
     note: str | None
     accepted: bool
+    connection: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +327,10 @@ class Client(Protocol):
         """Read nothing more."""
         ...
 
+    def recover(self) -> None:
+        """Read again."""
+        ...
+
     async def ping_and_vanish(self) -> None:
         """Abort the connection right after a ping."""
         ...
@@ -346,6 +353,7 @@ class PbxState:
     guids_by_name: dict[str, str] = field(default_factory=dict)
     guids_by_number: dict[str, str] = field(default_factory=dict)
     clients: set[Client] = field(default_factory=set)
+    connections: Iterator[int] = field(default_factory=lambda: count(1))
 
     def put_user(self, user: PbxUser) -> None:
         """Add or replace a user, and notify the clients."""
