@@ -17,7 +17,14 @@ from engine.core.appointments import Appointment
 from engine.core.clock import Clock
 from engine.exchange.errors import CloudEwsEnded, EwsSwitchedOff, ExchangeFailure, GraphInsteadOfEws
 from engine.exchange.retry import Concerns, policy_of
-from engine.exchange.source import CalendarSource, ChangeCallback, Mailbox, SubscriptionStatus, Window
+from engine.exchange.source import (
+    CalendarSource,
+    ChangeCallback,
+    Mailbox,
+    SharingSource,
+    SubscriptionStatus,
+    Window,
+)
 
 T = TypeVar("T")
 
@@ -85,6 +92,12 @@ class FallbackSource:
     async def run(self, tell: ChangeCallback) -> None:
         """Listen for changes by EWS until cancelled; Graph notifies of none."""
         await self._ews.run(tell)
+
+    def share_with(self, engines: int) -> None:
+        """Implements `SharingSource`."""
+        for source in (self._ews, self._graph):
+            if isinstance(source, SharingSource):
+                source.share_with(engines)
 
     @property
     def reads_at_once(self) -> int:

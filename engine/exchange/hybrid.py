@@ -17,7 +17,14 @@ from engine.exchange.errors import ExchangeFailure, MailboxMoved, MailboxNotFoun
 from engine.exchange.graph.errors import MailboxNotOnline
 from engine.exchange.mailbox_zones import MailboxZone, ZoneSource
 from engine.exchange.retry import policy_of
-from engine.exchange.source import CalendarSource, ChangeCallback, Mailbox, SubscriptionStatus, Window
+from engine.exchange.source import (
+    CalendarSource,
+    ChangeCallback,
+    Mailbox,
+    SharingSource,
+    SubscriptionStatus,
+    Window,
+)
 
 
 class HybridSource:
@@ -96,6 +103,12 @@ class HybridSource:
         async with asyncio.TaskGroup() as group:
             for source in self.halves:
                 group.create_task(source.run(tell))
+
+    def share_with(self, engines: int) -> None:
+        """Implements `SharingSource`."""
+        for source in self.halves:
+            if isinstance(source, SharingSource):
+                source.share_with(engines)
 
     @property
     def reads_at_once(self) -> int:

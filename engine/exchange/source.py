@@ -137,6 +137,15 @@ class DegradableSource(Protocol):
 
 
 @runtime_checkable
+class SharingSource(Protocol):
+    """A source whose budgets may be shared with other engines."""
+
+    def share_with(self, engines: int) -> None:
+        """Use one part of all budgets, which are those of this number of engines together; it may change."""
+        ...
+
+
+@runtime_checkable
 class ReplaceableSource(Protocol):
     """A source that can continue in another way when its service has ended."""
 

@@ -103,7 +103,7 @@ class EwsSource:
         self._endpoint = MailboxLocator(settings, RationedHttp(http, self._throttle), clock)
         self._as_candidates = settings.resolve_with is ResolveWith.CANDIDATES
         self._ews_url_is_fixed = settings.ews_url is not None and settings.type is ExchangeType.ON_PREMISES
-        self._connections = settings.connections
+        self._connections = self._connections_of_all = settings.connections
         self._reader = _reader(settings, self._client, clock, with_subjects, bool(exception_organizer))
         self._may_subscribe = settings.mode is Mode.DETAILS
         self._ownership = Ownership(
@@ -220,6 +220,11 @@ class EwsSource:
     async def run(self, tell: ChangeCallback) -> None:
         """Listen for changes until cancelled, and report mailboxes that have to be read again."""
         await self._watcher.run(tell)
+
+    def share_with(self, engines: int) -> None:
+        """Implements `SharingSource`."""
+        self._connections = max(1, self._connections_of_all // engines)
+        self._throttle.share_with(engines)
 
     @property
     def reads_at_once(self) -> int:

@@ -34,6 +34,11 @@ class Concurrency:
         """Number of requests that may be under way now: at least one, never more than `most`."""
         return int(self._allowed)
 
+    def limit(self, most: int) -> None:
+        """Allow another number at most; if as many as possible were allowed, that many are at once."""
+        self._allowed = float(most) if self._allowed >= self._most else min(self._allowed, float(most))
+        self._most = most
+
     def begin(self) -> int:
         """Return the token with which the outcome of a request that begins now is reported."""
         return self._round
@@ -65,6 +70,10 @@ class Allowance:
         """The time after which one more request is allowed."""
         return timedelta(minutes=1) / self.per_minute
 
+    def part(self, engines: int) -> "Allowance":
+        """Return the part for one of several engines: enough for a visit, however many they are."""
+        return Allowance(max(A_VISIT, self.at_once // engines), max(1, self.per_minute // engines))
+
 
 OF_A_MAILBOX = Allowance(at_once=40, per_minute=12)
 """A first visit takes about 4 requests (up to 30 for a user with many addresses or a very full calendar), one after a
@@ -93,6 +102,10 @@ class Ration:
         self._allowance = allowance
         self._full: dict[str, datetime] = {}
         self._swept_at = _SWEPT_AT
+
+    def adjust(self, allowance: Allowance) -> None:
+        """Apply another limit from now on."""
+        self._allowance = allowance
 
     def __len__(self) -> int:
         """Return the number of keys that are stored."""
@@ -129,11 +142,12 @@ class Throttle:
     rejects requests without processing them (HTTP 429, 503) affects everybody. At most `most` requests go to one
     server at once; `clock` is the network clock.
 
-    In addition, each mailbox, the account and each server have a fixed limit on requests.
+    In addition, each mailbox, the account and each server have a fixed limit on requests. Several engines share all of
+    these limits.
     """
 
     def __init__(self, most: int, clock: Clock, random: Random) -> None:
-        self._most = most
+        self._most = self._most_of_all = most
         self._clock = clock
         self._servers: dict[str, _Server] = {}
         self._paused: dict[tuple[type[ExchangeBusy], str, str], datetime] = {}
@@ -142,6 +156,15 @@ class Throttle:
         self._of_the_account = Ration(OF_THE_ACCOUNT)
         self._of_servers = Ration(OF_A_SERVER)
         self._delayed: dict[str, datetime] = {}
+
+    def share_with(self, engines: int) -> None:
+        """Apply one part of all limits from now on, as one of this number of engines."""
+        self._most = max(1, self._most_of_all // engines)
+        for server in self._servers.values():
+            server.limit(self._most)
+        self._of_mailboxes.adjust(OF_A_MAILBOX.part(engines))
+        self._of_the_account.adjust(OF_THE_ACCOUNT.part(engines))
+        self._of_servers.adjust(OF_A_SERVER.part(engines))
 
     async def ration(self, url: str, mailbox: str | None) -> None:
         """Count a request about `mailbox` (None: about many, or none), and wait until it is allowed."""
@@ -241,6 +264,10 @@ class _Server:
             yield
         finally:
             self._limiter.release_on_behalf_of(request)
+
+    def limit(self, most: int) -> None:
+        self._concurrency.limit(most)
+        self._limiter.total_tokens = self._concurrency.allowed
 
     def begin(self) -> int:
         return self._concurrency.begin()

@@ -133,6 +133,10 @@ class GraphSource:
         """Wait until cancelled: there are no notifications."""
         await asyncio.get_running_loop().create_future()
 
+    def share_with(self, engines: int) -> None:
+        """Implements `SharingSource`."""
+        self._throttle.share_with(engines)
+
     @property
     def reads_at_once(self) -> int:
         """The number of windows worth reading at once: as many mailboxes as fit into all batches under way."""

@@ -41,6 +41,10 @@ class Concurrency:
         self._since = clock.now()
         self.allowed = max(1, min(at_first, most))
 
+    def limit(self, most: int) -> None:
+        """Allow another number at most; more than now only after a time of peace."""
+        self.allowed, self._most = min(self.allowed, most), most
+
     def begin(self) -> int:
         """Return the token with which the outcome of a request that begins now is reported."""
         return self._round
@@ -66,15 +70,23 @@ class Throttle:
     """
 
     def __init__(self, connections: int, clock: Clock, random: Random, at_first: int = AT_FIRST) -> None:
-        alone = max(1, connections // 4)
+        usual, alone = _parts(connections)
         self._clock = clock
         self._random = random
-        self._concurrency = Concurrency(min(MOST, max(1, connections - alone)), clock, at_first)
+        self._connections_of_all = connections
+        self._concurrency = Concurrency(usual, clock, at_first)
         self._usual = CapacityLimiter(self._concurrency.allowed)
         self._alone = CapacityLimiter(alone)
         self._unasked = Backoff(random)
         self._everybody_until = clock.now()
         self._until: dict[str, datetime] = {}
+
+    def share_with(self, engines: int) -> None:
+        """Apply one part of the limits from now on, as one of this number of engines."""
+        usual, alone = _parts(max(1, self._connections_of_all // engines))
+        self._concurrency.limit(usual)
+        self._usual.total_tokens = self._concurrency.allowed
+        self._alone.total_tokens = alone
 
     @property
     def at_once(self) -> int:
@@ -146,3 +158,9 @@ class Throttle:
         else:
             return
         self._everybody_until = max(self._everybody_until, now + pause)
+
+
+def _parts(connections: int) -> tuple[int, int]:
+    """Return how many connections are for usual requests, and how many for slow mailboxes."""
+    alone = max(1, connections // 4)
+    return min(MOST, max(1, connections - alone)), alone

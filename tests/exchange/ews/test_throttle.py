@@ -1,6 +1,7 @@
 """Pauses affect exactly those that they are meant for."""
 
 import asyncio
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -14,8 +15,9 @@ from engine.exchange.errors import (
     ServiceAccountBusy,
     TooManyAtOnce,
 )
-from engine.exchange.ews.throttle import Throttle
+from engine.exchange.ews.throttle import A_VISIT, Throttle
 from tests.support.clock import ManualClock
+from tests.support.quiescence import quiescence
 
 URL = "https://mail.example.com/EWS/Exchange.asmx"
 OTHER = "https://other.example.com/EWS/Exchange.asmx"
@@ -175,3 +177,35 @@ async def test_nobody_overtakes_those_who_wait(clock: ManualClock) -> None:
         for names in (("first", "last"), ("second",), ("third",)):
             group.create_task(ask(*names))
     assert order == ["first", "second", "third", "last"]
+
+
+async def test_several_engines_share_all_limits(throttle: Throttle, clock: ManualClock) -> None:
+    async def under_way(mailboxes: int) -> int:
+        """Return how many of the requests are sent at once."""
+        begun, over = list[int](), asyncio.Event()
+
+        async def ask(number: int) -> None:
+            async with throttle.turn(URL, f"{number}@example.com"):
+                begun.append(number)
+                await over.wait()
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(mailboxes):
+                group.create_task(ask(number))
+            await quiescence()
+            at_once = len(begun)
+            over.set()
+        return at_once
+
+    assert await under_way(20) == 8
+    throttle.share_with(4)
+    assert await under_way(20) == 2
+    throttle.share_with(100)
+    assert await under_way(3) == 1
+    assert throttle.held_back_until(ANNA) is None, "a visit is always possible"
+    for _ in range(3):
+        await ask(throttle, ANNA)
+    assert throttle.held_back_until(ANNA) == clock.now() + timedelta(minutes=A_VISIT)
+    throttle.share_with(1)
+    assert throttle.held_back_until(ANNA) is None
+    assert await under_way(20) == 8

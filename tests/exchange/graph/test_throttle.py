@@ -40,6 +40,24 @@ async def test_one_more_after_every_time_of_peace() -> None:
     assert concurrency.allowed == MOST
 
 
+async def test_several_engines_share_what_may_be_under_way() -> None:
+    shared = throttle(clock := ManualClock(), connections=8)
+    assert shared.at_once == 4
+    shared.share_with(4)
+    assert shared.at_once == 1
+    async with shared.turn() as begun, asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(request(shared))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        shared.share_with(1)
+        assert shared.at_once == 1, "more only after a time of peace"
+        await clock.advance(PEACE_SECONDS)
+        shared.throttled(begun, 0, 20)
+        assert shared.at_once == 2
+    shared.share_with(100)
+    await request(shared)
+
+
 async def test_a_complaint_halves_once_for_all_that_were_under_way() -> None:
     concurrency = Concurrency(MOST, ManualClock())
     under_way = [concurrency.begin() for _ in range(AT_FIRST)]
