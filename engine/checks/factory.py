@@ -28,7 +28,7 @@ from engine.pbx.events import PbxEvent
 from engine.settings.model import ExchangeSettings, ExchangeType, PbxSettings, SiteSettings, halves_of
 from engine.store.secrets import Secrets
 from engine.store.tenants import KnownTenants
-from engine.sync.reconciler import Link
+from engine.sync.link import Link
 
 Progressed = Callable[[int, int], None]
 

@@ -25,7 +25,7 @@ from engine.pbx.events import LinkDown, LinkUp, Listening, PbxDeclined, PbxEvent
 from engine.settings.keys import KEYS
 from engine.settings.model import PbxLinkKind, PbxSettings
 from engine.sync.hold import NobodyTakesPart
-from engine.sync.reconciler import Link
+from engine.sync.link import Link
 
 
 class LinkEventCollector:

@@ -9,7 +9,7 @@ from engine.checks.pbx import LinkEventCollector
 from engine.core.users import User
 from engine.pbx.errors import PbxNotConnected
 from engine.pbx.events import PbxEvent
-from engine.sync.reconciler import Link
+from engine.sync.link import Link
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from random import Random, SystemRandom
@@ -52,11 +52,13 @@ from engine.settings.model import (
     SiteSettings,
     halves_of,
 )
-from engine.store.presence import AcknowledgedPresences
+from engine.store.presence import PresenceStore
 from engine.store.secrets import Secrets, application_proof
 from engine.store.tenants import KnownTenants
 from engine.sync.events import Observer
-from engine.sync.reconciler import Engine, Link
+from engine.sync.link import Link
+from engine.sync.reconciler import Engine
+from engine.sync.share import Sharing
 from engine.tls.pin import pin_of
 
 USER_AGENT = f"calendar-engine/{version('calendar-tui')}"
@@ -194,7 +196,7 @@ def _graph_root(exchange: ExchangeSettings) -> str:
 def assemble(
     settings: SiteSettings,
     secrets: Secrets,
-    store: AcknowledgedPresences,
+    store: PresenceStore,
     *,
     clock: Clock,
     network_clock: Clock,
@@ -205,10 +207,12 @@ def assemble(
     log_ins: LogIns | None = None,
     accept: AcceptCertificate | None = None,
     tenants: KnownTenants | None = None,
+    sharing: Sharing | None = None,
 ) -> Engine:
     """Return an engine that is ready to run. `resolver` looks up Exchange's servers, `trace` records the traffic with
     them, `pbx_trace` that with the PBX; `log_ins` approve each log-in; `accept` puts the next certificate of the
-    application in force; `tenants` are what is known of them."""
+    application in force; `tenants` are what is known of them. `sharing` is given where several engines share the
+    users; then `store` is theirs."""
     random = SystemRandom()
     expiries = _expiries(settings.exchange, clock)
     access = exchange_access(
@@ -234,7 +238,14 @@ def assemble(
         settings,
         source=access.source,
         make_link=lambda on_event: pbx_link(
-            settings, secrets.pbx_password, network_clock, on_event, log_ins, expiries, pbx_trace
+            settings,
+            secrets.pbx_password,
+            network_clock,
+            on_event,
+            log_ins,
+            expiries,
+            pbx_trace,
+            undelivered_for=None if sharing is None else sharing.undelivered_for,
         ),
         store=store,
         clock=clock,
@@ -243,6 +254,7 @@ def assemble(
         observe=observe,
         expiries=expiries,
         proof=present_proof,
+        sharing=sharing,
     )
 
 
@@ -300,16 +312,26 @@ def pbx_link(
     log_ins: LogIns | None = None,
     expiries: Expiries | None = None,
     trace: PbxTrace | None = None,
+    *,
+    undelivered_for: timedelta | None = None,
 ) -> Link:
     """Return the PBX link of the settings, not connected yet. `clock` is the network clock; `log_ins` approve each
     log-in of the engine, but not those of a PBX that connects; `expiries` note the ends of certificates; `trace`
-    records what is said."""
+    records what is said; `undelivered_for` is given where users are shared (`PbxConnection`)."""
     pbx = settings.pbx
     if pbx.link is PbxLinkKind.LISTEN:
         known = KnownAddresses(state_directory(settings.engine) / "pbx-addresses")
         certificate = _listen_certificate(settings)
         return PbxListener(
-            pbx, password, clock, on_event, certificate=certificate, known=known, expiries=expiries, trace=trace
+            pbx,
+            password,
+            clock,
+            on_event,
+            certificate=certificate,
+            known=known,
+            expiries=expiries,
+            trace=trace,
+            undelivered_for=undelivered_for,
         )
     context = websocket.verified_context(pbx.ca_file) if pbx.tls else None
     return PbxLink(
@@ -322,6 +344,7 @@ def pbx_link(
         log_ins=log_ins,
         expiries=expiries,
         trace=trace,
+        undelivered_for=undelivered_for,
     )
 
 

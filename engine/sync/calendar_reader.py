@@ -98,7 +98,7 @@ class CalendarScheduler:
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._giving_way: set[str] = set()
         self._reading: set[str] = set()
-        self._lanes = settings.exchange.connections
+        self._lanes = self._lanes_of_all = settings.exchange.connections
         self._slow = SlowMailboxLimiter(share=max(1, source.reads_at_once // 4))
         self._absences = Absences()
         self._service = ServiceAvailability(
@@ -148,6 +148,8 @@ class CalendarScheduler:
     def forget(self, guid: str) -> None:
         """Discard everything about this participant's mailbox."""
         self._absences.forget(guid)
+        self._timetable.discard(guid)
+        self._again.discard(guid)
         self._let_alone(guid)
 
     def take(self, guid: str, participant: Participant) -> None:
@@ -194,6 +196,12 @@ class CalendarScheduler:
         for guid in guids:
             self._bring_forward(guid, due)
         return guids
+
+    def share_with(self, engines: int) -> None:
+        """Read with one part of the connections, as one of this number of engines; `source` has its part already."""
+        self._lanes = max(1, self._lanes_of_all // engines)
+        self._slow.adjust(max(1, self._source.reads_at_once // 4))
+        self._alarm.wake()
 
     def poll_interval(self) -> PollInterval | None:
         """Return how often calendars are read now, None if most of them are watched."""

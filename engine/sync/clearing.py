@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
+from engine.core.claims import LeaseEnded
 from engine.pbx.errors import PbxUnreachable, PresenceRefused, PresenceUnanswered
 from engine.sync.pbx_access import PbxAccess
 
@@ -37,7 +38,7 @@ class _Clearing:
                 return
             try:
                 await self._access.take_out(guid)
-            except (PresenceRefused, PresenceUnanswered):
+            except (PresenceRefused, PresenceUnanswered, LeaseEnded):
                 self._failed += 1
             except PbxUnreachable as failure:
                 self.lost = failure

@@ -68,6 +68,11 @@ class Decider:
             self._timetable.set(guid, now)
         self._alarm.wake()
 
+    def forget(self, guid: str) -> None:
+        """Forget a user for whom this engine does not work any more."""
+        self._aside.discard(guid)
+        self.mark(guid)  # then it is not waited for any more either
+
     @property
     def settings(self) -> PresenceSettings:
         """The settings in force."""

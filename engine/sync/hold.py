@@ -3,6 +3,7 @@
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from engine.core.errors import Failure, Fault, Scope
 
@@ -52,6 +53,12 @@ class NobodyTakesPart(Failure):
         "Check pbx.users.* in the settings, the groups, nodes and templates of the users in the PBX, and whether the "
         "App object may see the users (TableUsers)."
     )
+
+    @classmethod
+    def of(cls, seen: int) -> Self:
+        """Return the failure for a PBX of which so many users are known."""
+        selected = f"none of the {seen} users of the PBX is selected by pbx.users"
+        return cls(selected if seen else "the PBX reported no users")
 
 
 class PresencesLeft(Failure):

@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 
 from engine.exchange.errors import ExchangeFailure
 from engine.exchange.hybrid import HybridSource
-from engine.exchange.source import Priority
+from engine.exchange.source import CalendarSource, Priority
 from engine.settings.model import SiteSettings
 from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.events import EXCHANGES, Side, SyncContext
@@ -125,6 +125,11 @@ class HybridCalendars:
         """Schedule another reading of this mailbox by its urgency; return the participants whose calendar is in it."""
         readers = self._readers.values()
         return tuple(guid for reader in readers for guid in reader.on_notification(address, urgency))
+
+    def share_with(self, engines: int) -> None:
+        """Read with one part of the connections, as one of this number of engines."""
+        for reader in self._readers.values():
+            reader.share_with(engines)
 
     def poll_interval(self) -> PollInterval | None:
         """Return how often the calendars of the half without notifications are read now."""
@@ -253,3 +258,18 @@ class HybridCalendars:
 
 def _other(side: Side) -> Side:
     return EXCHANGES[1 - EXCHANGES.index(side)]
+
+
+def calendar_reader(
+    participants: Participants,
+    source: CalendarSource,
+    settings: SiteSettings,
+    context: SyncContext,
+    *,
+    changed: Callable[[str], None],
+    shows: Callable[[str], bool],
+) -> CalendarScheduler | HybridCalendars:
+    """Return the reader of all calendars of a source; `shows` is whether the PBX shows a presence of ours."""
+    if isinstance(source, HybridSource):
+        return HybridCalendars(participants, source, settings, context, changed=changed, shows_something=shows)
+    return CalendarScheduler(participants, source, settings, context, changed=changed, shows_something=shows)

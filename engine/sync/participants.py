@@ -1,6 +1,6 @@
 """The participating users: their states, the changes that the PBX reports, and the index by mailbox."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,7 +77,8 @@ class Membership:
     so many would depart at once that it is hardly intended, they are `held`, and take part as before until that is
     confirmed; `showing` returns whether a user's presence is not empty, and `weigh_soon` requests a call of `weigh`.
     `let_go` are those confirmed to depart, in this run or an earlier one: they are not weighed again. `arrived` is
-    called for participants whose mailbox has to be looked up, `departing` for those who leave.
+    called for participants whose mailbox has to be looked up, `departing` for those who leave. Of users for whom
+    another engine works (`works_for` says no), only who they are is known.
     """
 
     def __init__(
@@ -91,8 +92,11 @@ class Membership:
         departing: Callable[[str], None],
         showing: Callable[[str], bool] = lambda _: True,
         weigh_soon: Callable[[], None] = lambda: None,
+        works_for: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._participants = participants
+        self._works_for = works_for
+        self._elsewhere: dict[str, User] = {}
         self._selection = selection
         self._order = order
         self._remembered = remembered
@@ -134,13 +138,39 @@ class Membership:
                 self._seen(user)
             case UserRemoved(guid):
                 self._others.pop(guid, None)
-                self._depart(self._user(guid))
+                if self._elsewhere.pop(guid, None) is None:
+                    self._depart(self._user(guid))
             case UsersComplete(guids):
+                self._elsewhere = {guid: user for guid, user in self._elsewhere.items() if guid in guids}
                 self._others = {guid: user for guid, user in self._others.items() if guid in guids}
                 for guid in {*self._participants, *self._remembered()} - guids:
                     self._depart(self._user(guid))
                 self._is_complete = True
                 self.weigh()
+
+    def begin(self, remembered: Iterable[str]) -> None:
+        """Work for users of other engines who are this engine's own by now: the `remembered` first, in their order."""
+        for guid in remembered:
+            user = self._elsewhere.get(guid) or self._others.get(guid)
+            if user is not None:
+                self._seen(user)
+            elif self._is_complete and guid not in self._participants:
+                self._depart(User(guid=guid, name=""))
+        for user in [user for guid, user in self._elsewhere.items() if self._works_for(guid)]:
+            self._seen(user)
+
+    def end(self) -> list[str]:
+        """Leave to other engines who is not this engine's own any more; return the former participants."""
+        for guid in [guid for guid in self._leaving if not self._works_for(guid)]:
+            del self._leaving[guid]
+        for guid in [guid for guid in self._others if not self._works_for(guid)]:
+            self._elsewhere[guid] = self._others.pop(guid)
+        left = [guid for guid in self._participants if not self._works_for(guid)]
+        for guid in left:
+            participant = self._participants.pop(guid)
+            if not participant.deleted and participant.user.name:
+                self._elsewhere.setdefault(guid, participant.user)
+        return left
 
     def copy_begins(self) -> None:
         """Note that all users are being copied again: who leaves is known only when all of them are."""
@@ -160,6 +190,7 @@ class Membership:
         """Yield all users of the PBX that are known, taking part or not."""
         yield from (participant.user for participant in self._participants.values())
         yield from self._others.values()
+        yield from self._elsewhere.values()
 
     def is_leaving(self, guid: str) -> bool:
         """Return whether a user no longer takes part, and has not departed only because others may leave as well."""
@@ -211,6 +242,10 @@ class Membership:
         return guid in self._participants and self._participants[guid].departing
 
     def _seen(self, user: User) -> None:
+        if not self._works_for(user.guid):
+            self._elsewhere[user.guid] = user
+            return
+        self._elsewhere.pop(user.guid, None)
         if not self._selection.takes_part(user):
             self._others[user.guid] = user
             self._depart(user)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from engine.core.users import User
 from engine.pbx.entries import EntryLink, PresenceEntry
 from engine.pbx.errors import PbxUnreachable
+from engine.sync.link import LentLink, Link
 from engine.sync.participants import Membership
 from engine.sync.writer import Writer
 
@@ -13,7 +14,7 @@ from engine.sync.writer import Writer
 class PbxAccess:
     """Uses the `link` of a running engine, whose `directory` knows the users of the PBX."""
 
-    def __init__(self, link: EntryLink, writer: Writer, directory: Membership) -> None:
+    def __init__(self, link: Link, writer: Writer, directory: Membership) -> None:
         self._link = link
         self._writer = writer
         self._directory = directory
@@ -38,11 +39,14 @@ class PbxAccess:
 
     @asynccontextmanager
     async def lent_link(self, guid: str) -> AsyncIterator[EntryLink]:
-        """Context manager that lends the link for a user, who is not written meanwhile."""
+        """Context manager that lends the link for a user, who is not written meanwhile.
+
+        Raises `LeaseEnded` for a user of another engine.
+        """
         self._writer.hold_back(guid)
         try:
             await self._writer.quiet(guid)
-            yield self._link
+            yield LentLink(self._link, self._writer.claim(guid))
         finally:
             self._writer.release(guid)
 
@@ -55,7 +59,7 @@ class PbxAccess:
         return self._writer.withheld.left()
 
     async def take_out(self, guid: str) -> None:
-        """Clear what is left of a user. Raises a `PbxFailure`."""
+        """Clear what is left of a user. Raises a `PbxFailure`, or `LeaseEnded`."""
         user = self.user(guid)
         if user is not None:
             await self._writer.take_out(user)

@@ -1,6 +1,7 @@
 """Reads presences back from the PBX in the background, and decides which users may be written yet."""
 
 from collections import deque
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Protocol
 
@@ -54,6 +55,11 @@ class ReadBack:
         self._is_on = False
         self._begins_at = self._clock.now()
         self._unanswered = 0
+        self._engines = 1
+
+    def share_with(self, engines: int) -> None:
+        """Read at one part of the pace, as one of this number of engines."""
+        self._engines = engines
 
     def begin(self) -> None:
         """Start reading: all users are known over a new connection."""
@@ -63,6 +69,12 @@ class ReadBack:
         self._is_on = True
         self._begins_at = self._clock.now() + BEGUN_AFTER
         self._unanswered = 0
+        self._alarm.wake()
+
+    def add(self, guids: Iterable[str]) -> None:
+        """Read these as well: other engines wrote for them."""
+        waiting = set(self._waiting)
+        self._waiting.extend(guid for guid in guids if guid not in waiting)
         self._alarm.wake()
 
     def stop(self) -> None:
@@ -75,7 +87,7 @@ class ReadBack:
             if not self._is_anybody_waiting():
                 await self._alarm.wait(None)
                 continue
-            pause = self._clock.now() + timedelta(seconds=1 / READS_PER_SECOND)
+            pause = self._clock.now() + timedelta(seconds=self._engines / READS_PER_SECOND)
             await self._clock.sleep_until(max(pause, self._begins_at))
             if self._is_anybody_waiting() and not self._writer.is_writing:
                 await self._read(self._waiting[0])

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime
 from random import Random
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from engine.broadcast import Broadcast
@@ -16,8 +15,7 @@ from engine.core.expiry import Expiries
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED
 from engine.exchange.hybrid import HybridSource
-from engine.exchange.source import CalendarSource, Priority, SubscriptionStatus
-from engine.pbx.entries import EntryLink
+from engine.exchange.source import CalendarSource, Priority, SharingSource, SubscriptionStatus
 from engine.pbx.errors import PbxLinkMistake
 from engine.pbx.events import (
     LinkDown,
@@ -32,8 +30,7 @@ from engine.pbx.events import (
 )
 from engine.settings.model import ApplicationProof, PbxLinkKind, SiteSettings
 from engine.store.errors import StoreFailure
-from engine.store.presence import AcknowledgedPresences
-from engine.sync.calendar_reader import CalendarScheduler
+from engine.store.presence import PresenceStore
 from engine.sync.clocks import ClockStepDetector
 from engine.sync.decider import Decider
 from engine.sync.events import (
@@ -51,30 +48,25 @@ from engine.sync.events import (
     UserChanged,
 )
 from engine.sync.expiry_watch import ExpiryWatch
-from engine.sync.hold import GRACE, Held, NobodyTakesPart
-from engine.sync.hybrid_calendars import HybridCalendars
+from engine.sync.hold import Held, NobodyTakesPart
+from engine.sync.holding import Holding
+from engine.sync.hybrid_calendars import calendar_reader
+from engine.sync.link import Link
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.participants import Membership, Participant, Participants
 from engine.sync.pbx_access import PbxAccess
 from engine.sync.preview import UserCalendar
 from engine.sync.readback import ReadBack
-from engine.sync.scheduling import WakeableTimer
+from engine.sync.shards import ShardKeeper
+from engine.sync.share import Share, Sharing
 from engine.sync.status import ConnectionStatus, ConnectionStatuses, EngineStatus, concerns_by_side, users_counted
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.views import UserDay, UserDetails, UserSummary, day_of_user, details_of, summary_of
-from engine.sync.writer import PresenceLink, Writer
+from engine.sync.writer import Writer
 
 logger = logging.getLogger(__name__)
 
 PBX_LINK = "the link to the PBX"
-
-
-class Link(EntryLink, PresenceLink, Protocol):
-    """The PBX link as the engine uses it: it runs until cancelled and reports events."""
-
-    async def run(self) -> None:
-        """Keep the link up until cancelled."""
-        ...
 
 
 class Engine:
@@ -82,7 +74,7 @@ class Engine:
 
     `make_link` is given the function that takes the link's events. `clock` is calendar time, `network_clock` measures
     pauses and pacing. Source and link note in `expiries` when the certificates end that they see; `proof` returns what
-    the application logs in with at present.
+    the application logs in with at present. With `sharing` it works for the shards alone that it is told of (`shards`).
     """
 
     def __init__(
@@ -91,13 +83,14 @@ class Engine:
         *,
         source: CalendarSource,
         make_link: Callable[[Callable[[PbxEvent], None]], Link],
-        store: AcknowledgedPresences,
+        store: PresenceStore,
         clock: Clock,
         network_clock: Clock,
         random: Random,
         observe: Observer,
         expiries: Expiries | None = None,
         proof: Callable[[], ApplicationProof | None] = lambda: None,
+        sharing: Sharing | None = None,
     ) -> None:
         self._source = source
         self._expiries = expiries or Expiries(clock)
@@ -122,10 +115,7 @@ class Engine:
         )
         self._refused_pbxs: dict[str, Failure] = {}
         self._link = make_link(self._handle)
-        self._weighing = WakeableTimer(network_clock)
-        self._noting = WakeableTimer(network_clock)
-        self._meant = store.meant
-        self._network_clock = network_clock
+        self._share = Share(sharing)
         self._expiry_watch = ExpiryWatch(self._expiries, network_clock, self._report)
         self._setback = ClockStepDetector(clock, network_clock, self._on_clock_set_back)
         self._build_parts(
@@ -140,9 +130,17 @@ class Engine:
             ),
         )
 
-    def _build_parts(self, settings: SiteSettings, store: AcknowledgedPresences, context: SyncContext) -> None:
+    def _build_parts(self, settings: SiteSettings, store: PresenceStore, context: SyncContext) -> None:
         """Build the parts that work on the participants; they notify each other by callbacks."""
-        self._writer = Writer(self._participants, self._link, store, settings.pbx, context, engine=settings.engine)
+        self._writer = Writer(
+            self._participants,
+            self._link,
+            store,
+            settings.pbx,
+            context,
+            engine=settings.engine,
+            share=self._share,
+        )
         self._read_back = ReadBack(self._participants, self._writer, context)
         self._decider = Decider(
             self._participants,
@@ -150,9 +148,10 @@ class Engine:
             context,
             written=self._writer.withheld.supposed,
             want=self._on_decision,
-            meant=self._note_soon,
+            meant=lambda: self._holding.note_soon(),
         )
-        self._calendars = self._readers(settings, context)
+        people, changed, shows = self._participants, self._on_calendar_read, self._shows_something
+        self._calendars = calendar_reader(people, self._source, settings, context, changed=changed, shows=shows)
         self._claims = MailboxClaims(
             self._participants, self._source, context, may_ask=lambda: self._links.exchange_answers
         )
@@ -164,15 +163,28 @@ class Engine:
             arrived=self._on_arrival,
             departing=self._on_departure,
             showing=self._is_shown,
-            weigh_soon=self._weigh_soon,
+            weigh_soon=lambda: self._holding.weigh_soon(),
+            works_for=self._share.includes,
         )
-
-    def _readers(self, settings: SiteSettings, context: SyncContext) -> CalendarScheduler | HybridCalendars:
-        """Return the reader of all calendars."""
-        people, changed, shows = self._participants, self._on_calendar_read, self._shows_something
-        if isinstance(self._source, HybridSource):
-            return HybridCalendars(people, self._source, settings, context, changed=changed, shows_something=shows)
-        return CalendarScheduler(people, self._source, settings, context, changed=changed, shows_something=shows)
+        self._holding = Holding(
+            self._directory,
+            self._decider,
+            store.meant,
+            context.network_clock,
+            report=self._report,
+            finished=context.finished,
+        )
+        self._shards = ShardKeeper(
+            self._participants,
+            self._share,
+            self._writer,
+            self._directory,
+            context.network_clock,
+            prepare=self._holding.remember_who_left,
+            begun=self._on_shards_taken,
+            ended=self._on_shards_lost,
+            shared_by=self._share_with,
+        )
 
     async def run(self) -> None:
         """Run all parts until cancelled.
@@ -190,8 +202,7 @@ class Engine:
     async def _remember(self) -> None:
         """Load what earlier runs left; nothing else begins before that."""
         await self._writer.load()
-        self._directory.let_go |= await self._meant.let_go()
-        self._decider.begin(await self._meant.settings())
+        await self._holding.remember()
 
     async def _close(self) -> None:
         try:
@@ -200,20 +211,21 @@ class Engine:
             self._supervisor.note("closing the connections to Exchange", internal_error)
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        return {
+        parts: dict[str, Callable[[], Awaitable[None]]] = {
             PBX_LINK: self._run_link,
             "notifications from Exchange": lambda: self._source.run(self._on_notification),
             "reading calendars": self._calendars.run,
             "deciding presences": self._decider.run,
             "writing presences": self._writer.run,
             "keeping presences": self._writer.keep,
-            "weighing changes": self._weigh,
-            "storing accepted settings": self._note,
+            "weighing changes": self._holding.weigh,
+            "storing accepted settings": self._holding.note,
             "reading presences back": self._read_back.run,
             "comparing addresses": self._claims.run,
             "watching the clock": self._setback.run,
             "watching what expires": self._expiry_watch.run,
         }
+        return parts if self._share.is_everybody else {**parts, "taking up users": self._shards.run}
 
     async def _run_link(self) -> None:
         try:
@@ -230,54 +242,19 @@ class Engine:
             if not participant.departing and self._calendars.next_visit(guid) is None:
                 self._calendars.resync(guid)
 
-    @property
-    def _held(self) -> Held | None:
-        return self._directory.held or self._decider.held
-
     async def confirm_hold(self) -> Held | None:
-        """Carry out the held change; return it, None if nothing is held.
+        """Carry out the held change; return it, None if nothing is held. Raises a `StoreFailure`."""
+        return await self._holding.confirm()
 
-        The confirmation is stored first: otherwise a restart would hold again what is cleared by then, and write the
-        presences again. Raises a `StoreFailure` if it cannot be stored; then nothing has happened.
-        """
-        confirmed = self._held
-        if confirmed is None:
-            return None
-        await self._meant.note(self._decider.settings, self._directory.let_go_once_confirmed)
-        self._directory.confirm()
-        self._decider.confirm()
-        self._report(ServiceChanged())
-        return confirmed
+    @property
+    def shards(self) -> ShardKeeper:
+        """What is told which shards are this engine's own."""
+        return self._shards
 
     def _nobody(self) -> NobodyTakesPart | None:
         if not self._writer.knows_everybody or not all(each.departing for each in self._participants.values()):
             return None
-        seen = self._directory.not_selected
-        return NobodyTakesPart(
-            f"none of the {seen} users of the PBX is selected by pbx.users" if seen else "the PBX reported no users"
-        )
-
-    def _weigh_soon(self) -> None:
-        self._weighing.wake()
-
-    async def _weigh(self) -> None:
-        while True:
-            await self._weighing.wait(None)
-            await self._network_clock.sleep_until(self._network_clock.now() + GRACE)
-            self._directory.weigh()
-            self._report(ServiceChanged())
-            self._finished.notify()
-
-    def _note_soon(self) -> None:
-        self._noting.wake()
-
-    async def _note(self) -> None:
-        while True:
-            await self._noting.wait(None)
-            try:
-                await self._meant.note(self._decider.let_through, self._directory.let_go)
-            except StoreFailure as failure:
-                logger.warning("the accepted settings cannot be stored: %s", failure)
+        return NobodyTakesPart.of(self._directory.not_selected)
 
     def _is_shown(self, guid: str) -> bool:
         return self._writer.withheld.shown(guid).acknowledged != CLEARED
@@ -308,7 +285,7 @@ class Engine:
             expiring=self._expiries.warnings(),
             withheld=self._writer.withheld.counted(),
             store=self._writer.store_trouble,
-            held=self._held,
+            held=self._holding.held,
             nobody=self._nobody(),
             unstable=self._links.unstable(),
             failed_parts=self._supervisor.problems(),
@@ -425,6 +402,26 @@ class Engine:
         self._decider.mark(guid)
         self._calendars.forget(guid)
         self._claims.forget(guid)
+
+    def _on_shards_taken(self, guids: Collection[str]) -> None:
+        self._decider.mark_all(guids)
+        self._writer.want_all(guids)
+        self._read_back.add(guids)
+
+    def _share_with(self, engines: int) -> None:
+        if isinstance(self._source, SharingSource):
+            self._source.share_with(engines)
+        self._calendars.share_with(engines)
+        self._writer.share_with(engines)
+        self._read_back.share_with(engines)
+
+    def _on_shards_lost(self, guids: Collection[str]) -> None:
+        for guid in guids:
+            self._decider.forget(guid)
+            self._calendars.forget(guid)
+            self._claims.forget(guid)
+            self._report(UserChanged(guid))
+        self._finished.notify()
 
     def _on_notification(self, address: str, urgency: Priority) -> None:
         for guid in self._calendars.on_notification(address, urgency):

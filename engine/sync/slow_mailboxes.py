@@ -30,6 +30,10 @@ class SlowMailboxLimiter:
         self._next_try = float("-inf")
         self._tries = 0
 
+    def adjust(self, share: int) -> None:
+        """Admit another number at a time from now on."""
+        self._share = share
+
     def admits(self, key: str) -> bool:
         """Return whether to visit now; a mailbox that may not is returned by `ended` when its turn has come."""
         if key in self._slow:

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.http_record import HttpRecord
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.secret import Secret
@@ -219,7 +220,13 @@ class InstantLink:
         await asyncio.Event().wait()
 
     async def set_presence(
-        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+        self,
+        guid: str,
+        presence: Presence,
+        *,
+        contact: str = "",
+        clear: ClearWith | None = None,
+        claim: Claim = UNLIMITED,
     ) -> None:
         pass
 

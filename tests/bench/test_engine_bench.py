@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.appointments import Appointment
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
 from engine.exchange.source import Mailbox, Window
@@ -91,7 +92,13 @@ class InstantLink:
         await asyncio.Event().wait()
 
     async def set_presence(
-        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+        self,
+        guid: str,
+        presence: Presence,
+        *,
+        contact: str = "",
+        clear: ClearWith | None = None,
+        claim: Claim = UNLIMITED,
     ) -> None:
         self.shown[guid] = presence
 

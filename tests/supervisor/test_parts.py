@@ -21,9 +21,9 @@ from engine.sync.calendar_reader import CalendarScheduler
 from engine.sync.clocks import ClockStepDetector
 from engine.sync.decider import Decider
 from engine.sync.expiry_watch import ExpiryWatch
+from engine.sync.holding import Holding
 from engine.sync.mailbox_claims import MailboxClaims
 from engine.sync.readback import ReadBack
-from engine.sync.reconciler import Engine
 from engine.sync.task_supervisor import TaskSupervisor
 from engine.sync.writer import Writer
 from tests.support.eventually import eventually
@@ -59,8 +59,8 @@ PARTS = {
     "deciding presences": Part(Decider, "_decide"),
     "writing presences": Part(Writer, "run"),
     "keeping presences": Part(AcknowledgedPresences, "keep"),
-    "weighing changes": Part(Engine, "_weigh"),
-    "storing accepted settings": Part(Engine, "_note"),
+    "weighing changes": Part(Holding, "weigh"),
+    "storing accepted settings": Part(Holding, "note"),
     "reading presences back": Part(ReadBack, "_is_anybody_waiting"),
     "comparing addresses": Part(MailboxClaims, "run"),
     "watching the clock": Part(ClockStepDetector, "run"),

@@ -14,6 +14,7 @@ import aiohttp
 
 from engine.api.paths import read_only_twin
 from engine.core.appointments import Appointment
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.presence.model import CLEARED, Presence
@@ -127,7 +128,13 @@ class InstantLink:
         self._on_event(UserRemoved(guid))
 
     async def set_presence(
-        self, guid: str, presence: Presence, *, contact: str = "", clear: ClearWith | None = None
+        self,
+        guid: str,
+        presence: Presence,
+        *,
+        contact: str = "",
+        clear: ClearWith | None = None,
+        claim: Claim = UNLIMITED,
     ) -> None:
         self.shown[guid] = presence
 

@@ -26,6 +26,7 @@ from engine.store.presence import AcknowledgedPresences
 from engine.store.secrets import chosen_secrets
 from engine.sync.events import Event
 from engine.sync.reconciler import Engine
+from engine.sync.share import Sharing
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually, patience
 from tests.support.idle_time import pauses_pass_quickly
@@ -93,10 +94,12 @@ async def running_engine(
     directory: Path,
     tables: Mapping[str, Mapping[str, Any]],
     network_clock: Clock | None = None,
+    sharing: Sharing | None = None,
 ) -> AsyncIterator[SiteOf[C]]:
     """Run an engine with an existing company; `tables` go into its settings file.
 
-    Pauses of seconds between attempts pass quickly, unless a `network_clock` is given.
+    Pauses of seconds between attempts pass quickly, unless a `network_clock` is given. With `sharing` it is one of
+    several, whose presences are in their common store.
     """
     settings = read_settings(company.settings(**tables), default_zone=company.world.zone)
     events: list[Event] = []
@@ -106,11 +109,12 @@ async def running_engine(
         engine = assemble(
             settings,
             chosen_secrets(company.secrets, settings.exchange),
-            AcknowledgedPresences(database),
+            AcknowledgedPresences(database) if sharing is None else sharing.store,
             clock=clock,
             network_clock=network_clock or pauses_pass_quickly(),
             observe=events.append,
             resolver=RoutedResolver(company.routes),
+            sharing=sharing,
         )
         async with tasks_of(engine):
             yield SiteOf(company, engine, clock, settings, events)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.presence.model import Presence
 from engine.pbx.client import PbxLink
 from engine.pbx.events import UsersComplete
@@ -44,12 +45,12 @@ class CountingLink:
         self.most_at_once = 0
         self.most_tasks = 0
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "", claim: Claim = UNLIMITED) -> None:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         self.most_tasks = max(self.most_tasks, len(asyncio.all_tasks()))
         try:
-            await self._link.set_presence(guid, presence)
+            await self._link.set_presence(guid, presence, claim=claim)
         finally:
             self._at_once -= 1
 

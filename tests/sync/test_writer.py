@@ -7,11 +7,14 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core.backoff import JITTER
+from engine.core.claims import UNLIMITED, Claim
 from engine.core.errors import EngineMistake
 from engine.core.presence.model import Presence
 from engine.pbx.errors import PresenceRefused, PresenceUnanswered
+from engine.settings.model import EngineSettings, PbxSettings
 from engine.sync.events import PresenceConfirmed, UserTrouble
-from engine.sync.writer import REFUSED, UNANSWERED
+from engine.sync.sender import REFUSED
+from engine.sync.writer import UNANSWERED
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
@@ -64,6 +67,27 @@ async def test_the_pace_is_kept_to_the_millisecond(tmp_path: Path) -> None:
             await clock.advance(1)
         await eventually(lambda: harness.writer.is_idle())
         assert len(link.writes) == 60
+
+
+async def test_several_engines_share_the_pace(tmp_path: Path) -> None:
+    link, clock = RecordingLink(), ManualClock()
+    guids = [str(number) for number in range(20)]
+    async with running_writer(link, guids, tmp_path, clock, per_second=4, in_flight=1) as harness:
+        harness.writer.share_with(2)
+        harness.writer.link_is_up()
+        for guid in guids:
+            harness.desire(guid, BUSY)
+        for engines, due in ((2, 3), (100, 5), (1, 6), (1, 7)):
+            harness.writer.share_with(engines)
+            await quiescence()
+            await clock.advance(1)
+            await quiescence()
+            assert len(link.writes) == due
+            harness.writer.adjust(PbxSettings(master="m", writes_per_second=4, writes_in_flight=1), EngineSettings())
+        for _ in range(4):
+            await clock.advance(0.25)
+            await quiescence()
+        assert len(link.writes) == 11
 
 
 async def test_no_more_than_set_wait_for_an_answer_and_for_their_turn(tmp_path: Path) -> None:
@@ -204,8 +228,10 @@ async def test_who_is_renamed_while_being_asked_about_is_asked_again_and_not_wri
 
 async def test_who_is_deleted_while_being_written_to_is_in_doubt_and_asked_about_again(tmp_path: Path) -> None:
     class Deleting(RecordingLink):
-        async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
-            await super().set_presence(guid, presence, contact=contact)
+        async def set_presence(
+            self, guid: str, presence: Presence, *, contact: str = "", claim: Claim = UNLIMITED
+        ) -> None:
+            await super().set_presence(guid, presence, contact=contact, claim=claim)
             if len(self.writes) == 1:
                 harness.writer.user_is_gone("a")
 
@@ -224,8 +250,10 @@ async def test_a_mistake_with_one_user_stops_nobody_and_is_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Odd(RecordingLink):
-        async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
-            await super().set_presence(guid, presence, contact=contact)
+        async def set_presence(
+            self, guid: str, presence: Presence, *, contact: str = "", claim: Claim = UNLIMITED
+        ) -> None:
+            await super().set_presence(guid, presence, contact=contact, claim=claim)
             if guid == "a" and len(self.writes) < 8:
                 raise ZeroDivisionError
 

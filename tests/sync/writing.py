@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from engine.core.claims import UNLIMITED, Claim, LeaseEnded
 from engine.core.clock import Clock
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
@@ -15,8 +16,10 @@ from engine.settings.model import EngineSettings, PbxSettings
 from engine.store.database import Database
 from engine.store.presence import AcknowledgedPresences
 from engine.sync.events import Event, SyncContext
+from engine.sync.link import PresenceLink
 from engine.sync.participants import Participant, Participants
-from engine.sync.writer import PresenceLink, Writer
+from engine.sync.share import Share, Sharing
+from engine.sync.writer import Writer
 
 
 class RecordingLink:
@@ -31,7 +34,9 @@ class RecordingLink:
         self.at_once = 0
         self.most_at_once = 0
 
-    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "") -> None:
+    async def set_presence(self, guid: str, presence: Presence, *, contact: str = "", claim: Claim = UNLIMITED) -> None:
+        if not claim.holds():
+            raise LeaseEnded
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -50,10 +55,11 @@ class RecordingLink:
 
 @dataclass
 class WriterHarness:
-    """A running writer with its participants and events."""
+    """A running writer with its participants, its share of them, and events."""
 
     writer: Writer
     participants: Participants
+    share: Share = field(default_factory=Share)
     events: list[Event] = field(default_factory=list)
 
     def desire(self, guid: str, presence: Presence) -> None:
@@ -70,7 +76,9 @@ async def running_writer(
     *,
     per_second: float = 50.0,
     in_flight: int = 10,
+    sharing: Sharing | None = None,
 ) -> AsyncIterator[WriterHarness]:
+    share = Share(sharing)
     events: list[Event] = []
     participants: Participants = {guid: Participant(User(guid=guid, name=f"user {guid}")) for guid in guids}
     database = Database(directory / "state")
@@ -79,7 +87,7 @@ async def running_writer(
         writer = Writer(
             participants,
             link,
-            AcknowledgedPresences(database),
+            AcknowledgedPresences(database) if sharing is None else sharing.store,
             PbxSettings(master="m", writes_per_second=per_second, writes_in_flight=in_flight),
             SyncContext(
                 clock=clock,
@@ -89,11 +97,12 @@ async def running_writer(
                 finished=lambda: None,
             ),
             engine=EngineSettings(),
+            share=share,
         )
         await writer.load()
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(writer.run())
-            yield WriterHarness(writer, participants, events)
+            yield WriterHarness(writer, participants, share, events)
             running.cancel()
     finally:
         await database.close()

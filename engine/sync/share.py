@@ -1,0 +1,119 @@
+"""The users that an engine works for: everybody, or its share of users whom several engines have in common."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from engine.core.claims import UNLIMITED, Claim, Ownership
+from engine.store.presence import PresenceRecord, PresenceStore
+
+
+class ShardOwnership(Ownership, Protocol):
+    """What an engine knows of the shards that are its own."""
+
+    def shard_of(self, guid: str) -> int:
+        """Return the shard that a user belongs to."""
+        ...
+
+    def claim_to(self, shard: int) -> Claim | None:
+        """Return the claim to a shard, None if this engine does not own it."""
+        ...
+
+
+class SharedPresenceStore(PresenceStore, Protocol):
+    """A store of presences that several engines use."""
+
+    async def load_shard(self, claim: Claim) -> dict[str, PresenceRecord]:
+        """Return the presences of a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
+        ...
+
+    async def suspect(self, guid: str) -> None:
+        """Record that something was sent for a user when the claim was over. Raises a `StoreFailure`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How users are shared with other engines: who owns whom, the store that all use, and after which time the link
+    gives up what the PBX has not acknowledged."""
+
+    ownership: ShardOwnership
+    store: SharedPresenceStore
+    undelivered_for: timedelta
+
+
+class Share:
+    """The shards that this engine works for; without `sharing`, it works for everybody.
+
+    Working for a user is reading and deciding. Writing takes a claim, and a claim is used only once it is `prepared`:
+    the shard's presences have been loaded under it, because what was known before is no longer certain.
+    """
+
+    def __init__(self, sharing: Sharing | None = None) -> None:
+        self._ownership = None if sharing is None else sharing.ownership
+        self._sharing = sharing
+        self._shards = set[int]()
+        self._prepared: dict[int, tuple[str, int]] = {}
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether this engine works alone."""
+        return self._ownership is None
+
+    def begin(self, shards: Iterable[int]) -> None:
+        """Work for these shards from now on."""
+        self._shards.update(shards)
+
+    def end(self, shards: Iterable[int]) -> None:
+        """Work for these shards no more."""
+        for shard in shards:
+            self._shards.discard(shard)
+            self._prepared.pop(shard, None)
+
+    def includes(self, guid: str) -> bool:
+        """Return whether this engine works for a user."""
+        return self._ownership is None or self._ownership.shard_of(guid) in self._shards
+
+    def of_shards(self, guids: Iterable[str], shards: Collection[int]) -> list[str]:
+        """Return those of the users who belong to one of these shards."""
+        return [] if self._ownership is None else [each for each in guids if self._ownership.shard_of(each) in shards]
+
+    def unprepared(self) -> list[Claim]:
+        """Return the claims in force, to shards that this engine works for, which are not prepared yet."""
+        if self._ownership is None:
+            return []
+        claims = (self._ownership.claim_to(shard) for shard in sorted(self._shards))
+        return [claim for claim in claims if claim is not None and not self._is_prepared(claim)]
+
+    def prepare(self, claim: Claim) -> bool:
+        """Use this claim from now on; return whether its shard is worked for at all."""
+        if claim.shard in self._shards:
+            self._prepared[claim.shard] = (claim.term, claim.token)
+        return claim.shard in self._shards
+
+    def claim(self, guid: str) -> Claim | None:
+        """Return the claim to write a user, None if this engine may not write that user now."""
+        if self._ownership is None:
+            return UNLIMITED
+        claim = self._ownership.claim_of(guid)
+        return claim if claim is not None and self._is_prepared(claim) else None
+
+    def prepared_claims(self) -> list[Claim]:
+        """Return the claims that may be used now."""
+        if self._ownership is None:
+            return []
+        claims = (self._ownership.claim_to(shard) for shard in sorted(self._shards))
+        return [claim for claim in claims if claim is not None and self._is_prepared(claim)]
+
+    async def load(self, claim: Claim) -> dict[str, PresenceRecord]:
+        """Return what is stored for a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
+        return {} if self._sharing is None else await self._sharing.store.load_shard(claim)
+
+    async def suspect(self, guid: str) -> None:
+        """Store that something was sent for a user when the claim was over. Raises a `StoreFailure`."""
+        if self._sharing is not None:
+            await self._sharing.store.suspect(guid)
+
+    def _is_prepared(self, claim: Claim) -> bool:
+        return self._prepared.get(claim.shard) == (claim.term, claim.token)
