@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from engine.checks.put_back import PresencesNotPutBack, UnfinishedTest, put_back
+from engine.core.claims import LeaseEnded
 from engine.core.clock import Clock
 from engine.pbx.errors import PbxFailure
 from engine.supervisor.supervisor import Supervisor
@@ -49,7 +50,7 @@ class PutBackLater:
             try:
                 async with access.lent_link(before.user.guid) as link:
                     await put_back(link, before, {})
-            except (PbxFailure, PresencesNotPutBack) as failure:
+            except (PbxFailure, PresencesNotPutBack, LeaseEnded) as failure:
                 logger.warning("%s. %s", failure, failure.remedy)
                 return
             logger.info("presences of %s are as before the presence test", before.user.guid)

@@ -41,12 +41,12 @@ class PbxAccess:
     async def lent_link(self, guid: str) -> AsyncIterator[EntryLink]:
         """Context manager that lends the link for a user, who is not written meanwhile.
 
-        Raises `LeaseEnded` for a user of another engine.
+        Raises `LeaseEnded` for a user of another engine, or a `StoreFailure` where users are shared.
         """
         self._writer.hold_back(guid)
         try:
             await self._writer.quiet(guid)
-            yield LentLink(self._link, self._writer.claim(guid))
+            yield LentLink(self._link, await self._writer.lend(guid))
         finally:
             self._writer.release(guid)
 

@@ -54,6 +54,7 @@ class Share:
         self._ownership = None if sharing is None else sharing.ownership
         self._sharing = sharing
         self._shards = set[int]()
+        self._shard_of: dict[str, int] = {}
         self._prepared: dict[int, tuple[str, int]] = {}
 
     @property
@@ -73,11 +74,12 @@ class Share:
 
     def includes(self, guid: str) -> bool:
         """Return whether this engine works for a user."""
-        return self._ownership is None or self._ownership.shard_of(guid) in self._shards
+        return self._ownership is None or self._shard(self._ownership, guid) in self._shards
 
     def of_shards(self, guids: Iterable[str], shards: Collection[int]) -> list[str]:
         """Return those of the users who belong to one of these shards."""
-        return [] if self._ownership is None else [each for each in guids if self._ownership.shard_of(each) in shards]
+        ownership = self._ownership
+        return [] if ownership is None else [guid for guid in guids if self._shard(ownership, guid) in shards]
 
     def unprepared(self) -> list[Claim]:
         """Return the claims in force, to shards that this engine works for, which are not prepared yet."""
@@ -114,6 +116,13 @@ class Share:
         """Store that something was sent for a user when the claim was over. Raises a `StoreFailure`."""
         if self._sharing is not None:
             await self._sharing.store.suspect(guid)
+
+    def _shard(self, ownership: ShardOwnership, guid: str) -> int:
+        """Return the shard of a user; it is computed once, because whole PBXs are gone through when a shard moves."""
+        shard = self._shard_of.get(guid)
+        if shard is None:
+            shard = self._shard_of[guid] = ownership.shard_of(guid)
+        return shard
 
     def _is_prepared(self, claim: Claim) -> bool:
         return self._prepared.get(claim.shard) == (claim.term, claim.token)

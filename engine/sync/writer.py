@@ -193,6 +193,16 @@ class Writer:
             raise LeaseEnded("nothing was sent")
         return claim
 
+    async def lend(self, guid: str) -> Claim:
+        """Return the claim under which somebody else writes a user, who is held back. Raises `LeaseEnded`, or a
+        `StoreFailure`.
+
+        Nothing of that is stored: if another engine owns the user before `release`, it asks the PBX.
+        """
+        claim = self.claim(guid)
+        await self._share.suspect(guid)
+        return claim
+
     def hold_back(self, guid: str) -> None:
         """Begin no write for this user until `release`."""
         self._held_back.add(guid)

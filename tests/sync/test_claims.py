@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from engine.core.claims import UNLIMITED, Claim, LeaseEnded, WrittenTooLate
 from engine.core.presence.model import CLEARED, Presence
 from engine.store.errors import StoreDamaged
@@ -207,6 +209,24 @@ async def test_nothing_is_sent_that_could_not_be_stored(tmp_path: Path) -> None:
         assert site.store.rows["a"] == PresenceRecord(BUSY)
         assert site.link.writes == [("a", BUSY)]
         assert site.link.reads == ["user a"], "nothing was sent, so nothing is in doubt"
+
+
+async def test_somebody_else_writes_under_a_claim_and_the_next_owner_asks(tmp_path: Path) -> None:
+    async with shared(tmp_path, rows={"a": PresenceRecord(BUSY), "b": PresenceRecord(BUSY)}) as site:
+        site.link.shown["user a"] = DND
+        await site.take(0)
+        writer = site.harness.writer
+        writer.hold_back("a")
+        assert await writer.lend("a") == site.claim("a")
+        assert site.store.rows["a"].suspect
+        with pytest.raises(LeaseEnded):
+            await writer.lend("b")
+        await site.desire("a", BUSY)
+        assert site.link.writes == []
+        writer.release("a")
+        await site.settle()
+        assert site.link.writes == [("a", BUSY)]
+        assert site.store.rows["a"] == PresenceRecord(BUSY)
 
 
 async def test_what_a_failing_database_has_lost_is_stored_again(tmp_path: Path) -> None:
