@@ -8,7 +8,7 @@ stored says so.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from enum import Enum, auto
 from pathlib import Path
@@ -33,7 +33,7 @@ from tests.sync.test_pbx_state_machine import NETWORK_SPEED, SWEEP, new_world
 pytestmark = pytest.mark.slow
 
 SHARDS = 3
-STEPS = int(os.environ.get("SHARED_STEPS", "40"))
+STEPS = int(os.environ.get("SHARED_STEPS", "30"))
 SEEDS = range(int(os.environ.get("SHARED_SEEDS", "2")))
 
 
@@ -141,10 +141,10 @@ class Stage:
                     other.ownership.give_up(shard)
                     other.site.engine.shards.lost([shard])
 
-    def lose_rows(self, term: str) -> None:
-        """Have the store forget what a process stored last."""
+    def lose_rows(self, terms: Collection[str]) -> None:
+        """Have the store forget what some processes stored last."""
         for guid in {*self.store.rows, *self.rows_before}:
-            if self.shards.owners.get(self.shards.shard_of(guid)) == term:
+            if self.shards.owners.get(self.shards.shard_of(guid)) in terms:
                 self.store.rows.pop(guid, None)
                 if guid in self.rows_before:
                     self.store.rows[guid] = self.rows_before[guid]
@@ -239,8 +239,14 @@ class Stage:
         node = self.node()
         await node.stop()
         if self.random.random() < 0.5:
-            self.lose_rows(node.ownership.term)
+            self.lose_rows({node.ownership.term})
         await node.start()
+
+    async def store_fails_over(self) -> None:
+        """To a server that does not have the last writes; those whose claims go on are told of it."""
+        self.lose_rows(set(self.shards.owners.values()))
+        for node in self.nodes:
+            node.site.engine.shards.server_changed()
 
     async def store_is_away_or_back(self) -> None:
         self.store.failure = StoreDamaged("away") if self.store.failure is None else None
@@ -256,6 +262,7 @@ WEIGHTS: dict[Callable[[Stage], Awaitable[None]], int] = {
     Stage.claim_goes_on_after_a_doubt: 6,
     Stage.engine_dies_and_is_started_anew: 5,
     Stage.store_is_away_or_back: 6,
+    Stage.store_fails_over: 4,
     Stage.connections_drop: 4,
     Stage.writes_are_answered_or_not: 4,
     Stage.converges: 4,

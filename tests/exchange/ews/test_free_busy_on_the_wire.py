@@ -81,6 +81,9 @@ async def test_each_gets_its_own_window_though_the_request_covers_all(
     mailbox = Mailbox(world.people[0].mailbox or "", exchange.ews_url)
     async with open_source(exchange, mode=Mode.FREE_BUSY, clock=pauses_pass_quickly()) as source:
         assert source.reads_at_once == 800
+        source.share_with(3)
+        assert source.reads_at_once == 200, "two of eight connections for one of three engines"
+        source.share_with(1)
         found = await asyncio.gather(source.read_window(mailbox, early), source.read_window(mailbox, late))
     for appointments, window in zip(found, (early, late), strict=True):
         assert times(appointments) == times(world.as_appointments(mailbox.address, window.start, window.end))
