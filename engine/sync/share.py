@@ -13,7 +13,7 @@ class ShardOwnership(Ownership, Protocol):
     """What an engine knows of the shards that are its own."""
 
     def shard_of(self, guid: str) -> int:
-        """Return the shard that a user belongs to."""
+        """Return the shard that a user belongs to; any number as long as it is not known how many shards there are."""
         ...
 
     def claim_to(self, shard: int) -> Claim | None:
@@ -64,6 +64,8 @@ class Share:
 
     def begin(self, shards: Iterable[int]) -> None:
         """Work for these shards from now on."""
+        if not self._shards:  # only now it is certain how many shards there are
+            self._shard_of.clear()
         self._shards.update(shards)
 
     def end(self, shards: Iterable[int]) -> None:

@@ -12,6 +12,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.store.errors import StoreDamaged
 from engine.store.presence import PresenceRecord
 from engine.sync.events import UserTrouble
+from engine.sync.share import Share
 from tests.support.claims import SharedMemory, SharedShards, TestedClaim, TestedOwnership
 from tests.support.clock import ManualClock
 from tests.support.quiescence import quiescence
@@ -209,6 +210,19 @@ async def test_nothing_is_sent_that_could_not_be_stored(tmp_path: Path) -> None:
         assert site.store.rows["a"] == PresenceRecord(BUSY)
         assert site.link.writes == [("a", BUSY)]
         assert site.link.reads == ["user a"], "nothing was sent, so nothing is in doubt"
+
+
+def test_the_number_of_shards_is_known_only_once_one_is_taken() -> None:
+    shards = SharedShards(1, lambda _: 0)
+    share = Share(SharedMemory(shards).sharing(TestedOwnership(shards)))
+    assert not share.includes("b")
+    shards.shard_of = lambda guid: "abc".index(guid)
+    share.begin([1])
+    assert [guid for guid in "abc" if share.includes(guid)] == share.of_shards("abc", {1}) == ["b"]
+    share.end([1])
+    shards.shard_of = lambda _: 2
+    share.begin([2])
+    assert share.of_shards("abc", {2}) == ["a", "b", "c"]
 
 
 async def test_somebody_else_writes_under_a_claim_and_the_next_owner_asks(tmp_path: Path) -> None:
