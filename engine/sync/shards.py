@@ -48,7 +48,7 @@ class ShardKeeper:
         self._begun = begun
         self._ended = ended
         self._shared_by = shared_by
-        self._is_to_store_again = False
+        self._to_store_again = set[int]()
         self._alarm = WakeableTimer(network_clock)
 
     def taken(self, shards: Collection[int]) -> None:
@@ -65,6 +65,7 @@ class ShardKeeper:
         A claim that has run out is no reason: calendars are read on then, and presences wait for the next claim.
         """
         self._share.end(shards)
+        self._to_store_again.difference_update(shards)
         left = self._directory.end()
         self._writer.let_go({*left, *self._share.of_shards(tuple(self._writer.remembered()), shards)})
         self._ended(left)
@@ -79,7 +80,7 @@ class ShardKeeper:
 
     def server_changed(self) -> None:
         """Store again what is known and the database does not have: it may have lost what was stored last."""
-        self._is_to_store_again = True
+        self._to_store_again |= self._share.shards
         self._alarm.wake()
 
     def doubt(self, guid: str) -> None:
@@ -97,16 +98,19 @@ class ShardKeeper:
             await self._alarm.wait(self._network_clock.now() + LOOK)
 
     async def _store_again(self) -> None:
-        if self._is_to_store_again:
-            with suppress(LeaseEnded):  # whoever owns the shard next asks the PBX
-                await self._writer.store_again()
-            self._is_to_store_again = False
+        claims = self._share.prepared_claims() if self._to_store_again else ()
+        for claim in claims:
+            # If a claim ends meanwhile, it may go on in a moment; or else the shard is loaded anew by its next owner.
+            with suppress(LeaseEnded):
+                if claim.shard in self._to_store_again and await self._writer.store_again(claim):
+                    self._to_store_again.discard(claim.shard)
 
     async def _take_over(self) -> None:
         loaded: dict[str, PresenceRecord] = {}
         shards = set[int]()
         with suppress(StoreFailure):
             for claim in self._share.unprepared():
+                self._to_store_again.discard(claim.shard)
                 with suppress(LeaseEnded):
                     loaded |= await self._writer.take_over(claim)
                     shards.add(claim.shard)

@@ -58,6 +58,11 @@ class Share:
         self._prepared: dict[int, tuple[str, int]] = {}
 
     @property
+    def shards(self) -> frozenset[int]:
+        """The shards that this engine works for."""
+        return frozenset(self._shards)
+
+    @property
     def is_everybody(self) -> bool:
         """Whether this engine works alone."""
         return self._ownership is None

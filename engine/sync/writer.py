@@ -410,17 +410,20 @@ class Writer:
             self._withheld.forget(guid)
             self._records.unload(guid)
 
-    async def store_again(self) -> None:
-        """Store what is known and the database does not have any more. Raises `LeaseEnded`, or a `StoreFailure`."""
-        for claim in self._share.prepared_claims():
-            for guid in await self._records.not_stored(claim):
-                if guid in self._busy:
-                    continue  # what it stores next is newer
-                self._busy.add(guid)
-                try:
-                    await self._records.store_again(guid, claim)
-                finally:
-                    self._end(guid)
+    async def store_again(self, claim: Claim) -> bool:
+        """Store what is known of a shard's users and the database does not have any more; return whether that was
+        possible for all of them, of whom none was just being written. Raises `LeaseEnded`, or a `StoreFailure`."""
+        different = await self._records.not_stored(claim)
+        free = [guid for guid in different if guid not in self._busy]
+        for guid in free:
+            if guid in self._busy:
+                return False
+            self._busy.add(guid)
+            try:
+                await self._records.store_again(guid, claim)
+            finally:
+                self._end(guid)
+        return len(free) == len(different)
 
     async def answered(self, shards: Collection[int]) -> None:
         """Return when nothing is under way for these shards, which were lost."""

@@ -254,7 +254,8 @@ async def test_what_a_failing_database_has_lost_is_stored_again(tmp_path: Path) 
         await site.desire("c", BUSY)
         stored = dict(site.store.rows)
         site.store.rows = before
-        await site.harness.writer.store_again()
+        claims = {claim.shard: claim for claim in site.harness.share.prepared_claims()}
+        assert [await site.harness.writer.store_again(claims[shard]) for shard in range(3)] == [True, True, False]
         assert site.store.rows == {guid: row for guid, row in stored.items() if guid != "c"}, "c is being written"
         assert len(site.link.writes) == 2
         assert site.store.refusals == 0

@@ -12,7 +12,7 @@ from engine.core.presence.model import CLEARED, Presence
 from engine.simulator.company import Company
 from engine.store.presence import PresenceRecord
 from engine.sync.events import UserChanged
-from tests.support.claims import SharedMemory, SharedShards, TestedOwnership
+from tests.support.claims import SharedMemory, SharedShards, TestedClaim, TestedOwnership
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.quiescence import quiescence
@@ -142,6 +142,22 @@ async def test_who_was_deleted_in_the_pbx_meanwhile_is_forgotten(tmp_path: Path)
         await eventually(lambda: "f" * 32 not in owner.store.rows)
         await owner.settled()
         assert owner.names(owner.site.engine.guids()) == {"p0"}
+
+
+async def test_what_the_database_has_lost_is_stored_again_once_that_is_allowed(tmp_path: Path) -> None:
+    async with owning(tmp_path) as owner:
+        owner.take(0, 1)
+        await eventually(lambda: len(owner.site.company.pbx.ledger.writes) == 2)
+        await owner.settled()
+        stored, uncertain = dict(owner.store.rows), owner.ownership.claims[0]
+        uncertain.end()
+        owner.store.rows.clear()
+        owner.site.engine.shards.server_changed()
+        second = owner.site.company.world.people[1].guid
+        await eventually(lambda: owner.store.rows == {second: stored[second]})
+        owner.ownership.claims[0] = TestedClaim(uncertain.token, 0, uncertain.term)
+        await eventually(lambda: owner.store.rows == stored)
+        assert len(owner.site.company.pbx.ledger.writes) == 2
 
 
 async def test_calendars_are_read_on_while_a_claim_has_run_out(tmp_path: Path) -> None:
