@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from engine.core.claims import UNLIMITED, Claim, Ownership
+from engine.core.claims import ALWAYS, Claim, Ownership
 from engine.store.presence import PresenceRecord, PresenceStore
 
 
@@ -104,7 +104,7 @@ class Share:
     def claim(self, guid: str) -> Claim | None:
         """Return the claim to write a user, None if this engine may not write that user now."""
         if self._ownership is None:
-            return UNLIMITED
+            return ALWAYS.claim_of(guid)
         claim = self._ownership.claim_of(guid)
         return claim if claim is not None and self._is_prepared(claim) else None
 
