@@ -78,6 +78,11 @@ class SharedDatabase:
                     **self._address.with_password(),  # type: ignore[arg-type]
                 )
 
+    @property
+    def place(self) -> str:
+        """Host and database, for messages."""
+        return self._address.place
+
     async def close(self) -> None:
         """Close all connections; whoever still uses one closes it when done."""
         self._is_closed = True
