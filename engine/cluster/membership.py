@@ -54,6 +54,10 @@ class LeaseDatabase(Protocol):
         """Note that an incarnation was seen for as long as a lease."""
         ...
 
+    async def end_silent(self, me: str, over: Sequence[TermState], incarnation: str) -> None:
+        """End terms of others that are as they were seen."""
+        ...
+
     async def end(self, me: str) -> None:
         """End a term."""
         ...
@@ -293,6 +297,7 @@ class Membership:
             me = next((each for each in found.terms if each.term == beliefs.lease.term), None)
             if me is not None:
                 await self._settle(beliefs.lease, now)
+                await self._end_silent(beliefs, me, now)
                 await self._act(beliefs, me, now, group)
             elif beliefs.lease.term:
                 self._beat_due.set()  # whose answer tells that the term is over
@@ -339,6 +344,13 @@ class Membership:
         if self.state is not None and self.state.settled != lease.incarnation and lease.knows_incarnation(now):
             async with self._turn:
                 await self._database.settle(lease.incarnation)
+
+    async def _end_silent(self, beliefs: _Beliefs, me: TermState, now: Reading) -> None:
+        """End the terms of processes that are gone, whether they own anything or not."""
+        over = [each for each in beliefs.nodes.silent(now) if each.term != me.term]
+        if over:
+            async with self._turn:
+                await self._database.end_silent(me.term, over, beliefs.lease.incarnation)
 
     async def _act(self, beliefs: _Beliefs, me: TermState, now: Reading, group: asyncio.TaskGroup) -> None:
         """Take what is this node's to take, and give up what others should have."""

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from engine.cluster.clocks import Reading
 from engine.cluster.lease import HeldShard, Lease, LeaseTimes
 from engine.cluster.model import ClusterState, ShardState, TermState
+from engine.cluster.nodes import Nodes
 
 A_DAY = 86_400_000_000_000
 BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -98,6 +99,11 @@ class Database:
         mine.seen = self.clock
         shard.term, shard.token = me, shard.token + 1
         return shard.token
+
+    def end_silent(self, incarnation: str, over: TermState) -> None:
+        found = self.terms.get(over.term)
+        if found is not None and found.beat == over.beat and incarnation == str(self.incarnation):
+            found.ended = True
 
     def release(self, me: str, number: int, token: int) -> None:
         shard = self.shards[number]
@@ -197,6 +203,7 @@ RULES_LEFT_OUT: dict[str, type[Lease]] = {
 @dataclass
 class Node:
     lease: Lease
+    nodes: Nodes
     number: int
     boot: int = 0
     raw: int = 0
@@ -232,7 +239,7 @@ class World:
         self.late: Callable[[Database], Executed] | None = None
         self.terms = 0
         reads = {"holder's clock": "raw", "waiter's pace": "boot"}.get(broken, "")
-        self.nodes = [Node(self._lease(), number, reads=reads) for number in range(nodes)]
+        self.nodes = [Node(self._lease(), Nodes(self.times.lease), number, reads=reads) for number in range(nodes)]
         self.takes = self.fail_overs = 0
         first = self.nodes[0]
         for number in range(shards):
@@ -269,7 +276,9 @@ class World:
             node.raw += not node.suspended
 
     def look(self, i: int) -> None:
-        self.nodes[i].lease.look(self.database.state(), self.nodes[i].now())
+        node, found = self.nodes[i], self.database.state()
+        node.lease.look(found, node.now())
+        node.nodes.look(found, node.now())
 
     def send_beat(self, i: int) -> None:
         me = self.nodes[i].lease.term
@@ -279,6 +288,10 @@ class World:
         lease = self.nodes[i].lease
         me, seen, incarnation = lease.term, lease.seen(shard), lease.incarnation
         self._send(i, "take", lambda database: database.take(me, incarnation, seen), shard)
+
+    def send_end(self, i: int, over: TermState) -> None:
+        incarnation = self.nodes[i].lease.incarnation
+        self._send(i, "end", lambda database: database.end_silent(incarnation, over))
 
     def stop_writing(self, i: int, shard: int) -> None:
         self.nodes[i].lease.give_up(shard, self.nodes[i].now())
@@ -348,7 +361,7 @@ class World:
         node = self.nodes[i]
         if node.message is not None and not node.message.answered:
             self.late = node.message.execute
-        node.lease, node.message = self._lease(), None
+        node.lease, node.nodes, node.message = self._lease(), Nodes(self.times.lease), None
 
     def fall_behind(self) -> None:
         self.replica = copy.deepcopy(self.database)
@@ -414,6 +427,9 @@ class World:
         message = node.message
         if message is None:
             yield 3.0, f"{i} sends a beat", partial(self.send_beat, i)
+            for over in node.nodes.silent(now):
+                if over.term != lease.term:
+                    yield 1.0, f"{i} sends the end of {over.term}", partial(self.send_end, i, over)
             for shard in shards:
                 if shard in lease.given_up:
                     if lease.may_release(shard, now):

@@ -66,6 +66,9 @@ class Observed:
     async def release(self, me: str, shard: int, token: int) -> None:
         await self._answer(self._leases.release(me, shard, token))
 
+    async def end_silent(self, me: str, over: Sequence[TermState], incarnation: str) -> None:
+        await self._answer(self._leases.end_silent(me, over, incarnation))
+
     async def settle(self, incarnation: str) -> None:
         await self._answer(self._leases.settle(incarnation))
 

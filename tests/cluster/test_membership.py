@@ -143,6 +143,20 @@ async def test_what_a_killed_node_had_is_taken_within_a_lease_and_a_second(clust
         assert {each.node for each in b.membership.alive} == {"b", "c"}
 
 
+async def test_a_killed_node_that_owned_nothing_is_a_member_no_more_after_a_lease(
+    cluster_database: PostgresDatabase,
+) -> None:
+    async with cluster(cluster_database, "a") as running:
+        a = running.nodes["a"]
+        await running.add("b", "standby")
+        await running.passes(2)
+        await running.kill("b")
+        await running.passes(LEASE - 1.5)
+        assert [each.node for each in (await a.leases.look()).terms] == ["a", "b"]
+        await running.passes(2)
+        assert [each.node for each in (await a.leases.look()).terms] == ["a"]
+
+
 async def test_a_node_that_is_cut_off_gives_up_before_others_take(
     cluster_database: PostgresDatabase, tmp_path: Path
 ) -> None:

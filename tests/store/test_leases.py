@@ -144,6 +144,19 @@ async def test_a_name_is_used_by_one_term_at_a_time(cluster_database: PostgresDa
         assert await a.shards() is None
 
 
+async def test_silent_terms_are_ended_as_they_were_seen(cluster_database: PostgresDatabase) -> None:
+    async with two_nodes(cluster_database) as (a, b), node(cluster_database, "c") as c:
+        await c.begin()
+        found = await a.leases.look()
+        over = [each for each in found.terms if each.term != a.term]
+        await c.shards()
+        await a.leases.end_silent(a.term, over, "another")
+        assert len((await a.leases.look()).terms) == 3
+        await a.leases.end_silent(a.term, over, found.incarnation)
+        assert {each.node for each in (await a.leases.look()).terms} == {"a", "c"}
+        assert await b.shards() is None
+
+
 async def test_names_are_taken_one_after_another(cluster_database: PostgresDatabase) -> None:
     async with node(cluster_database, "c") as first, node(cluster_database, "c") as second:
         with cluster_database.connection() as other, other.transaction():

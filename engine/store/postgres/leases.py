@@ -48,13 +48,7 @@ class Leases:
 
         Return whether it has begun: not while another term of that node is not over. It may be begun again.
         """
-        parameters = msgspec.structs.asdict(member) | {
-            "me": me,
-            "keys": list(member.keys),
-            "over": [each.term for each in over],
-            "beats": [each.beat for each in over],
-            "inc": incarnation,
-        }
+        parameters = msgspec.structs.asdict(member) | {"keys": list(member.keys)} | _silent(me, over, incarnation)
 
         async def begin(connection: Connection) -> bool:
             async with connection.transaction():
@@ -66,6 +60,10 @@ class Leases:
             return begun.rowcount == 1
 
         return await self._connection.do(begin)
+
+    async def end_silent(self, me: str, over: Sequence[TermState], incarnation: str) -> None:
+        """End the terms that are `over`, if they are as they were seen."""
+        await self._row(_END_SILENT, _silent(me, over, incarnation))
 
     async def beat(self, me: str, report: Report) -> Mapping[int, int] | None:
         """Tell that this term goes on. Return its shards with their tokens, None if it is over."""
@@ -129,6 +127,15 @@ class Leases:
         return await self._connection.do(execute)
 
 
+def _silent(me: str, over: Sequence[TermState], incarnation: str) -> dict[str, object]:
+    return {
+        "me": me,
+        "over": [each.term for each in over],
+        "beats": [each.beat for each in over],
+        "inc": incarnation,
+    }
+
+
 _LIMITED = "SET LOCAL statement_timeout = 1500; SET LOCAL lock_timeout = 1000;"
 """Within the transaction that every request is. Whoever waits has given up by then, and its next request would wait for
 this one. In one message with it, because a pooler may give the next one another session."""
@@ -137,7 +144,7 @@ _LOOK = """
 SELECT calendar_engine.incarnation(), json_build_object(
     'incarnation', calendar_engine.incarnation(), 'clock', calendar_engine.clock(), 'settled', c.settled,
     'lease_seconds', c.lease_seconds, 'settings', c.settings, 'secrets', c.secrets,
-    'terms', (SELECT COALESCE(json_agg(t), '[]') FROM calendar_engine.term t WHERE ended IS NULL),
+    'terms', (SELECT COALESCE(json_agg(t ORDER BY node, began), '[]') FROM calendar_engine.term t WHERE ended IS NULL),
     'shards', (
         SELECT COALESCE(json_agg(json_build_object(
             'shard', s.shard, 'term', s.term, 'token', s.token, 'beat', COALESCE(t.beat, 0),
@@ -150,7 +157,7 @@ SELECT calendar_engine.incarnation(), json_build_object(
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1667329125, 2)"
 _END_SILENT = """
 UPDATE calendar_engine.term SET ended = calendar_engine.clock(), ended_by = %(me)s
-WHERE node = %(node)s AND ended IS NULL AND calendar_engine.incarnation() = %(inc)s
+WHERE ended IS NULL AND calendar_engine.incarnation() = %(inc)s
     AND (term, beat) IN (SELECT * FROM unnest(%(over)s::uuid[], %(beats)s::bigint[]))
 """
 _BEGIN = """
