@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from engine.cluster.errors import NodeNameTaken
 from engine.cluster.model import Report
 from engine.core.claims import Ownership
 from engine.store.errors import DatabaseSlow
-from tests.cluster.members import CLAIM, LEASE, LOOK, SHARDS, cluster
-from tests.support.cluster import made_small
+from engine.store.postgres.notices import Notices
+from tests.cluster.members import CLAIM, LEASE, LOOK, SHARDS, Node, cluster
+from tests.support.clock import ManualClock
+from tests.support.cluster import made_small, shared
+from tests.support.eventually import eventually
 from tests.support.postgres import PostgresDatabase
 
 pytestmark = pytest.mark.slow
@@ -75,6 +79,23 @@ async def test_a_node_that_drains_hands_over_without_a_gap(cluster_database: Pos
         await b.leases.drain("a", False)
         await running.passes(12)
         assert len(a.shards) == 4
+
+
+def waking(node: Node) -> Callable[[str], None]:
+    return lambda _: node.membership.wake()
+
+
+async def test_by_notices_a_shard_is_handed_over_in_no_time(cluster_database: PostgresDatabase) -> None:
+    async with cluster(cluster_database, "a", "b") as running, shared(cluster_database) as opened:
+        a, b = running.nodes["a"], running.nodes["b"]
+        await running.passes(12)
+        notices = [Notices(opened, ManualClock(), random.Random(1), waking(node)) for node in (a, b)]
+        tasks = [asyncio.get_running_loop().create_task(each.run()) for each in notices]
+        await b.leases.drain("a", True)
+        await eventually(lambda: len(b.shards) > 4)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def test_the_only_node_keeps_its_shards_while_it_drains(cluster_database: PostgresDatabase) -> None:
