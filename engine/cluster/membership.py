@@ -307,6 +307,8 @@ class Membership:
                 await self._begin(beliefs, found, now)
         except Failure as failure:
             self._note_failure(failure)
+            if self._beliefs is not None:
+                self._beliefs.nodes.missed()
 
     def _note(self, found: ClusterState, now: Reading) -> _Beliefs:
         beliefs, self.state = self._beliefs, found

@@ -35,6 +35,7 @@ class Nodes:
         self._incarnation = ""
         self._terms: dict[str, _Seen] = {}
         self._looked: Reading | None = None
+        self._has_missed = False
         self._members: frozenset[tuple[str, str, bool, bool]] = frozenset()
         self._members_since: Reading | None = None
 
@@ -43,9 +44,10 @@ class Nodes:
         if found.incarnation != self._incarnation:
             self._incarnation = found.incarnation
             self._terms.clear()
-        if self._looked is not None and passed_for_waiter(self._looked, now) > self._lease // 5:
+        is_long = self._looked is not None and passed_for_waiter(self._looked, now) > self._lease // 5
+        if self._has_missed and is_long:
             self._grant_time(now)
-        self._looked = now
+        self._looked, self._has_missed = now, False
         before, self._terms = self._terms, {}
         for state in found.terms:
             seen = before.get(state.term) or _Seen(state, state.beat, now, now)
@@ -58,6 +60,10 @@ class Nodes:
         members = frozenset((each.node, each.role, each.able, each.draining) for each in self.alive(now))
         if members != self._members or self._members_since is None:
             self._members, self._members_since = members, now
+
+    def missed(self) -> None:
+        """Take note that a look was not answered."""
+        self._has_missed = True
 
     def _grant_time(self, now: Reading) -> None:
         """Give everybody half a lease to come back: while we could not look, they could not beat either, as a rule."""

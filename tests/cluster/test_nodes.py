@@ -45,6 +45,28 @@ def test_a_node_is_alive_while_its_beat_goes_on() -> None:
     assert names(nodes.alive(at(11))) == ["b"]
 
 
+def test_after_looks_were_missed_everybody_has_time_to_come_back() -> None:
+    for is_missed, is_alive in ((True, True), (False, False)):  # a process that stood still has missed none
+        nodes = Nodes(TIMES.lease)
+        nodes.look(cluster_of(term("a")), at(0))
+        nodes.look(cluster_of(term("a")), at(1))
+        if is_missed:
+            nodes.missed()
+        nodes.look(cluster_of(term("a")), at(12))
+        assert bool(nodes.alive(at(12))) is is_alive
+        nodes.look(cluster_of(term("a")), at(16.5))
+        assert bool(nodes.alive(at(16.5))) is is_alive
+        assert not nodes.alive(at(17))
+
+
+def test_one_look_that_was_missed_gives_nobody_time() -> None:
+    nodes = Nodes(TIMES.lease)
+    for second in range(11):
+        nodes.look(cluster_of(term("a")), at(second))
+        nodes.missed()
+    assert not nodes.alive(at(10))
+
+
 def test_how_long_a_node_is_able_begins_anew_after_each_trouble() -> None:
     nodes = Nodes(TIMES.lease)
     nodes.look(cluster_of(term("a", 0)), at(0))
