@@ -180,7 +180,7 @@ class Membership:
     def holds(self, claim: HeldShard) -> bool:
         """Return whether a claim is in force now. If the machine may have been frozen, the database is asked first."""
         now = self._read()
-        if claim.is_uncertain(now):
+        if claim.is_uncertain(now) and not claim.has_run_out(now):
             self._beat_due.set()
         return claim.holds_at(now)
 

@@ -346,8 +346,10 @@ async def test_after_the_wall_clock_has_stepped_the_database_is_asked_before_any
         again = ownership.claim_of("somebody")
         assert again is not None
         assert (again.holds(), again.token, again.term) == (True, claim.token, claim.term)
+        requests = a.database.requests
         assert not claim.holds()
         await running.at_rest()
+        assert a.database.requests == requests
         a.stepped -= 7200 * SECOND
         await running.passes(LOOK)  # nobody asks, and it beats all the same
         assert ownership.claim_of("somebody") is not None
