@@ -82,6 +82,7 @@ class Lease:
         self._claims: dict[int, HeldShard] = {}
         self._given_up: dict[int, tuple[int, Reading]] = {}
         self._seen: dict[int, tuple[ShardState, Reading]] = {}
+        self._highest: dict[int, int] = {}
         self._incarnation: tuple[str, Reading] | None = None
         self._settled = ""
 
@@ -115,6 +116,7 @@ class Lease:
             before = self._seen.get(state.shard)
             since = before[1] if before is not None and _is_unchanged(before[0], state) else now
             self._seen[state.shard] = (state, since)
+            self._note_token(state.shard, state.token)
 
     @property
     def incarnation(self) -> str:
@@ -141,6 +143,14 @@ class Lease:
         """Return what was seen of a shard: to be compared once more when it is taken."""
         return self._seen[shard][0]
 
+    def highest_token(self, shard: int) -> int:
+        """Return the highest token of a shard that this process has known, which a new one has to exceed.
+
+        After a fail-over that has lost a take the database would give the same one again, and a release under the
+        former claim, executed late, would free the shard under the new one.
+        """
+        return self._highest.get(shard, 0)
+
     def told_beat(self, sent: Reading, now: Reading, listed: Mapping[int, int] | None) -> Collection[int]:
         """Process the answer to a beat: our shards with their tokens, None if our term is over.
 
@@ -158,6 +168,7 @@ class Lease:
         """Process the answer to a take: the new token, None if it was in vain. Return the claim, if it is one."""
         if token is None:
             return None
+        self._note_token(shard, token)
         claim = HeldShard(shard, self.term, token, sent, self.times.claim)
         if claim.has_run_out(now):
             return None
@@ -188,6 +199,9 @@ class Lease:
     def released(self, shard: int) -> None:
         """Forget a shard that was given up: its release was answered."""
         self._given_up.pop(shard, None)
+
+    def _note_token(self, shard: int, token: int) -> None:
+        self._highest[shard] = max(token, self._highest.get(shard, 0))
 
     def _end(self, shards: Collection[int]) -> Collection[int]:
         for shard in shards:

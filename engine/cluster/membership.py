@@ -42,8 +42,8 @@ class LeaseDatabase(Protocol):
         """Go on with a term, and return its shards with their tokens, None if it is over."""
         ...
 
-    async def take(self, me: str, incarnation: str, seen: ShardState) -> int | None:
-        """Take a shard that is as it was seen, and return its new token."""
+    async def take(self, me: str, incarnation: str, seen: ShardState, above: int) -> int | None:
+        """Take a shard that is as it was seen, and return its new token, which is above all that is known."""
         ...
 
     async def release(self, me: str, shard: int, token: int) -> None:
@@ -381,7 +381,8 @@ class Membership:
                     self._tell_lost(lease.run_out(sent))
                     if lease.term != me.term or not lease.may_take(shard, sent):
                         continue
-                    token = await self._database.take(me.term, lease.incarnation, lease.seen(shard))
+                    above = lease.highest_token(shard)
+                    token = await self._database.take(me.term, lease.incarnation, lease.seen(shard), above)
                     if lease.told_take(shard, sent, self._read(), token) is not None:
                         taken.append(shard)
         finally:

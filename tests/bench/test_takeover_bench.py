@@ -63,9 +63,9 @@ class _Timed(Leases):
         self.last_beat = sent
         return listed
 
-    async def take(self, me: str, incarnation: str, seen: ShardState) -> int | None:
+    async def take(self, me: str, incarnation: str, seen: ShardState, above: int) -> int | None:
         sent = time.monotonic()
-        token = await super().take(me, incarnation, seen)
+        token = await super().take(me, incarnation, seen, above)
         self.last_beat = sent if token is not None else self.last_beat
         return token
 

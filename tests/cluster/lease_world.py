@@ -82,7 +82,7 @@ class Database:
         term.seen = self.clock
         return {number: shard.token for number, shard in enumerate(self.shards) if shard.term == me}
 
-    def take(self, me: str, incarnation: str, seen: ShardState) -> int | None:
+    def take(self, me: str, incarnation: str, seen: ShardState, above: int) -> int | None:
         mine, shard = self.alive(me), self.shards[seen.shard]
         if mine is None or ("incarnation" not in self.broken and incarnation != str(self.incarnation)):
             return None
@@ -97,7 +97,7 @@ class Database:
         if "token" not in self.broken:  # which would show that the owner has taken it again, too
             mine.beat += 1
         mine.seen = self.clock
-        shard.term, shard.token = me, shard.token + 1
+        shard.term, shard.token = me, max(shard.token, 0 if "tokens that were known" in self.broken else above) + 1
         return shard.token
 
     def end_silent(self, incarnation: str, over: TermState) -> None:
@@ -243,7 +243,7 @@ class World:
         self.takes = self.fail_overs = 0
         first = self.nodes[0]
         for number in range(shards):
-            token = self.database.take(first.lease.term, "0", self.database.shard_state(number))
+            token = self.database.take(first.lease.term, "0", self.database.shard_state(number), 0)
             first.lease.told_take(number, first.now(), first.now(), token)
         self.judge()
 
@@ -286,8 +286,8 @@ class World:
 
     def send_take(self, i: int, shard: int) -> None:
         lease = self.nodes[i].lease
-        me, seen, incarnation = lease.term, lease.seen(shard), lease.incarnation
-        self._send(i, "take", lambda database: database.take(me, incarnation, seen), shard)
+        me, seen, incarnation, above = lease.term, lease.seen(shard), lease.incarnation, lease.highest_token(shard)
+        self._send(i, "take", lambda database: database.take(me, incarnation, seen, above), shard)
 
     def send_end(self, i: int, over: TermState) -> None:
         incarnation = self.nodes[i].lease.incarnation

@@ -60,8 +60,8 @@ class Observed:
     async def beat(self, me: str, report: Report) -> Mapping[int, int] | None:
         return await self._answer(self._leases.beat(me, report), is_beat=True)
 
-    async def take(self, me: str, incarnation: str, seen: ShardState) -> int | None:
-        return await self._answer(self._leases.take(me, incarnation, seen), is_beat=True)
+    async def take(self, me: str, incarnation: str, seen: ShardState, above: int) -> int | None:
+        return await self._answer(self._leases.take(me, incarnation, seen, above), is_beat=True)
 
     async def release(self, me: str, shard: int, token: int) -> None:
         await self._answer(self._leases.release(me, shard, token))

@@ -113,6 +113,32 @@ BY_WHICH_A_RULE_IS_NEEDED = {
         1's take is executed
         1 is told of its take
     """,
+    "tokens that were known": """
+        the replica falls behind
+        tick
+        tick
+        0 looks
+        0 sends a take of 0
+        0's take is executed
+        0 is told of its take
+        fail-over
+        0 looks
+        1 looks
+        0 gives 0 up
+        tick
+        0 sends a release of 0
+        0 gives up its release
+        tick
+        tick
+        0 sends a take of 0
+        0's take is executed
+        0 is told of its take
+        what was given up is executed
+        1 looks
+        1 sends a take of 0
+        1's take is executed
+        1 is told of its take
+    """,
     "wait at release": """
         0 gives 0 up
         0 sends a release of 0

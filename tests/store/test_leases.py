@@ -35,9 +35,9 @@ class Node:
         member = Member(self.name, "share", "1.0", 1, ("key-1",))
         return await self.leases.begin(self.term, member, silent, found.incarnation)
 
-    async def take(self, shard: int, found: ClusterState | None = None) -> int | None:
+    async def take(self, shard: int, found: ClusterState | None = None, *, above: int = 0) -> int | None:
         found = found or await self.leases.look()
-        return await self.leases.take(self.term, found.incarnation, found.shards[shard])
+        return await self.leases.take(self.term, found.incarnation, found.shards[shard], above)
 
     async def shards(self) -> dict[int, int] | None:
         listed = await self.leases.beat(self.term, ABLE)
@@ -94,9 +94,10 @@ async def test_a_shard_is_taken_only_as_it_was_seen(cluster_database: PostgresDa
         found = await b.leases.look()
         assert await a.shards() == {0: 1}  # its beat has gone on since
         assert await b.take(0, found) is None
-        assert await b.leases.take(b.term, "another", (await b.leases.look()).shards[0]) is None
+        assert await b.leases.take(b.term, "another", (await b.leases.look()).shards[0], 0) is None
         assert await a.take(0) == 2  # its own is taken again at any time
         assert await b.take(0, found) is None
+        assert await a.take(0, above=7) == 8
 
 
 async def test_a_taker_ends_the_former_term_and_so_has_all_its_shards(cluster_database: PostgresDatabase) -> None:

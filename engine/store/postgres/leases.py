@@ -78,8 +78,10 @@ class Leases:
         )
         return None if row is None else {int(shard): int(token) for shard, token in row[0]}
 
-    async def take(self, me: str, incarnation: str, seen: ShardState) -> int | None:
+    async def take(self, me: str, incarnation: str, seen: ShardState, above: int) -> int | None:
         """Take a shard, if it is as it was seen. Return the new token, None if it is not, or an intent is being stored.
+
+        The new token is above the last one and `above`, which the database may have forgotten in a fail-over.
 
         Nothing is waited for, because a take that waits would hold up this term's beats.
         """
@@ -92,6 +94,7 @@ class Leases:
                 "owner": seen.term,
                 "beat": seen.beat,
                 "token": seen.token,
+                "above": above,
             },
         )
         return None if row is None else int(row[0])
@@ -195,7 +198,7 @@ WITH free AS (
         AND EXISTS (SELECT FROM alive)
     RETURNING 1
 )
-UPDATE calendar_engine.shard SET term = %(me)s, token = token + 1, since = calendar_engine.clock()
+UPDATE calendar_engine.shard SET term = %(me)s, token = GREATEST(token, %(above)s) + 1, since = calendar_engine.clock()
 WHERE shard IN (SELECT shard FROM free) AND EXISTS (SELECT FROM alive)
     AND (%(owner)s::uuid IS NULL OR %(owner)s::uuid = %(me)s OR EXISTS (SELECT FROM former))
 RETURNING token
