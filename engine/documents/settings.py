@@ -31,6 +31,7 @@ GROUPS = {
     "exchange": "Exchange: where calendars are, and how they are read",
     "debug_log": "Debug log of requests to Exchange",
     "engine": "Engine: the service itself",
+    "cluster": "Cluster: several engines that share the work",
 }
 NO_DEFAULTS: Mapping[str, Value] = MappingProxyType({})
 

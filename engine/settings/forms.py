@@ -32,6 +32,8 @@ _KINDS: Mapping[ValueParser, str] = MappingProxyType(
         parsers.url_path: "URL path",
         parsers.https_url: "URL",
         parsers.proxy_url: "URL of a proxy",
+        parsers.database_url: "URL of a database",
+        parsers.node_name: "text",
         parsers.quiet_hours: "span of the day or day of the week",
         parsers.mail_address: "e-mail address",
         parsers.account: "account",

@@ -12,11 +12,13 @@ from engine.settings import parsers
 from engine.settings.model import (
     Authentication,
     ClearWith,
+    ClusterSettings,
     DebugLogSettings,
     EngineSettings,
     ExchangeSettings,
     ExchangeType,
     Mode,
+    NodeRole,
     PbxLinkKind,
     PbxSettings,
     ResolveWith,
@@ -51,6 +53,7 @@ SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
         "exchange": ExchangeSettings,
         "debug_log": DebugLogSettings,
         "engine": EngineSettings,
+        "cluster": ClusterSettings,
     }
 )
 
@@ -137,9 +140,16 @@ _ENGINE = (
     Key("engine.socket_group", parsers.text),
     Key("engine.metrics_port", parsers.IntRange(1, 65535)),
 )
+_CLUSTER = (
+    Key("cluster.database", parsers.database_url),
+    Key("cluster.node", parsers.node_name),
+    Key("cluster.role", parsers.EnumWord(NodeRole)),
+    Key("cluster.lease_seconds", parsers.IntRange(5, 60)),
+    Key("cluster.shards", parsers.IntRange(1, 1024)),
+)
 
 KEYS: Mapping[str, Key] = MappingProxyType(
-    {key.name: key for key in (*_PBX, *_PRESENCE, *_EXCHANGE, *_DEBUG_LOG, *_ENGINE)}
+    {key.name: key for key in (*_PBX, *_PRESENCE, *_EXCHANGE, *_DEBUG_LOG, *_ENGINE, *_CLUSTER)}
 )
 TABLES = frozenset(
     ".".join(steps[:depth]) for steps in (name.split(".") for name in KEYS) for depth in range(1, len(steps))
@@ -231,6 +241,11 @@ HELP: Mapping[str, str] = MappingProxyType(
         "engine.socket": "Path of the local API's socket",
         "engine.socket_group": "Group whose members may use that socket",
         "engine.metrics_port": "Port on this machine where Prometheus reads metrics",
+        "cluster.database": "URL of the PostgreSQL database through which several engines share the work",
+        "cluster.node": "Name of this engine among them; not set: the name of the machine",
+        "cluster.role": "Whether this engine shares the work, or stands by until no other engine can do it",
+        "cluster.lease_seconds": "Seconds until another engine takes over the users of one that is gone",
+        "cluster.shards": "Number of parts into which the users are divided",
     }
 )
 
@@ -261,6 +276,7 @@ _EFFECTS = (
     ("engine.dry_run", Effect.WRITING),
     ("engine.pilots", Effect.WRITING),
     ("engine.", Effect.NEXT_START),
+    ("cluster.", Effect.NEXT_START),
 )
 
 

@@ -92,6 +92,12 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "engine.socket": "Socket",
         "engine.socket_group": "Group of it",
         "engine.metrics_port": "Metrics port",
+        "cluster.database": "Database",
+        "cluster.node": "Name of the engine",
+        "cluster.role": "Role",
+        "cluster.lease_seconds": "Takeover after",
+        "cluster.shards": "Parts",
+        "cluster.password": "Password",
     }
 )
 

@@ -88,6 +88,13 @@ class Mode(StrEnum):
     FREE_BUSY = "free-busy"
 
 
+class NodeRole(StrEnum):
+    """Part of one of several engines: it has its share of the users, or all of them while no other engine can."""
+
+    SHARE = "share"
+    STANDBY = "standby"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PbxSettings:
     """The [pbx] table. `domain` is the system name, needed only if the PBX does not report it.
@@ -184,6 +191,20 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """The [cluster] table. Without a `database` the engine works alone; without a `node` it has the machine's name.
+
+    `lease_seconds` and `shards` are what a new cluster begins with.
+    """
+
+    database: str = ""
+    node: str | None = None
+    role: NodeRole = NodeRole.SHARE
+    lease_seconds: int = 10
+    shards: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSettings:
     """A whole settings file."""
 
@@ -192,6 +213,7 @@ class SiteSettings:
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     debug_log: DebugLogSettings = field(default_factory=DebugLogSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
 
 
 def halves_of(settings: SiteSettings) -> tuple[SiteSettings, SiteSettings]:

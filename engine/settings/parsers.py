@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from engine.core.presence import is_supported_language, supported_languages
@@ -201,6 +201,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _MAIL = re.compile(rf"[^@\s\\]+@{_LABEL}(\.{_LABEL})+")
 _ACCOUNT = re.compile(r"[^@\s\\]+\\[^@\\]+")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NODE = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -295,6 +296,54 @@ def proxy_url(value: object) -> str | InvalidValue:
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         return InvalidValue("has more than a host and a port", remedy)
     return url
+
+
+def database_url(value: object) -> str | InvalidValue:
+    """Parse the URL of a PostgreSQL database on one or more hosts, without a password. A refusal never quotes it."""
+    url = text(value)
+    if isinstance(url, InvalidValue):
+        return url
+    try:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    except ValueError:
+        return InvalidValue("is not a URL", _DATABASE)
+    user, _, named = parts.netloc.rpartition("@")
+    if parts.scheme not in ("postgresql", "postgres"):
+        return InvalidValue("does not start with postgresql://", _DATABASE)
+    if ":" in user or {"password", "passfile"} & options.keys():
+        return InvalidValue(
+            "contains a password", "Leave it out and store it: calendar-engine secret set cluster.password."
+        )
+    if re.search(r"\s", url) or parts.fragment or "service" in options:
+        return InvalidValue("is not a URL of PostgreSQL", _DATABASE)
+    if not (parts.path.strip("/") or options.get("dbname")):
+        return InvalidValue("names no database", _DATABASE)
+    hosts = [unquote(host) for host in options.get("host", named).split(",")]
+    if all(host.startswith(("/", "@")) for host in hosts) and "hostaddr" not in options:  # sockets of this machine
+        return url
+    if not all(hosts):
+        return InvalidValue("names no host", _DATABASE)
+    if options.get("sslmode", "verify-full") != "verify-full":
+        return InvalidValue(
+            "would allow connections that are not encrypted, or whose certificate is not verified",
+            "Leave out sslmode; sslrootcert=FILE names the authority of the certificate if it is one of your own.",
+        )
+    return url
+
+
+_DATABASE = 'Write it like "postgresql://calendar_engine@db.example.com/calendar", without a password.'
+
+
+def node_name(value: object) -> str | InvalidValue:
+    """Parse the name of one of several engines."""
+    name = text(value)
+    if isinstance(name, InvalidValue) or _NODE.fullmatch(name):
+        return name
+    return InvalidValue(
+        f"is not a name for an engine: {shown(name)}",
+        'Write at most 63 letters, digits, ".", "-" and "_", all of them from the Latin alphabet.',
+    )
 
 
 def has_user(proxy: str) -> bool:

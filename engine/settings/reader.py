@@ -20,6 +20,7 @@ from engine.settings.keys import KEYS, TABLES, Key
 from engine.settings.lines import KeyPath, lines_of, nearest_line
 from engine.settings.model import (
     CLOUD_EWS_END,
+    ClusterSettings,
     DebugLogSettings,
     EngineSettings,
     ExchangeSettings,
@@ -261,6 +262,8 @@ def _missing(collected: ParseResult) -> Iterator[InvalidEntry]:
     for one, other in (_CERTIFICATE, _CERTIFICATE[::-1]):
         if one in collected.values:
             wanted.append(other)
+    if any(name.startswith("cluster.") for name in collected.values):
+        wanted.append("cluster.database")
     for name in wanted:
         if name not in collected.values and not collected.concerned(name):
             table, _, key = name.partition(".")
@@ -373,6 +376,7 @@ def _build(values: dict[str, Any], default_zone: ZoneInfo) -> SiteSettings:
         ),
         debug_log=DebugLogSettings(**part("debug_log")),
         engine=EngineSettings(**part("engine")),
+        cluster=ClusterSettings(**part("cluster")),
     )
 
 

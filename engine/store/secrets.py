@@ -23,6 +23,7 @@ ENVIRONMENT: Mapping[str, str] = MappingProxyType(
         "exchange.client_secret": "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET",
         "exchange.proxy_password": "CALENDAR_ENGINE_EXCHANGE_PROXY_PASSWORD",
         "pbx.password": "CALENDAR_ENGINE_PBX_PASSWORD",
+        "cluster.password": "CALENDAR_ENGINE_CLUSTER_PASSWORD",
     }
 )
 """The environment variable of each secret."""
@@ -70,8 +71,8 @@ class SecretsFileInvalid(Failure):
     scope = Scope.SERVICE
     meaning = "The secrets file is invalid"
     remedy = (
-        "It must be TOML with only password = '…', client_secret = '…' or proxy_password = '…' in a table [exchange] "
-        "and password = '…' in a table [pbx]; within single quotation marks, backslashes are literal."
+        "It must be TOML with only password = '…', client_secret = '…' or proxy_password = '…' in a table [exchange], "
+        "and password = '…' in a table [pbx] or [cluster]; within single quotation marks, backslashes are literal."
     )
 
 

@@ -47,6 +47,15 @@ from engine.settings.parsers import InvalidValue, ValueParser
         (parsers.https_url, "https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
         (parsers.proxy_url, "http://proxy.example.com:3128", "http://proxy.example.com:3128"),
         (parsers.proxy_url, "https://CORP%5Cme@[2001:db8::1]/", "https://CORP%5Cme@[2001:db8::1]/"),
+        (parsers.database_url, "postgresql://me@db.example.com/calendar", "postgresql://me@db.example.com/calendar"),
+        (
+            parsers.database_url,
+            "postgres://me@a.example.com:5433,b.example.com/calendar?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+            "postgres://me@a.example.com:5433,b.example.com/calendar?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        ),
+        (parsers.database_url, "postgresql:///calendar?host=/run/pg", "postgresql:///calendar?host=/run/pg"),
+        (parsers.database_url, "postgresql://%2Frun%2Fpg/calendar", "postgresql://%2Frun%2Fpg/calendar"),
+        (parsers.node_name, "calendar-1.example.com", "calendar-1.example.com"),
         (parsers.mail_address, "o'brien+x@mail.example.com", "o'brien+x@mail.example.com"),
         (parsers.account, "svc@example.com", "svc@example.com"),
         (parsers.account, r"CORP\calendar sync", r"CORP\calendar sync"),
@@ -105,6 +114,40 @@ def test_a_right_value_is_read(parse: ValueParser, value: object, result: object
         (parsers.proxy_url, "http://me@", "has no valid host name"),
         (parsers.proxy_url, "http://proxy.example.com/path", "has more than a host and a port"),
         (parsers.proxy_url, "http://proxy.example.com:99999", "is not a URL"),
+        (parsers.database_url, "db.example.com/calendar", "does not start with postgresql://"),
+        (parsers.database_url, "mysql://db.example.com/calendar", "does not start with postgresql://"),
+        (parsers.database_url, "postgresql://me:hunter2@db.example.com/calendar", "contains a password"),
+        (parsers.database_url, "postgresql://me:@db.example.com/calendar", "contains a password"),
+        (parsers.database_url, "postgresql://db.example.com/calendar?password=hunter2", "contains a password"),
+        (parsers.database_url, "postgresql://db.example.com/calendar?passfile=/x", "contains a password"),
+        (parsers.database_url, "postgresql://db.example.com/calendar?hunter2", "is not a URL"),
+        (parsers.database_url, "postgresql://[::1/calendar", "is not a URL"),
+        (parsers.database_url, "postgresql://db.example.com/calendar?service=x", "is not a URL of PostgreSQL"),
+        (parsers.database_url, "postgresql://db.example.com/cal endar", "is not a URL of PostgreSQL"),
+        (parsers.database_url, "postgresql://db.example.com/", "names no database"),
+        (parsers.database_url, "postgresql://me@/calendar", "names no host"),
+        (parsers.database_url, "postgresql://a.example.com,/calendar", "names no host"),
+        (
+            parsers.database_url,
+            "postgresql://a.example.com/calendar?sslmode=require",
+            "would allow connections that are not encrypted, or whose certificate is not verified",
+        ),
+        (
+            parsers.database_url,
+            "postgresql://%2Frun%2Fpg,a.example.com/calendar?sslmode=prefer",
+            "would allow connections that are not encrypted, or whose certificate is not verified",
+        ),
+        (
+            parsers.database_url,
+            "postgresql://%2Frun%2Fpg/calendar?host=a.example.com&sslmode=disable",
+            "would allow connections that are not encrypted, or whose certificate is not verified",
+        ),
+        (
+            parsers.database_url,
+            "postgresql://%2Frun%2Fpg/calendar?hostaddr=192.0.2.1&sslmode=disable",
+            "would allow connections that are not encrypted, or whose certificate is not verified",
+        ),
+        (parsers.node_name, "müller", 'is not a name for an engine: "müller"'),
         (parsers.mail_address, "office", 'is not an e-mail address: "office"'),
         (parsers.account, "svc", 'is not an account name: "svc"'),
         (parsers.account, r"CORP\svc@example.com", r'is not an account name: "CORP\\svc@example.com"'),
@@ -142,6 +185,10 @@ def test_a_password_in_a_url_is_not_repeated() -> None:
     assert isinstance(proxy, InvalidValue)
     assert "hunter2" not in repr(proxy)
     assert "exchange.proxy_password" in proxy.remedy
+    database = parsers.database_url("postgresql://me:hunter2@db.example.com/calendar")
+    assert isinstance(database, InvalidValue)
+    assert "hunter2" not in repr(database)
+    assert "cluster.password" in database.remedy
 
 
 JSON_LIKE: st.SearchStrategy[Any] = st.recursive(

@@ -18,7 +18,9 @@ from engine.settings.keys import KEYS, SECTIONS, TABLES
 from engine.settings.model import (
     CLOUD_EWS_END,
     ClearWith,
+    ClusterSettings,
     ExchangeType,
+    NodeRole,
     ResolveWith,
     ServerChoice,
     SiteSettings,
@@ -265,6 +267,17 @@ def test_a_cloud_whose_graph_knows_no_calendars_is_refused() -> None:
 
 def test_an_unknown_log_in_service_needs_the_url_of_its_graph() -> None:
     assert only(GRAPH + 'authority = "https://login.example.com"\n').key == "exchange.graph_url"
+
+
+def test_without_a_cluster_an_engine_works_alone_and_with_one_it_needs_a_database() -> None:
+    assert read(MINIMAL).cluster.database == ""
+    assert read(f"{MINIMAL}[cluster]\n") == read(MINIMAL)
+    url = "postgresql://me@db.example.com/calendar"
+    cluster = read(f'{MINIMAL}[cluster]\ndatabase = "{url}"\nrole = "standby"\n').cluster
+    assert cluster == ClusterSettings(database=url, role=NodeRole.STANDBY)
+    assert only(f'{MINIMAL}[cluster]\nnode = "a"\n').key == "cluster.database"
+    secret = only(f'{MINIMAL}[cluster]\ndatabase = "{url}"\npassword = "hunter2"\n')
+    assert (secret.key, "hunter2" in str(secret)) == ("cluster.password", False)
 
 
 def test_graph_is_asked_every_half_minute_at_most() -> None:
