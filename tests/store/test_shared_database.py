@@ -60,6 +60,7 @@ async def terminated(administrator: psycopg.Connection[tuple[Any, ...]], backend
         ("postgresql://engine:s3cret@db.example/cluster", "the secrets"),
         ("host=db.example dbname=cluster passfile=/root/.pgpass", "the secrets"),
         ("postgresql://engine@db.example/cluster?sslmode=require", "sslmode=require"),
+        ("host=/run/postgresql hostaddr=192.0.2.1 dbname=cluster sslmode=disable", "sslmode=disable"),
         ("postgresql://engine@/cluster", "no host"),
         ("postgresql://engine@db.example", "no database"),
         ("postgresql://engine:s3cret@db.example/cluster?password=x&s3cret=1", "cannot be read"),

@@ -71,7 +71,7 @@ def database_address(url: str, password: Secret | None = None, *, node: str = ""
     if not given.get("dbname"):
         raise DatabaseAddressUnusable("it names no database")
     hosts = given.get("host", "").split(",")
-    if not all(host.startswith(("/", "@")) for host in hosts):
+    if "hostaddr" in given or not all(host.startswith(("/", "@")) for host in hosts):
         mode = given.setdefault("sslmode", "verify-full")
         if mode != "verify-full":
             raise DatabaseAddressUnusable(f"with sslmode={mode} the certificate would not be verified")
