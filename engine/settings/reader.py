@@ -179,7 +179,7 @@ def read_settings(
     try:
         document = bounded.toml(text)
     except bounded.NotReadable as error:
-        raise SettingsInvalid(source, (_syntax_problem(text, error),)) from None
+        raise SettingsInvalid(source, (syntax_problem(text, error),)) from None
     collected = collect(document)
     findings = [
         *collected.findings,
@@ -191,31 +191,36 @@ def read_settings(
         *_ended(collected, today),
     ]
     if findings:
-        raise SettingsInvalid(source, _problems(text, findings))
+        raise SettingsInvalid(source, problems_of(text, findings))
     return _build(collected.values, default_zone)
 
 
 def read_as_far_as_valid(text: str, default_zone: ZoneInfo) -> SiteSettings:
     """Parse a settings file as far as it is valid, with defaults, or nothing, for everything else: for what can be
     checked while it is still being typed."""
-    try:
-        values = collect(bounded.toml(text)).values
-    except bounded.NotReadable:
-        values = {}
-    return _build({"pbx.master": "", "exchange.type": ExchangeType.ON_PREMISES} | values, default_zone)
+    needed = {"pbx.master": "", "exchange.type": ExchangeType.ON_PREMISES}
+    return _build(needed | _valid_values(text), default_zone)
 
 
 def read_engine_settings(text: str) -> EngineSettings:
     """Parse the [engine] table as far as it is valid, whatever is wrong elsewhere: an engine that is not set up yet
     must be reachable."""
+    return EngineSettings(**_part(_valid_values(text), "engine"))
+
+
+def read_cluster_settings(text: str) -> ClusterSettings:
+    """Parse the [cluster] table as far as it is valid, whatever is wrong elsewhere."""
+    return ClusterSettings(**_part(_valid_values(text), "cluster"))
+
+
+def _valid_values(text: str) -> dict[str, Any]:
     try:
-        document = bounded.toml(text)
+        return collect(bounded.toml(text)).values
     except bounded.NotReadable:
-        return EngineSettings()
-    return EngineSettings(**_part(collect(document).values, "engine"))
+        return {}
 
 
-def _problems(text: str, findings: Sequence[InvalidEntry]) -> tuple[InvalidSetting, ...]:
+def problems_of(text: str, findings: Sequence[InvalidEntry]) -> tuple[InvalidSetting, ...]:
     """Return the problems in the order of the lines, at most `MOST_PROBLEMS` of them."""
     lines = lines_of(text)
     problems = [
@@ -229,8 +234,11 @@ def _problems(text: str, findings: Sequence[InvalidEntry]) -> tuple[InvalidSetti
     return tuple(problems)
 
 
-def _syntax_problem(text: str, error: ValueError) -> InvalidSetting:
-    """Take the position from the end of tomllib's message; without one it is the end of the document."""
+def syntax_problem(text: str, error: ValueError) -> InvalidSetting:
+    """Return what is wrong with a text that is not TOML.
+
+    The position is taken from the end of tomllib's message; without one it is the end of the document.
+    """
     if isinstance(error, bounded.OutOfBounds):
         return InvalidSetting("", None, f"it cannot be read: {error}", "Compare it with calendar-engine.toml(5).")
     lines = text.split("\n")
