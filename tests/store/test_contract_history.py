@@ -10,6 +10,7 @@ from engine.settings.forms import SettingDifference
 from engine.store.audit import KEPT as KEPT_RECORDS
 from engine.store.audit import AuditRecord
 from engine.store.errors import SettingsChangedElsewhere
+from engine.store.postgres.history import SharedHistory
 from engine.store.settings_history import KEPT, Author, Version, VersionStore
 from tests.support.postgres import PostgresDatabase
 from tests.support.storage import PostgresStorage, Storage
@@ -99,8 +100,7 @@ async def test_of_two_changes_of_the_same_settings_one_is_refused(cluster_databa
     )
     [refused] = [each for each in results if not isinstance(each, int)]
     assert isinstance(refused, SettingsChangedElsewhere)
-    in_force = await here.in_force()
-    assert in_force is not None
+    _, [in_force] = await here.read()
     assert in_force.text == TEXT
     [noted] = await one.audit().load()
     assert (noted.node, noted.subject) == (in_force.node, "from ? outside\N{REPLACEMENT CHARACTER}")
@@ -108,10 +108,10 @@ async def test_of_two_changes_of_the_same_settings_one_is_refused(cluster_databa
 
     # Whoever enforces what is in force may change it, and what did not come into force gives way to what did before.
     behind = there if in_force.node == "a" else here
-    behind.enforced = in_force.id
+    await behind.read()
     version = await added(behind, "another")
     await behind.remove(version)
-    assert (behind.enforced, await here.in_force()) == (in_force.id, in_force)
+    assert (behind.seen, (await here.read())[1]) == (in_force.id, (in_force,))
     await heard.close()
     await one.close()
     await other.close()
@@ -125,6 +125,58 @@ async def test_a_change_is_told_of_or_does_not_happen(cluster_database: Postgres
     record = AuditRecord(NOON, ANNA, "forbidden", "")
     with pytest.raises(psycopg.errors.CheckViolation):
         await history.add(NOON, ANNA, "change", (), TEXT, None, audit=[record])
-    assert await history.in_force() is None
-    assert (history.enforced, await history.versions()) == (0, ())
+    assert (await history.look()).version == history.seen == 0
+    assert await history.versions() == ()
     await storage.close()
+
+
+async def test_a_change_that_nobody_confirms_is_taken_back_once_and_not_after_it_was_confirmed(
+    cluster_database: PostgresDatabase,
+) -> None:
+    one, other = PostgresStorage(cluster_database, "a"), PostgresStorage(cluster_database, "b")
+    here, there = one.history(), other.history()
+    with cluster_database.connection() as administrator:
+
+        def it_is(time: datetime) -> None:
+            administrator.execute(
+                "CREATE OR REPLACE FUNCTION clock() RETURNS timestamptz LANGUAGE sql AS "
+                f"$$SELECT '{time}'::timestamptz$$"
+            )
+
+        it_is(NOON)
+        first = await added(here)
+        await there.read()
+        until = NOON + timedelta(minutes=10)
+        tried = await there.add(NOON, ANNA, "change", (), "tried", until)
+
+        async def take_back(history: SharedHistory) -> int:
+            return await history.add(NOON, None, f"rollback to {first}", (), TEXT, None, first, only_overdue=True)
+
+        look, versions = await here.read()
+        assert (look.confirm_until, look.is_overdue, look.now, versions[0].id) == (until, False, NOON, tried)
+        with pytest.raises(SettingsChangedElsewhere, match="may be still"):
+            await take_back(here)
+        it_is(until)
+        assert (await here.look()).is_overdue
+        results = await asyncio.gather(take_back(here), take_back(there), return_exceptions=True)
+        assert sorted(isinstance(each, int) for each in results) == [False, True]
+        with pytest.raises(SettingsChangedElsewhere, match="not in force"):
+            await there.confirm(tried)
+
+        await here.read()
+        tried = await here.add(NOON, ANNA, "change", (), "tried again", until)
+        await there.read()
+        await there.confirm(tried)
+        assert not (await here.look()).is_overdue
+        with pytest.raises(SettingsChangedElsewhere, match="was confirmed"):
+            await take_back(here)
+
+        # Who has it in force says so; who is over does not count.
+        assert await here.behind(tried) == ("b",)
+        await there.report(other.term, tried)
+        assert await here.behind(tried) == ()
+        assert await there.behind(tried) == ("a",)
+        administrator.execute("UPDATE term SET ended = now() WHERE node = 'a'")
+        assert await there.behind(tried) == ()
+    await one.close()
+    await other.close()

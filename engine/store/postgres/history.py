@@ -13,28 +13,40 @@ from engine.store.errors import SettingsChangedElsewhere
 from engine.store.postgres.audit import add_records
 from engine.store.postgres.database import Connection, SharedDatabase, storable, tell
 from engine.store.settings_history import KEPT, Author, Version
+from engine.store.shared_history import SharedLook
 
 
 class SharedHistory:
     """The table `settings_version`, and which version is in force, for the engine named `node`.
 
-    `enforced` is the version that this engine acts by, 0 before there is one. A change is refused where another one has
-    come into force since: two that are made of the same settings do not both succeed. Numbers are never used again.
+    `seen` is the version that was in force when this engine read it last, 0 before there is one. A change is refused
+    where another one has come into force since: two that are made of the same settings do not both succeed. Numbers are
+    never used again.
     """
 
     def __init__(self, database: SharedDatabase, node: str) -> None:
         self._database = database
         self._node = node
-        self.enforced = 0
+        self.seen = 0
 
     async def versions(self) -> tuple[Version, ...]:
         """Return the latest versions, the newest first."""
         return await self._database.run(latest_versions)
 
-    async def in_force(self) -> Version | None:
-        """Return the version that all engines are to enforce, None before there is one."""
-        found = await self._database.run(lambda connection: _versions(connection, _IN_FORCE))
-        return found[0] if found else None
+    async def look(self) -> SharedLook:
+        """Return what is in force now."""
+        return await self._database.run(_look)
+
+    async def read(self) -> tuple[SharedLook, tuple[Version, ...]]:
+        """Return what is in force, with the latest versions up to it. Changes are made of what was read last."""
+
+        async def read(connection: Connection) -> tuple[SharedLook, tuple[Version, ...]]:
+            look = await _look(connection)
+            return look, tuple(each for each in await latest_versions(connection) if each.id <= look.version)
+
+        look, versions = await self._database.run(read)
+        self.seen = look.version
+        return look, versions
 
     async def add(
         self,
@@ -46,10 +58,13 @@ class SharedHistory:
         confirm_until: datetime | None,
         returns_to: int | None = None,
         audit: Sequence[AuditRecord] = (),
+        *,
+        only_overdue: bool = False,
     ) -> int:
         """Put a version in force, with the records that tell of it, and return its number.
 
-        Raises `SettingsChangedElsewhere` if another version than `enforced` is in force.
+        Raises `SettingsChangedElsewhere` if another version than `seen` is in force; with `only_overdue` also if that
+        was confirmed, or may be still.
         """
         new = Version(
             id=0,
@@ -65,17 +80,19 @@ class SharedHistory:
 
         async def put(connection: Connection) -> int:
             present = await _number(connection, _PRESENT)
-            if present != self.enforced:
+            if present != self.seen:
                 raise SettingsChangedElsewhere(f"version {present} is in force")
+            if only_overdue and not (await _look(connection)).is_overdue:
+                raise SettingsChangedElsewhere(f"version {present} was confirmed, or may be still")
             await connection.execute(_PRUNE, (KEPT,))
-            version = await _number(connection, _INSERT, _values(new, self.enforced))
-            await connection.execute(_PUT_IN_FORCE, (version,))
+            number = await _number(connection, _INSERT, _values(new, self.seen))
+            await connection.execute(_PUT_IN_FORCE, (number,))
             await add_records(connection, self._node, audit)
             await tell(connection, "settings")
-            return version
+            return number
 
-        self.enforced = await self._database.run(put)
-        return self.enforced
+        self.seen = await self._database.run(put)
+        return self.seen
 
     async def remove(self, version: int) -> None:
         """Delete a version that did not come into force here; the one before it is in force again, unless another one
@@ -89,17 +106,40 @@ class SharedHistory:
             return None if returned is None else returned[0]
 
         before = await self._database.run(remove)
-        if before is not None and self.enforced == version:
-            self.enforced = before
+        if before is not None and self.seen == version:
+            self.seen = before
 
     async def confirm(self, version: int) -> None:
-        """Mark a version as confirmed, wherever it was made."""
+        """Mark a version as confirmed, wherever it was made.
+
+        Raises `SettingsChangedElsewhere` if it is not in force any more.
+        """
 
         async def confirm(connection: Connection) -> None:
+            if await _number(connection, _PRESENT) != version:
+                raise SettingsChangedElsewhere(f"version {version} is not in force any more")
             await connection.execute(_CONFIRM, (version,))
             await tell(connection, "settings")
 
         await self._database.run(confirm)
+
+    async def report(self, term: str, version: int) -> None:
+        """Tell the others what version is in force at this engine, whose membership is `term`."""
+        await self._database.run(lambda connection: connection.execute(_REPORT, (version, term)))
+
+    async def behind(self, version: int) -> tuple[str, ...]:
+        """Return the names of the other engines at which this version is not in force yet."""
+
+        async def behind(connection: Connection) -> tuple[str, ...]:
+            rows = await (await connection.execute(_BEHIND, (version, self._node))).fetchall()
+            return tuple(node for (node,) in rows)
+
+        return await self._database.run(behind)
+
+
+async def _look(connection: Connection) -> SharedLook:
+    [(version, until, is_overdue, secrets, now)] = await (await connection.execute(_LOOK)).fetchall()
+    return SharedLook(version=version, confirm_until=until, is_overdue=is_overdue, secrets=secrets, now=now)
 
 
 async def latest_versions(connection: Connection) -> tuple[Version, ...]:
@@ -134,7 +174,12 @@ _SELECT = """
     FROM settings_version
 """
 _LATEST = f"{_SELECT} ORDER BY id DESC LIMIT %s"
-_IN_FORCE = f"{_SELECT} JOIN cluster ON cluster.settings = settings_version.id"
+_LOOK = """
+    SELECT cluster.settings, confirm_until, COALESCE(confirm_until <= clock(), false), cluster.secrets, clock()
+    FROM cluster LEFT JOIN settings_version ON settings_version.id = cluster.settings
+"""
+_REPORT = "UPDATE term SET settings = %s WHERE term = %s AND ended IS NULL"
+_BEHIND = "SELECT DISTINCT node FROM term WHERE ended IS NULL AND settings < %s AND node <> %s ORDER BY node"
 _PRESENT = "SELECT settings FROM cluster FOR NO KEY UPDATE"
 _INSERT = """
     INSERT INTO settings_version
