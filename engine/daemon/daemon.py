@@ -43,7 +43,7 @@ from engine.server.setup_state import SetupAccount
 from engine.server.sockets import open_sockets
 from engine.server.state import ApiState
 from engine.server.trial_settings import TrialSettings
-from engine.settings.model import EngineSettings, SiteSettings
+from engine.settings.model import ClusterSettings, EngineSettings, SiteSettings
 from engine.setup.checks import SetupChecks
 from engine.setup.guesses import guessed_zone
 from engine.setup.session import SetupSession
@@ -58,6 +58,7 @@ from engine.store.secrets import Secrets, taken_environment
 from engine.store.settings_history import SettingsHistory
 from engine.store.setup_state import SetupFile
 from engine.store.tenants import KnownTenants, SqliteTenants
+from engine.supervisor.own_settings import OwnSettings
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
 from engine.supervisor.supervisor import Supervisor
@@ -73,13 +74,14 @@ PRESENCE_TEST = "presence-test.json"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Settings file, `state` directory and secrets; `given` are the engine settings in effect until the next start.
+    """Settings file, `state` directory and secrets; `given` and `cluster` are in effect until the next start.
 
     `debug_log` has to be opened for as long as the daemon runs; `unfinished` is a presence test that is not over.
     """
 
     file: SettingsFile
     given: EngineSettings
+    cluster: ClusterSettings
     state: Path
     database: Database
     sources: SecretSources
@@ -128,7 +130,8 @@ async def open_installation(
         tenants = KnownTenants(SqliteTenants(database))
         await tenants.load()
         unfinished = await asyncio.to_thread(UnfinishedTest, state / PRESENCE_TEST)
-        yield Installation(file, given, state, database, sources, DebugLog(state, clock), tenants, unfinished)
+        cluster = file.cluster_settings()
+        yield Installation(file, given, cluster, state, database, sources, DebugLog(state, clock), tenants, unfinished)
     finally:
         await database.close()
 
@@ -180,12 +183,12 @@ async def build_daemon(
 
     service = Supervisor(
         installation.file,
-        SettingsHistory(installation.database),
+        OwnSettings(installation.file, SettingsHistory(installation.database), clock),
         installation.sources.secrets,
         make,
-        clock=clock,
         network_clock=network_clock,
         started_with=installation.given,
+        cluster=installation.cluster,
         also_of_concern=lambda: installation.database.aside or installation.unfinished.concern(),
     )
     service.current.observe(follow)

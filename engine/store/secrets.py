@@ -102,6 +102,14 @@ class Secrets:
         """All that are ever sent, also those that are empty."""
         return (self.exchange_password, self.exchange_client_secret, self.exchange_proxy_password, self.pbx_password)
 
+    def are_same(self, others: "Secrets") -> bool:
+        """Return whether these are the same as others."""
+        own, theirs = (
+            [each.reveal() for each in (*secrets.all, secrets.certificates.current, secrets.certificates.next)]
+            for secrets in (self, others)
+        )
+        return own == theirs
+
 
 def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
     """Return a copy of the environment and remove the secrets from it, for child processes and crash reports."""

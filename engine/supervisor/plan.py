@@ -7,6 +7,7 @@ from engine.core.errors import Failure
 from engine.settings.forms import SettingDifference
 from engine.settings.keys import RESTARTS, Effect, effect_of, effects_of
 from engine.settings.model import ExchangeSettings, SiteSettings
+from engine.store.errors import StoreFailure
 from engine.store.secrets import Secrets
 from engine.store.settings_history import Version
 from engine.supervisor.errors import NothingToGoBackTo
@@ -18,17 +19,19 @@ Assemble = Callable[[SiteSettings, Secrets], Engine]
 
 @dataclass(frozen=True, slots=True)
 class ActiveSettings:
-    """The settings in force, and the text they were read from."""
+    """The settings in force, the text that says all of them, and what a version keeps of it."""
 
     text: str
     settings: SiteSettings
+    kept: str
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyPlan:
     """What will be applied: `engine` replaces the running one; None keeps it running.
 
-    `trouble` is the reason why no engine can run.
+    `trouble` is the reason why no engine can run. `secrets` are those that it was made with. `behind` are other engines
+    at which the change was not in force after a moment.
     """
 
     goal: ActiveSettings
@@ -36,6 +39,8 @@ class ApplyPlan:
     effects: frozenset[Effect]
     engine: Engine | None = None
     trouble: Failure | None = None
+    secrets: Secrets | None = None
+    behind: tuple[str, ...] = ()
 
     @property
     def live(self) -> tuple[Effect, ...]:
@@ -71,9 +76,22 @@ class Planner:
                 return ApplyPlan(goal, changed, effects)
         try:
             secrets = await self._load_secrets(goal.settings.exchange)
-            return ApplyPlan(goal, changed, effects | RESTARTS, self._assemble(goal.settings, secrets))
+            engine = self._assemble(goal.settings, secrets)
+            return ApplyPlan(goal, changed, effects | RESTARTS, engine, secrets=secrets)
         except Failure as trouble:
             return ApplyPlan(goal, changed, effects, trouble=trouble)
+
+    async def are_other_secrets(self, known: Secrets | None, exchange: ExchangeSettings) -> bool:
+        """Return whether the settings need other secrets than those known, or some that cannot be had any more.
+
+        Raises a `StoreFailure` if that cannot be found out at the moment.
+        """
+        try:
+            return known is None or not known.are_same(await self._load_secrets(exchange))
+        except StoreFailure:
+            raise
+        except Failure:
+            return True
 
 
 def version_to_go_back_to(versions: Sequence[Version]) -> Version:

@@ -14,8 +14,8 @@ from babel.localtime import get_localzone
 
 from engine.core.bounded import LARGEST
 from engine.core.errors import Failure
-from engine.settings.model import EngineSettings, SiteSettings
-from engine.settings.reader import read_as_far_as_valid, read_engine_settings, read_settings
+from engine.settings.model import ClusterSettings, EngineSettings, SiteSettings
+from engine.settings.reader import read_as_far_as_valid, read_cluster_settings, read_engine_settings, read_settings
 from engine.store.leftovers import sweep, temporary_names
 from engine.supervisor.errors import SettingsMissing, SettingsUnreadable, SettingsUnwritable
 
@@ -85,6 +85,13 @@ class SettingsFile:
             return read_engine_settings(self.read())
         except Failure:
             return EngineSettings()
+
+    def cluster_settings(self) -> ClusterSettings:
+        """Return the `cluster` settings in the same way."""
+        try:
+            return read_cluster_settings(self.read())
+        except Failure:
+            return ClusterSettings()
 
     def settings(self, text: str) -> SiteSettings:
         """Parse `text` as the content of this file. Raises `SettingsInvalid`."""

@@ -4,20 +4,21 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import fields, replace
+from datetime import timedelta
 from random import SystemRandom
 
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.internal_errors import InternalErrorLog
-from engine.settings.editor import SettingValue, edited
+from engine.settings.editor import SettingValue
 from engine.settings.forms import differences
-from engine.settings.model import EngineSettings, SiteSettings
+from engine.settings.keys import Effect, effect_of
+from engine.settings.model import ClusterSettings, EngineSettings, SiteSettings
 from engine.settings.problems import SettingsInvalid
-from engine.store.errors import StoreFailure, VersionsNotKept
-from engine.store.secrets import needed_secrets
-from engine.store.settings_history import Author, SettingsHistory, Version
+from engine.store.errors import SharedDatabaseFailure, StoreFailure
+from engine.store.secrets import Secrets, needed_secrets
+from engine.store.settings_history import Author, Version
 from engine.supervisor.engine_slot import CurrentEngine, EngineRunner, RegressionWatch
 from engine.supervisor.errors import (
     ChangeNotConfirmed,
@@ -28,11 +29,11 @@ from engine.supervisor.errors import (
     SettingsMissing,
     SettingsStale,
     SettingsUnreadable,
-    SettingsUnwritable,
     VersionUnknown,
 )
 from engine.supervisor.plan import ActiveSettings, ApplyPlan, Assemble, LoadSecrets, Planner, version_to_go_back_to
 from engine.supervisor.settings_file import SettingsFile, tag_of
+from engine.supervisor.source import AuditedAs, Change, SettingsSource
 from engine.sync.events import ServiceChanged, SettingsRolledBack
 from engine.sync.scheduling import WakeableTimer
 from engine.sync.status import EngineStatus
@@ -41,46 +42,42 @@ from engine.sync.task_supervisor import TaskSupervisor
 logger = logging.getLogger(__name__)
 
 LOOK = timedelta(seconds=3)
-"""Seconds between two checks whether the settings file was edited by hand."""
+"""Pause between two looks whether the settings were changed elsewhere: in the file, or at another engine."""
 
 KEPT_AGAIN = 10
-"""Number of these checks after which saving a version that could not be saved is retried."""
+"""Number of these looks after which saving a version that could not be saved is retried."""
 
 WATCHING = "watching the settings file"
 
-AGAIN = timedelta(minutes=1)
-"""Seconds until a failed rollback of an unconfirmed change is retried."""
-
 
 class Supervisor:
-    """Owns the settings file, the history of its versions and the engine; applies one change at a time.
+    """Owns the settings and the engine; applies one change at a time.
 
-    `clock` is calendar time, used for confirmation deadlines; `network_clock` times the checks of the file.
-    The socket and the state directory stay as in `started_with` until the next start.
+    `source` is where the settings are kept; `file` is that of this machine. `clock` is calendar time; `network_clock`
+    times how often the settings are looked at. What is in the file for the next start stays as in `started_with` and
+    `cluster` until then.
     """
 
     def __init__(
         self,
         file: SettingsFile,
-        history: SettingsHistory,
+        source: SettingsSource,
         load_secrets: LoadSecrets,
         assemble: Assemble,
         *,
-        clock: Clock,
         network_clock: Clock,
         started_with: EngineSettings,
+        cluster: ClusterSettings | None = None,
         also_of_concern: Callable[[], Failure | None] = lambda: None,
     ) -> None:
         self.file = file
         internal_errors = InternalErrorLog(logger, network_clock)
         self.current = CurrentEngine(self._completed, internal_errors)
-        self.text = ""
-        self.versions: tuple[Version, ...] = ()
-        self._history = history
+        self._source = source
         self._planner = Planner(load_secrets, assemble)
-        self._clock = clock
         self._network_clock = network_clock
         self._started_with = started_with
+        self._cluster = cluster or ClusterSettings()
         self._runner = EngineRunner(self.current)
         self._regressions = RegressionWatch(self.current)
         self._supervisor = TaskSupervisor(
@@ -92,22 +89,19 @@ class Supervisor:
             started_again=lambda _: None,
         )
         self._lock = asyncio.Lock()
-        self._alarm = WakeableTimer(clock)
         self._hangup = WakeableTimer(network_clock)
         self._is_to_look = False
-        self._stamp: tuple[int, int, int] | None = None
         self._in_force: ActiveSettings | None = None
+        self._secrets: Secrets | None = None
+        self._secrets_seen = 0
         self.file_trouble: Failure | None = None
         self._engine_trouble: Failure | None = None
-        self._history_trouble: VersionsNotKept | None = None
         self._also_of_concern = also_of_concern
 
     async def begin(self) -> None:
         """Read the settings. Must be called first."""
-        try:
-            self.versions = await self._history.versions()
-        except StoreFailure as failure:
-            self._history_trouble = VersionsNotKept(str(failure))
+        await self._source.begin()
+        self._secrets_seen = self._source.secrets
         try:
             await self.reread()
         except Failure:
@@ -131,9 +125,24 @@ class Supervisor:
         await self._supervisor.keep(name, run)
 
     @property
+    def text(self) -> str:
+        """The text that says all settings, which may not be valid."""
+        return self._source.text
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """The latest versions, the newest first."""
+        return self._source.versions
+
+    @property
+    def audits(self) -> bool:
+        """Whether what the audit log says of a change is stored with it, if it is told to `change` and the like."""
+        return self._source.audits
+
+    @property
     def tag(self) -> str:
-        """The ETag of the settings file."""
-        return tag_of(self.text)
+        """The ETag of the settings."""
+        return tag_of(self._source.kept)
 
     @property
     def settings(self) -> SiteSettings | None:
@@ -170,7 +179,7 @@ class Supervisor:
         waiting = self.unconfirmed
         if waiting is not None and waiting.confirm_until is not None:
             found.append(ChangeNotConfirmed(f"it is rolled back at {waiting.confirm_until:%Y-%m-%d %H:%M:%S} UTC"))
-        found += [self._history_trouble, self._also_of_concern()]
+        found += [self._source.trouble, self._also_of_concern()]
         later = self._at_next_start()
         if later:
             found.append(EffectAtNextStart(", ".join(later)))
@@ -186,8 +195,12 @@ class Supervisor:
             await self._reread()
 
     def look_soon(self) -> None:
-        """Schedule a re-read of the settings file, whether or not it looks changed."""
+        """Schedule a re-read of the settings, whether or not they look changed."""
         self._is_to_look = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Look now whether the settings have changed, or the secrets that other engines change."""
         self._hangup.wake()
 
     async def start_again(self) -> ApplyPlan | None:
@@ -214,12 +227,17 @@ class Supervisor:
             return await self._checked(await self._edited(changes))
 
     async def change(
-        self, changes: Mapping[str, SettingValue | None], tag: str, author: Author, confirm_within: float | None = None
+        self,
+        changes: Mapping[str, SettingValue | None],
+        tag: str,
+        author: Author,
+        confirm_within: float | None = None,
+        audited_as: AuditedAs | None = None,
     ) -> ApplyPlan:
-        """Write new values to the file, apply them, and return the plan that was carried out.
+        """Write new values, apply them, and return the plan that was carried out.
 
         Unless confirmed within `confirm_within` seconds it is rolled back. Raises `SettingsStale` if `tag` is neither
-        that of the file nor "*", `ChangeNotConfirmed` if the last change awaits confirmation, `VersionUnknown` if
+        that of the settings nor "*", `ChangeNotConfirmed` if the last change awaits confirmation, `VersionUnknown` if
         the change could not be rolled back, and what `check` raises; nothing has changed then.
         """
         async with self._lock:
@@ -231,48 +249,39 @@ class Supervisor:
             if confirm_within is not None and not self.versions:
                 raise VersionUnknown("there is no earlier version to roll this change back to")
             plan = await self._checked(await self._edited(changes))
-            until = None if confirm_within is None else self._clock.now() + timedelta(seconds=confirm_within)
-            return await self._put(plan, author, "change", until)
+            change = Change(author=author, action="change", within=confirm_within, audited_as=audited_as)
+            await self._put(plan, change)
+        return await self._told(plan)
 
-    async def roll_back(self, number: int | None, author: Author | None) -> ApplyPlan:
+    async def roll_back(
+        self, number: int | None, author: Author | None, audited_as: AuditedAs | None = None
+    ) -> ApplyPlan:
         """Roll back to version `number`, or to the one before that in force; return the plan that was carried out.
 
         Raises `VersionUnknown`, without a number `NothingToGoBackTo`, and what `check` raises.
         """
         async with self._lock:
             await self._reread()
-            return await self._roll_back(number, author)
+            goal = self._version(number)
+            plan = await self._checked(goal.text)
+            await self._put(plan, replace(_return_to(goal), author=author, audited_as=audited_as))
+        return await self._told(plan)
 
     async def confirm(self) -> Version:
-        """Confirm the last change. Raises `NothingToConfirm`."""
+        """Confirm the last change, wherever it was made. Raises `NothingToConfirm`."""
         async with self._lock:
+            if self.unconfirmed is None and await self._source.has_changed():
+                await self._reread()
             version = self.unconfirmed
             if version is None:
                 raise NothingToConfirm
-            await self._history.confirm(version.id)
-            await self._versions_changed()
+            await self._source.confirm(version)
+            self.current.report(ServiceChanged())
             return self.versions[0]
 
-    async def _roll_back(self, number: int | None, author: Author | None) -> ApplyPlan:
-        goal = self._version(number)
-        plan = await self._checked(goal.text)
-        return await self._put(plan, author, f"rollback to {goal.id}", returns_to=goal.id)
-
-    async def _take_back(self, goal: Version) -> ApplyPlan:
-        """Roll back even if the history cannot be written: an unconfirmed change may have broken everything."""
-        action = f"rollback to {goal.id}"
-        plan = await self._checked(goal.text)
-        try:
-            return await self._put(plan, None, action, returns_to=goal.id)
-        except StoreFailure as failure:
-            await asyncio.to_thread(self.file.write, goal.text)
-            self.text, self._stamp, self.file_trouble = goal.text, self.file.stamp(), None
-            taken_back = replace(goal, id=self.versions[0].id + 1, at=self._clock.now(), author=None, action=action)
-            taken_back = replace(taken_back, differences=plan.differences, confirm_until=None, returns_to=goal.id)
-            self.versions = (taken_back, *self.versions)
-            self._note_not_kept(failure)
-            await self._enforce(plan)
-            return plan
+    async def _told(self, plan: ApplyPlan) -> ApplyPlan:
+        """Return the plan with the engines that have not followed yet."""
+        return replace(plan, behind=await self._source.behind())
 
     def _version(self, number: int | None) -> Version:
         """Without a number: the version before the current one, or the newest if the file itself is unusable."""
@@ -286,14 +295,14 @@ class Supervisor:
         raise VersionUnknown(f"version {number}")
 
     async def _edited(self, changes: Mapping[str, SettingValue | None]) -> str:
-        """Raises if the file is unreadable: its unknown content must not be overwritten."""
-        if isinstance(self.file_trouble, SettingsUnreadable):
+        """Raises if the settings could not be read: unknown ones must not be overwritten."""
+        if isinstance(self.file_trouble, SettingsUnreadable | StoreFailure):
             raise self.file_trouble
-        return await asyncio.to_thread(edited, self.text, changes)
+        return await self._source.edited(changes)
 
-    async def _checked(self, text: str) -> ApplyPlan:
+    async def _checked(self, kept: str) -> ApplyPlan:
         """A stopped engine may be configured piece by piece; a change must not stop a running one."""
-        plan = await self._plan(ActiveSettings(text, await asyncio.to_thread(self.file.settings, text)))
+        plan = await self._plan(await self._source.parsed(kept))
         if plan.trouble is not None and self.current.engine is not None:
             raise plan.trouble
         return plan
@@ -304,51 +313,17 @@ class Supervisor:
         changed = await asyncio.to_thread(differences, before, goal.text)
         return await self._planner.plan(running, goal, changed)
 
-    async def _put(
-        self,
-        plan: ApplyPlan,
-        author: Author | None,
-        action: str,
-        until: datetime | None = None,
-        returns_to: int | None = None,
-    ) -> ApplyPlan:
-        if plan.goal.text == self.text and self.file_trouble is None:
-            return plan
-        number = await self._remember(plan, author, action, until, returns_to)
-        try:
-            await asyncio.to_thread(self.file.write, plan.goal.text)
-        except SettingsUnwritable:
-            await self._history.remove(number)
-            raise
-        self.text, self._stamp = plan.goal.text, self.file.stamp()
+    async def _put(self, plan: ApplyPlan, change: Change, *, taken_back: bool = False) -> None:
+        if plan.goal.kept == self._source.kept and self.file_trouble is None:
+            return
+        await (self._source.take_back if taken_back else self._source.put)(plan, change)
         self.file_trouble = None
-        await self._tell_version(plan, action)
+        self._tell_version(plan, change.action)
         await self._enforce(plan)
-        return plan
 
-    async def _remember(
-        self,
-        plan: ApplyPlan,
-        author: Author | None,
-        action: str,
-        until: datetime | None = None,
-        returns_to: int | None = None,
-    ) -> int:
-        """Runs before anything is changed: a version that cannot be rolled back to is not applied."""
-        at, text = self._clock.now(), plan.goal.text
-        return await self._history.add(at, author, action, plan.differences, text, until, returns_to)
-
-    async def _tell_version(self, plan: ApplyPlan, action: str) -> None:
-        await self._versions_changed()
-        logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
-
-    async def _versions_changed(self) -> None:
-        try:
-            self.versions = await self._history.versions()
-        except StoreFailure as failure:
-            self._note_not_kept(failure)
-        self._alarm.wake()
+    def _tell_version(self, plan: ApplyPlan, action: str) -> None:
         self.current.report(ServiceChanged())
+        logger.info("settings: %s: %s", action, ", ".join(each.key for each in plan.differences) or "nothing else")
 
     async def _enforce(self, plan: ApplyPlan) -> None:
         self._in_force = plan.goal
@@ -356,23 +331,21 @@ class Supervisor:
         if plan.engine is not None or plan.trouble is not None:
             self._regressions.start()
             await self._runner.replace(plan.engine)
+            self._secrets = plan.secrets
         elif self.current.engine is not None:
             self.current.engine.adjust(plan.goal.settings)
         if plan.trouble is not None:
             logger.warning("%s. %s", plan.trouble, plan.trouble.remedy)
+        await self._source.in_force()
         self.current.report(ServiceChanged())
 
     async def _reread(self) -> None:
-        self._stamp = self.file.stamp()
         try:
-            text = await asyncio.to_thread(self.file.read)
-            if self._in_force is not None and text == self._in_force.text and self.file_trouble is None:
+            await self._source.read()
+            if self._in_force is not None and self.text == self._in_force.text and self.file_trouble is None:
                 return
-            self.text = text
-            goal = ActiveSettings(text, await asyncio.to_thread(self.file.settings, text))
-        except (SettingsMissing, SettingsUnreadable, SettingsInvalid) as trouble:
-            if isinstance(trouble, SettingsMissing):
-                self.text = ""
+            goal = await self._source.parsed(self._source.kept)
+        except (SettingsMissing, SettingsUnreadable, SettingsInvalid, SharedDatabaseFailure) as trouble:
             self._leave(trouble)
             return
         plan = await self._plan(goal)
@@ -380,22 +353,10 @@ class Supervisor:
             self._leave(plan.trouble)
             return
         self.file_trouble = None
-        if not self.versions or self.versions[0].text != text:
-            action = "edited by hand" if self._in_force else "found"
-            try:
-                await self._remember(plan, None, action)
-            except StoreFailure as failure:
-                self._note_not_kept(failure)
-            else:
-                self._history_trouble = None
-                await self._tell_version(plan, action)
+        action = "edited by hand" if self._in_force else "found"
+        if await self._source.noticed(plan, action):
+            self._tell_version(plan, action)
         await self._enforce(plan)
-
-    def _note_not_kept(self, failure: StoreFailure) -> None:
-        """Settings edited by hand are applied even if the history cannot be written."""
-        self._history_trouble = VersionsNotKept(str(failure))
-        logger.warning("%s. %s", self._history_trouble, self._history_trouble.remedy)
-        self.current.report(ServiceChanged())
 
     def _leave(self, trouble: Failure) -> None:
         """Keep running as before, because of this problem with the file."""
@@ -412,47 +373,41 @@ class Supervisor:
     async def _look_at_file(self) -> None:
         for number in itertools.count(1):
             await self._hangup.wait(self._network_clock.now() + LOOK)
-            if self._history_trouble is not None and number % KEPT_AGAIN == 0:
-                await self._keep_version()
-            if self._is_to_look or self.file.stamp() != self._stamp:
+            if self._source.trouble is not None and number % KEPT_AGAIN == 0:
+                await self._keep_again()
+            trouble = self._source.trouble
+            if await self._source.has_changed() or self._is_to_look:
                 self._is_to_look = False
                 try:
                     await self.reread()
                 except Exception:
                     self._is_to_look = True
                     raise
+            if self._source.trouble is not trouble:
+                self.current.report(ServiceChanged())
+            await self._follow_secrets()
 
-    async def _keep_version(self) -> None:
-        """Save the settings in force to the history if that failed before."""
+    async def _keep_again(self) -> None:
         async with self._lock:
-            if self._in_force is None:
-                return
-            text = self._in_force.text
-            newest = self.versions[0] if self.versions and self.versions[0].text == text else None
-            try:
-                kept = await self._history.versions()
-                before = kept[0].text if kept else ""
-                if before != text:
-                    action, returns_to = (newest.action, newest.returns_to) if newest else ("edited by hand", None)
-                    changed = differences(before, text)
-                    await self._history.add(self._clock.now(), None, action, changed, text, None, returns_to)
-            except StoreFailure as failure:
-                self._history_trouble = VersionsNotKept(str(failure))
-                return
-            self._history_trouble = None
-            await self._versions_changed()
+            if self._in_force is not None:
+                await self._source.keep_again(self._in_force)
+        self.current.report(ServiceChanged())
+
+    async def _follow_secrets(self) -> None:
+        """Begin anew with the secrets that another engine has changed, if the settings need them."""
+        seen, in_force = self._source.secrets, self._in_force
+        if seen == self._secrets_seen and not isinstance(self._engine_trouble, SharedDatabaseFailure):
+            return
+        try:
+            if in_force and await self._planner.are_other_secrets(self._secrets, in_force.settings.exchange):
+                await self.start_again()
+        except StoreFailure:
+            return  # the next look tries it again
+        self._secrets_seen = seen
 
     async def _undo_what_nobody_confirms(self) -> None:
-        not_before = self._clock.now()
         while True:
-            version = self.unconfirmed
-            if version is None or version.confirm_until is None:
-                await self._alarm.wait(None)
-            elif self._clock.now() < max(version.confirm_until, not_before):
-                await self._alarm.wait(max(version.confirm_until, not_before))
-            else:
-                not_before = self._clock.now() + AGAIN
-                await self._undo(version)
+            await self._undo(await self._source.overdue())
 
     async def _undo(self, version: Version) -> None:
         async with self._lock:
@@ -460,7 +415,11 @@ class Supervisor:
                 return
             try:
                 # Not the last settings in force: where the file was broken by hand meanwhile, that is this change.
-                plan = await self._take_back(self.versions[1])
+                goal = self.versions[1]
+                plan = await self._checked(goal.text)
+                await self._put(plan, _return_to(goal), taken_back=True)
+            except SettingsStale:
+                pass  # another engine was faster
             except Failure as failure:
                 logger.warning("the settings cannot be rolled back: %s. %s", failure, failure.remedy)
             else:
@@ -469,9 +428,19 @@ class Supervisor:
     def _at_next_start(self) -> list[str]:
         if self._in_force is None:
             return []
-        wanted, given = self._in_force.settings.engine, self._started_with
-        names = ("state_dir", "socket", "socket_group", "metrics_port")
-        return [f"engine.{name}" for name in names if getattr(wanted, name) != getattr(given, name)]
+        wanted = self._in_force.settings
+        parts = (("engine", wanted.engine, self._started_with), ("cluster", wanted.cluster, self._cluster))
+        return [
+            f"{table}.{each.name}"
+            for table, now, given in parts
+            for each in fields(now)
+            if effect_of(f"{table}.{each.name}") is Effect.NEXT_START
+            and getattr(now, each.name) != getattr(given, each.name)
+        ]
+
+
+def _return_to(goal: Version) -> Change:
+    return Change(author=None, action=f"rollback to {goal.id}", returns_to=goal.id)
 
 
 def _log_trouble(trouble: Failure) -> None:
