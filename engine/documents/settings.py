@@ -206,9 +206,10 @@ def review_document(check: SettingsCheck | None, preview: Preview | None, remark
 
 def change_outcome(changed: SettingsChanged) -> str:
     """Return the outcome of a change in one line."""
+    behind = f" Not yet in force at {', '.join(changed.behind)}." if changed.behind else ""
     if changed.trouble is not None:
-        return f"Changed, with a problem: {changed.trouble.title}. {changed.trouble.remedy}"
-    return _effects(changed) or NO_CHANGE
+        return f"Changed, with a problem: {changed.trouble.title}. {changed.trouble.remedy}{behind}"
+    return f"{_effects(changed) or NO_CHANGE}{behind}"
 
 
 NO_CHANGE = "Nothing changed: these settings are already in force."

@@ -13,6 +13,7 @@ from aiohttp import web
 from engine.api.schema import FieldProblem, Problem
 from engine.core.errors import Failure
 from engine.settings.problems import SettingsInvalid
+from engine.store.errors import SharedDatabaseFailure
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +40,10 @@ def not_found(what: str, hint: str) -> ApiError:
     return ApiError(Problem(type="not-found", title=f"There is no such {what}", status=404, hint=hint))
 
 
-def problem_from(failure: Failure, status: int = 422, fields: tuple[FieldProblem, ...] = ()) -> ApiError:
+def problem_from(failure: Failure, status: int | None = None, fields: tuple[FieldProblem, ...] = ()) -> ApiError:
     """Return the error for a request that a failure ends, in its words; `fields` give the details per field."""
+    if status is None:
+        status = 503 if isinstance(failure, SharedDatabaseFailure) else 422
     return ApiError(
         Problem(
             type=failure.slug,

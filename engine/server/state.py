@@ -86,13 +86,13 @@ class Audit:
         except StoreFailure as failure:
             self._complain(failure)
 
-    def add(self, entry: AuditEntry) -> None:
-        """Add a change that is being made; `save` makes it durable."""
+    def add(self, entry: AuditEntry, *, is_saved: bool = False) -> None:
+        """Add a change that is being made; `save` makes it durable unless it is already."""
         actor = entry.actor
         name = actor.user or "no name"
         logger.info("audit: %s by %s (uid %d, pid %d): %s", entry.action, name, actor.uid, actor.pid, entry.subject)
         self._remember(entry)
-        if self._trail is not None:
+        if self._trail is not None and not is_saved:
             self._unsaved.append(AuditRecord(entry.at, author_of(actor), entry.action, entry.subject))
             self._is_due = True
         self._events.append("audit", lambda number: AuditEvent(number=number, entry=entry))
@@ -333,9 +333,12 @@ class ApiState:
         """Return all that is known about a user, None if the user is not synchronised."""
         return self.engine.details(guid, self._clock.now())
 
-    async def audit_change(self, actor: Actor, action: str, subject: str) -> None:
-        """Add a change to the audit log, durably: before the caller gets a response."""
-        self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject))
+    async def audit_change(self, actor: Actor, action: str, subject: str, *, is_saved: bool = False) -> None:
+        """Add a change to the audit log, durably: before the caller gets a response.
+
+        `is_saved`: it was stored together with what it tells of.
+        """
+        self.audit.add(AuditEntry(at=self._clock.now(), actor=actor, action=action, subject=subject), is_saved=is_saved)
         await self.audit.save()
 
     def note_own(self, action: str, subject: str) -> None:

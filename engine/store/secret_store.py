@@ -60,6 +60,19 @@ class SecretsKeyNotShared(Failure):
     )
 
 
+class SecretsKeyNotNew(Failure):
+    """The secrets that engines share are encrypted with the first key already. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "There is no new key to encrypt the shared secrets with"
+    remedy = (
+        "Make one (head -c 32 /dev/urandom | basenc --base64url), write it into secrets.key in the state directory of "
+        "every engine of the cluster, as a line above the present one, restart them one after the other, and repeat "
+        "this. The old line can be removed afterwards."
+    )
+
+
 class StoredSecretsDamaged(Failure):
     """The file differs from what was written. Nothing was changed."""
 

@@ -26,6 +26,11 @@ class SharedLook:
 class SharedVersionStore(VersionStore, Protocol):
     """Keeps the versions of the settings of several engines, of which one is in force for all."""
 
+    @property
+    def node(self) -> str:
+        """The name of this engine."""
+        ...
+
     async def look(self) -> SharedLook:
         """Return what is in force now."""
         ...
@@ -51,6 +56,13 @@ class SharedVersionStore(VersionStore, Protocol):
 
         Raises `SettingsChangedElsewhere` if another version is in force than was read last; with `only_overdue` also if
         that was confirmed, or may be still.
+        """
+        ...
+
+    async def confirm(self, version: int, audit: Sequence[AuditRecord] = ()) -> None:
+        """Mark a version as confirmed, with the records that tell of it.
+
+        Raises `SettingsChangedElsewhere` if it is not in force any more.
         """
         ...
 

@@ -9,11 +9,11 @@ from engine.core.clock import Clock
 from engine.settings.editor import SettingValue, edited
 from engine.settings.forms import differences
 from engine.store.errors import StoreFailure, VersionsNotKept
-from engine.store.settings_history import Version, VersionStore
+from engine.store.settings_history import Author, Version, VersionStore
 from engine.supervisor.errors import SettingsMissing, SettingsUnwritable
 from engine.supervisor.plan import ActiveSettings, ApplyPlan
 from engine.supervisor.settings_file import SettingsFile
-from engine.supervisor.source import Change
+from engine.supervisor.source import AuditedAs, Change
 from engine.sync.scheduling import WakeableTimer
 
 logger = logging.getLogger(__name__)
@@ -77,18 +77,18 @@ class OwnSettings:
         """Return the text of the file with these changes. Raises `SettingsNotEditable`."""
         return await asyncio.to_thread(edited, self.text, changes)
 
-    async def noticed(self, plan: ApplyPlan, action: str) -> bool:
-        """Keep what is in the file as a version, if it is none yet; return whether that was so."""
+    async def noticed(self, plan: ApplyPlan, action: str) -> str | None:
+        """Keep what is in the file as a version, if it is none yet; return the action then."""
         if self.versions and self.versions[0].text == plan.goal.kept:
-            return False
+            return None
         try:
             await self._add(plan, Change(author=None, action=action))
         except StoreFailure as failure:
             self._note_not_kept(failure)
-            return False
+            return None
         self.trouble = None
         await self._load()
-        return True
+        return action
 
     async def put(self, plan: ApplyPlan, change: Change) -> None:
         """Replace the file, after the version is kept. Raises `SettingsUnwritable` and what the history does."""
@@ -122,7 +122,7 @@ class OwnSettings:
             self.versions = (taken_back, *self.versions)
             self._note_not_kept(failure)
 
-    async def confirm(self, version: Version) -> None:
+    async def confirm(self, version: Version, author: Author, audited_as: AuditedAs) -> None:
         """Note that a change is confirmed."""
         await self._history.confirm(version.id)
         await self._load()

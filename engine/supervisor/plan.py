@@ -31,7 +31,7 @@ class ApplyPlan:
     """What will be applied: `engine` replaces the running one; None keeps it running.
 
     `trouble` is the reason why no engine can run. `secrets` are those that it was made with. `behind` are other engines
-    at which the change was not in force after a moment.
+    at which the change was not in force after a moment. `is_audited`: the audit log has it already.
     """
 
     goal: ActiveSettings
@@ -41,6 +41,7 @@ class ApplyPlan:
     trouble: Failure | None = None
     secrets: Secrets | None = None
     behind: tuple[str, ...] = ()
+    is_audited: bool = False
 
     @property
     def live(self) -> tuple[Effect, ...]:

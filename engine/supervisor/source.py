@@ -17,6 +17,10 @@ class AuditedAs:
     action: str
     subject: str = ""
 
+    def subject_of(self, plan: ApplyPlan) -> str:
+        """Return the subject where this plan is carried out."""
+        return self.subject or ", ".join(each.key for each in plan.differences) or "nothing else"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -89,8 +93,8 @@ class SettingsSource(Protocol):
         """Return what is kept with these changes. Raises `SettingsInvalid` and `SettingsNotEditable`."""
         ...
 
-    async def noticed(self, plan: ApplyPlan, action: str) -> bool:
-        """Keep what was read as a version, if it is none yet; return whether that was so."""
+    async def noticed(self, plan: ApplyPlan, action: str) -> str | None:
+        """Keep what was read as a version, if it is none yet; return what has been done in words, None if nothing."""
         ...
 
     async def put(self, plan: ApplyPlan, change: Change) -> None:
@@ -104,7 +108,7 @@ class SettingsSource(Protocol):
         """Keep the settings from before a change that nobody has confirmed. Raises what `put` does."""
         ...
 
-    async def confirm(self, version: Version) -> None:
+    async def confirm(self, version: Version, author: Author, audited_as: AuditedAs) -> None:
         """Note that a change is confirmed. Raises `NothingToConfirm`."""
         ...
 

@@ -250,8 +250,8 @@ class Supervisor:
                 raise VersionUnknown("there is no earlier version to roll this change back to")
             plan = await self._checked(await self._edited(changes))
             change = Change(author=author, action="change", within=confirm_within, audited_as=audited_as)
-            await self._put(plan, change)
-        return await self._told(plan)
+            is_made = await self._put(plan, change)
+        return await self._told(plan, is_made=is_made)
 
     async def roll_back(
         self, number: int | None, author: Author | None, audited_as: AuditedAs | None = None
@@ -264,10 +264,10 @@ class Supervisor:
             await self._reread()
             goal = self._version(number)
             plan = await self._checked(goal.text)
-            await self._put(plan, replace(_return_to(goal), author=author, audited_as=audited_as))
-        return await self._told(plan)
+            is_made = await self._put(plan, replace(_return_to(goal), author=author, audited_as=audited_as))
+        return await self._told(plan, is_made=is_made)
 
-    async def confirm(self) -> Version:
+    async def confirm(self, author: Author, audited_as: Callable[[Version], AuditedAs]) -> Version:
         """Confirm the last change, wherever it was made. Raises `NothingToConfirm`."""
         async with self._lock:
             if self.unconfirmed is None and await self._source.has_changed():
@@ -275,13 +275,13 @@ class Supervisor:
             version = self.unconfirmed
             if version is None:
                 raise NothingToConfirm
-            await self._source.confirm(version)
+            await self._source.confirm(version, author, audited_as(version))
             self.current.report(ServiceChanged())
             return self.versions[0]
 
-    async def _told(self, plan: ApplyPlan) -> ApplyPlan:
+    async def _told(self, plan: ApplyPlan, *, is_made: bool) -> ApplyPlan:
         """Return the plan with the engines that have not followed yet."""
-        return replace(plan, behind=await self._source.behind())
+        return replace(plan, behind=await self._source.behind(), is_audited=is_made and self.audits)
 
     def _version(self, number: int | None) -> Version:
         """Without a number: the version before the current one, or the newest if the file itself is unusable."""
@@ -313,13 +313,15 @@ class Supervisor:
         changed = await asyncio.to_thread(differences, before, goal.text)
         return await self._planner.plan(running, goal, changed)
 
-    async def _put(self, plan: ApplyPlan, change: Change, *, taken_back: bool = False) -> None:
+    async def _put(self, plan: ApplyPlan, change: Change, *, taken_back: bool = False) -> bool:
+        """Return whether anything was to be put in force."""
         if plan.goal.kept == self._source.kept and self.file_trouble is None:
-            return
+            return False
         await (self._source.take_back if taken_back else self._source.put)(plan, change)
         self.file_trouble = None
         self._tell_version(plan, change.action)
         await self._enforce(plan)
+        return True
 
     def _tell_version(self, plan: ApplyPlan, action: str) -> None:
         self.current.report(ServiceChanged())
@@ -343,6 +345,7 @@ class Supervisor:
         try:
             await self._source.read()
             if self._in_force is not None and self.text == self._in_force.text and self.file_trouble is None:
+                await self._source.in_force()
                 return
             goal = await self._source.parsed(self._source.kept)
         except (SettingsMissing, SettingsUnreadable, SettingsInvalid, SharedDatabaseFailure) as trouble:
@@ -354,8 +357,8 @@ class Supervisor:
             return
         self.file_trouble = None
         action = "edited by hand" if self._in_force else "found"
-        if await self._source.noticed(plan, action):
-            self._tell_version(plan, action)
+        if done := await self._source.noticed(plan, action):
+            self._tell_version(plan, done)
         await self._enforce(plan)
 
     def _leave(self, trouble: Failure) -> None:
@@ -375,7 +378,7 @@ class Supervisor:
             await self._hangup.wait(self._network_clock.now() + LOOK)
             if self._source.trouble is not None and number % KEPT_AGAIN == 0:
                 await self._keep_again()
-            trouble = self._source.trouble
+            known = self._source.trouble, self.versions
             if await self._source.has_changed() or self._is_to_look:
                 self._is_to_look = False
                 try:
@@ -383,7 +386,7 @@ class Supervisor:
                 except Exception:
                     self._is_to_look = True
                     raise
-            if self._source.trouble is not trouble:
+            if (self._source.trouble, self.versions) != known:
                 self.current.report(ServiceChanged())
             await self._follow_secrets()
 

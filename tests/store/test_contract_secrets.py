@@ -10,15 +10,21 @@ from cryptography.fernet import Fernet
 
 from engine.core.errors import Failure
 from engine.core.secret import Secret
+from engine.store.cluster_secrets import ClusterSecrets
+from engine.store.errors import SharedDatabaseFailure
+from engine.store.postgres.database import SharedDatabase
 from engine.store.postgres.secrets import SharedSecrets
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import (
+    SecretsKeyNotNew,
     SecretsKeyNotShared,
     SecretsKeyUnusable,
     SecretsKeyWrong,
+    SecretStore,
     SecretVault,
     StoredSecret,
     StoredSecretsDamaged,
+    name_of,
 )
 from tests.support.postgres import PostgresDatabase
 from tests.support.storage import KEY, PostgresStorage, Storage
@@ -58,6 +64,8 @@ async def test_secrets_are_replaced_dropped_and_encrypted_anew(storage: Storage,
         "pbx.password": NOW,
         "exchange.password": NOW,
     }
+    await storage.bring_new_key()
+    sources = SecretSources({}, None, storage.secrets(), lambda: NOW, settings_file=tmp_path / "settings.toml")
     await sources.rotate_key()
     assert await sources.delete("pbx.password")
     assert not await sources.delete("pbx.password")
@@ -126,6 +134,8 @@ async def test_a_key_encrypts_only_what_all_engines_can_read(
         await rotated(other.secrets())
     assert await content(shared.secrets()) == {"pbx.password": "one"}
 
+    with pytest.raises(SecretsKeyNotNew, match=name_of(KEY)):
+        await rotated(shared.secrets())
     shared.keys = (KEY, new)
     await shared.restart()
     await rotated(other.secrets())
@@ -140,5 +150,42 @@ async def test_a_key_encrypts_only_what_all_engines_can_read(
     await other.close()
 
 
-async def rotated(vault: SharedSecrets) -> None:
+async def test_the_password_of_the_database_stays_on_the_machine_with_a_copy_of_the_others(
+    shared: PostgresStorage, cluster_database: PostgresDatabase, tmp_path: Path
+) -> None:
+    local = SecretStore(tmp_path, None)
+    local.store({})
+    shared.keys = local.keys()
+    await shared.restart()
+    vault = ClusterSecrets(local, shared.secrets())
+    await put(vault, "cluster.password", "to the database")
+    await put(shared.secrets(), "pbx.password", "by another engine")
+    await put(vault, "exchange.password", "one")
+    both = {"pbx.password": "by another engine", "exchange.password": "one"}
+    assert await content(shared.secrets()) == both
+    assert await content(vault) == await content(local) == {**both, "cluster.password": "to the database"}
+
+    shared.keys = (Fernet.generate_key(), *shared.keys)
+    (tmp_path / "secrets.key").write_bytes(b"\n".join(shared.keys))
+    await shared.restart()
+    vault = ClusterSecrets(local, shared.secrets())
+    await rotated(vault)
+    shared.keys = shared.keys[:1]
+    (tmp_path / "secrets.key").write_bytes(shared.keys[0])
+    assert await content(vault) == {**both, "cluster.password": "to the database"}
+
+    # While the database is away, nothing but its own password can be changed, and everything is known.
+    with cluster_database.server.connection() as administrator:
+        administrator.execute(f'ALTER DATABASE "{cluster_database.name}" ALLOW_CONNECTIONS false')
+    await shared.database.close()
+    away = SharedDatabase(cluster_database.address)
+    vault = ClusterSecrets(local, SharedSecrets(away, lambda: shared.keys, asyncio.get_running_loop()))
+    with pytest.raises(SharedDatabaseFailure):
+        await put(vault, "pbx.password", "two")
+    await put(vault, "cluster.password", "another")
+    assert await content(vault) == {**both, "cluster.password": "another"}
+    await away.close()
+
+
+async def rotated(vault: SecretVault) -> None:
     await asyncio.to_thread(vault.rotate_key)

@@ -74,6 +74,10 @@ class Storage(Protocol):
         """End the process, and start another one that owns all users."""
         ...
 
+    async def bring_new_key(self) -> None:
+        """Give the engines a key to encrypt secrets with from now on, where they do not make it themselves."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -111,6 +115,9 @@ class SqliteStorage:
         await self.database.close()
         self.database = Database(self._directory)
         await self.database.open()
+
+    async def bring_new_key(self) -> None:
+        pass
 
     async def close(self) -> None:
         await self.database.close()
@@ -169,6 +176,10 @@ class PostgresStorage:
         await self.database.close()
         self.database = SharedDatabase(self._made.address)
         self.take()
+
+    async def bring_new_key(self) -> None:
+        self.keys = (Fernet.generate_key(), *self.keys)
+        await self.restart()
 
     async def close(self) -> None:
         await self.database.close()

@@ -128,7 +128,8 @@ class SettingsCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True):
     """The changes and their effect: parts changed `live`, parts `restarted`, and keys that take effect
-    `at_next_start`. If the engine cannot run yet, `trouble` is the reason."""
+    `at_next_start`. If the engine cannot run yet, `trouble` is the reason. `behind` are other engines of the cluster
+    at which the change was not in force after a second."""
 
     etag: str
     version: SettingsVersion | None
@@ -137,6 +138,7 @@ class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True):
     restarted: tuple[str, ...]
     at_next_start: tuple[str, ...]
     trouble: Trouble | None
+    behind: tuple[str, ...] = ()
 
 
 class SettingsVersions(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,8 @@ from engine.server.state import ApiState, author_of
 from engine.settings.editor import SettingValue
 from engine.store.settings_history import Version
 from engine.supervisor.errors import SettingsMissing
+from engine.supervisor.plan import ApplyPlan
+from engine.supervisor.source import AuditedAs
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.clearing import clear_left
 from engine.sync.events import Event, SettingsRolledBack, Side
@@ -68,35 +70,39 @@ class LiveRoutes:
             changes[DRY_RUN] = False
         if settings.engine.pilots != question.pilots:
             changes[PILOTS] = question.pilots or None
+        audited_as = AuditedAs("go_live", ", ".join(question.pilots) or "everybody")
         try:
-            await self._service.change(changes, "*", author_of(actor), question.confirm_within)
+            plan = await self._service.change(changes, "*", author_of(actor), question.confirm_within, audited_as)
         except Failure as failure:
             raise refused(failure) from failure
-        await self._api_state.audit_change(actor, "go_live", ", ".join(question.pilots) or "everybody")
+        await self._note(plan, actor, audited_as)
         return answer(self._state())
 
     async def _go_back(self, request: web.Request) -> web.Response:
         question = await body_of(request, BackQuestion)
         actor = await actor_of(request)
         try:
-            what = await self._taken_back(actor)
+            await self._take_back(actor)
         except Failure as failure:
             raise refused(failure) from failure
-        if what:
-            await self._api_state.audit_change(actor, "go_back", what)
         return answer(self._state(None if question.keep else self._clear(actor)))
 
-    async def _taken_back(self, actor: Actor) -> str:
-        """Go back to what was before; return to what, "" if nothing is left to go back to."""
+    async def _take_back(self, actor: Actor) -> None:
+        """Go back to what was before, if there is anything left to go back to."""
         newest = self._service.versions[0] if self._service.versions else None
         if newest is not None and newest.confirm_until is not None and _is_about_live(newest):
-            await self._service.roll_back(None, author_of(actor))
-            return "before"
+            audited_as = AuditedAs("go_back", "before")
+            await self._note(await self._service.roll_back(None, author_of(actor), audited_as), actor, audited_as)
+            return
         has_gone_back = newest is not None and newest.returns_to is not None and _is_about_live(newest)
-        if has_gone_back or self._written() == "nobody":
-            return ""
-        await self._service.change({DRY_RUN: True}, "*", author_of(actor))
-        return "dry run"
+        if not has_gone_back and self._written() != "nobody":
+            audited_as = AuditedAs("go_back", "dry run")
+            plan = await self._service.change({DRY_RUN: True}, "*", author_of(actor), audited_as=audited_as)
+            await self._note(plan, actor, audited_as)
+
+    async def _note(self, plan: ApplyPlan, actor: Actor, audited_as: AuditedAs) -> None:
+        subject = audited_as.subject_of(plan)
+        await self._api_state.audit_change(actor, audited_as.action, subject, is_saved=plan.is_audited)
 
     async def _removal(self, request: web.Request) -> web.Response:
         return answer(self._to_remove(None))
@@ -106,11 +112,12 @@ class LiveRoutes:
         if not self._service.current.link(Side.PBX).works:
             failure = PbxUnreachable("without a connection nothing can be cleared, so nothing was changed")
             raise named(failure) from failure
+        audited_as = AuditedAs("remove", "presences in the PBX")
         try:
-            await self._service.change({DRY_RUN: True}, "*", author_of(actor))
+            plan = await self._service.change({DRY_RUN: True}, "*", author_of(actor), audited_as=audited_as)
         except Failure as failure:
             raise refused(failure) from failure
-        await self._api_state.audit_change(actor, "remove", "presences in the PBX")
+        await self._note(plan, actor, audited_as)
         return answer(self._to_remove(self._clear(actor)))
 
     def _to_remove(self, clearing: Operation | None) -> Removal:

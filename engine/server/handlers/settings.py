@@ -26,6 +26,7 @@ from engine.settings.forms import SettingForm as Form
 from engine.settings.forms import setting_forms
 from engine.settings.problems import SettingsInvalid
 from engine.store.errors import DiskUnusable
+from engine.store.settings_history import Version
 from engine.supervisor.errors import (
     ChangeNotConfirmed,
     NothingToConfirm,
@@ -36,6 +37,7 @@ from engine.supervisor.errors import (
 )
 from engine.supervisor.plan import ApplyPlan
 from engine.supervisor.settings_file import system_zone
+from engine.supervisor.source import AuditedAs
 from engine.supervisor.supervisor import Supervisor
 
 _STATUSES: dict[type[Failure], int] = {
@@ -137,28 +139,32 @@ class SettingsRoutes:
                 )
             )
         actor = await actor_of(request)
+        audited_as = AuditedAs("change_settings", ", ".join(question.changes))
         try:
-            plan = await self._service.change(question.changes, tag, author_of(actor), question.confirm_within)
+            plan = await self._service.change(
+                question.changes, tag, author_of(actor), question.confirm_within, audited_as
+            )
         except Failure as failure:
             raise refused(failure) from failure
-        return await self._changed(plan, actor, "change_settings", ", ".join(question.changes))
+        return await self._changed(plan, actor, audited_as)
 
     async def _roll_back(self, request: web.Request) -> web.Response:
         question = await body_of(request, RollbackQuestion)
-        actor = await actor_of(request)
+        actor, audited_as = await actor_of(request), AuditedAs("roll_back_settings")
         try:
-            plan = await self._service.roll_back(question.version, author_of(actor))
+            plan = await self._service.roll_back(question.version, author_of(actor), audited_as)
         except Failure as failure:
             raise refused(failure) from failure
-        return await self._changed(plan, actor, "roll_back_settings", ", ".join(each.key for each in plan.differences))
+        return await self._changed(plan, actor, audited_as)
 
     async def _confirm(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
         try:
-            version = await self._service.confirm()
+            version = await self._service.confirm(author_of(actor), _confirmation)
         except Failure as failure:
             raise refused(failure) from failure
-        await self._api_state.audit_change(actor, "confirm_settings", f"version {version.id}")
+        audited_as = _confirmation(version)
+        await self._api_state.audit_change(actor, audited_as.action, audited_as.subject, is_saved=self._service.audits)
         return answer(wire.version(version))
 
     async def _history(self, request: web.Request) -> web.Response:
@@ -170,12 +176,17 @@ class SettingsRoutes:
                 return answer(SettingsText(id=version.id, text=version.text))
         raise refused(VersionUnknown("not among those kept"))
 
-    async def _changed(self, plan: ApplyPlan, actor: Actor, action: str, subject: str) -> web.Response:
-        await self._api_state.audit_change(actor, action, subject or "nothing else")
+    async def _changed(self, plan: ApplyPlan, actor: Actor, audited_as: AuditedAs) -> web.Response:
+        subject = audited_as.subject_of(plan)
+        await self._api_state.audit_change(actor, audited_as.action, subject, is_saved=plan.is_audited)
         return answer(wire.changed(self._service, plan), headers={"ETag": self._service.tag})
+
+
+def _confirmation(version: Version) -> AuditedAs:
+    return AuditedAs("confirm_settings", f"version {version.id}")
 
 
 def refused(failure: Failure) -> ApiError:
     """Return the error for a change of the settings that was not made."""
     fields = wire.fields(failure) if isinstance(failure, SettingsInvalid) else ()
-    return problem_from(failure, _STATUSES.get(type(failure), 422), fields)
+    return problem_from(failure, _STATUSES.get(type(failure)), fields)

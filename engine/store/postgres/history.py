@@ -26,7 +26,7 @@ class SharedHistory:
 
     def __init__(self, database: SharedDatabase, node: str) -> None:
         self._database = database
-        self._node = node
+        self.node = node
         self.seen = 0
 
     async def versions(self) -> tuple[Version, ...]:
@@ -75,7 +75,7 @@ class SharedHistory:
             text=text,
             confirm_until=confirm_until,
             returns_to=returns_to,
-            node=self._node,
+            node=self.node,
         )
 
         async def put(connection: Connection) -> int:
@@ -87,7 +87,7 @@ class SharedHistory:
             await connection.execute(_PRUNE, (KEPT,))
             number = await _number(connection, _INSERT, _values(new, self.seen))
             await connection.execute(_PUT_IN_FORCE, (number,))
-            await add_records(connection, self._node, audit)
+            await add_records(connection, self.node, audit)
             await tell(connection, "settings")
             return number
 
@@ -109,8 +109,8 @@ class SharedHistory:
         if before is not None and self.seen == version:
             self.seen = before
 
-    async def confirm(self, version: int) -> None:
-        """Mark a version as confirmed, wherever it was made.
+    async def confirm(self, version: int, audit: Sequence[AuditRecord] = ()) -> None:
+        """Mark a version as confirmed, wherever it was made, with the records that tell of it.
 
         Raises `SettingsChangedElsewhere` if it is not in force any more.
         """
@@ -119,6 +119,7 @@ class SharedHistory:
             if await _number(connection, _PRESENT) != version:
                 raise SettingsChangedElsewhere(f"version {version} is not in force any more")
             await connection.execute(_CONFIRM, (version,))
+            await add_records(connection, self.node, audit)
             await tell(connection, "settings")
 
         await self._database.run(confirm)
@@ -131,7 +132,7 @@ class SharedHistory:
         """Return the names of the other engines at which this version is not in force yet."""
 
         async def behind(connection: Connection) -> tuple[str, ...]:
-            rows = await (await connection.execute(_BEHIND, (version, self._node))).fetchall()
+            rows = await (await connection.execute(_BEHIND, (version, self.node))).fetchall()
             return tuple(node for (node,) in rows)
 
         return await self._database.run(behind)

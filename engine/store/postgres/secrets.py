@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from engine.core.secret import Secret
 from engine.store.postgres.database import Connection, SharedDatabase, tell
 from engine.store.secret_store import (
+    SecretsKeyNotNew,
     SecretsKeyNotShared,
     SecretsKeyUnusable,
     SecretsKeyWrong,
@@ -56,11 +57,17 @@ class SharedSecrets:
         self._wait(self._database.run(change))
 
     def rotate_key(self) -> None:
-        """Re-encrypt everything with the first key, which was made known to all engines before."""
+        """Re-encrypt everything with the first key, which was made known to all engines before.
+
+        Raises `SecretsKeyNotNew` if it is encrypted with that already.
+        """
         keys = self._keys()
 
         async def rotate(connection: Connection) -> None:
             await _lock(connection, keys)
+            found = await (await connection.execute(_KEYS)).fetchall()
+            if found == [(name_of(keys[0]),)]:
+                raise SecretsKeyNotNew(f"all are encrypted with {name_of(keys[0])}")
             await replace_secrets(connection, keys[0], put=await load_secrets(connection, keys), drop=())
 
         self._wait(self._database.run(rotate))
@@ -72,6 +79,7 @@ class SharedSecrets:
 _LOCK = "SELECT FROM cluster FOR NO KEY UPDATE"
 _WITHOUT_KEY = "SELECT node FROM term WHERE ended IS NULL AND NOT %s = ANY(keys) ORDER BY node"
 _LOAD = "SELECT name, sealed, key FROM secret ORDER BY name"
+_KEYS = "SELECT DISTINCT key FROM secret"
 _DROP = "DELETE FROM secret WHERE name = ANY(%s)"
 _CHANGED = "UPDATE cluster SET secrets = secrets + 1"
 _STORE = """
