@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from engine.store.errors import SharedDatabaseFailure
 from engine.store.secret_store import SecretStore, SecretsUpdate, SecretVault, StoredSecret
-
-DATABASE_PASSWORD = "cluster.password"  # noqa: S105 - its name
+from engine.store.secrets import DATABASE_PASSWORD
 
 
 class ClusterSecrets:

@@ -198,7 +198,8 @@ class DatabaseRefused(SharedDatabaseFailure):
     fault = Fault.CREDENTIALS
     meaning = "The shared database refuses this engine"
     remedy = (
-        "Check the role, its password and its rights, and that the database exists; the log of PostgreSQL says more."
+        "Check the role, its password (calendar-engine secret set cluster.password) and its rights, and that the "
+        "database exists; the log of PostgreSQL says more."
     )
 
 

@@ -20,6 +20,7 @@ from engine.store.own_certificates import (
 from engine.store.protection import exposure_of_file
 from engine.store.secret_store import SecretVault, StoredSecret
 from engine.store.secrets import (
+    DATABASE_PASSWORD,
     ENVIRONMENT,
     Secrets,
     SettingsDirectoryExposed,
@@ -77,7 +78,7 @@ class SecretSources:
         return await self._in_turn(self._known)
 
     async def origins(self) -> tuple[SecretProvenance, ...]:
-        """Return the origin of every possible secret."""
+        """Return the origin of every possible secret; of the password of a shared database only where there is one."""
         return await self._in_turn(self._origins)
 
     async def put(self, secrets: Mapping[str, Secret]) -> None:
@@ -146,6 +147,8 @@ class SecretSources:
             place: SecretPlace | None = "store" if name in stored else None
             if name in given:
                 place = "environment" if name in in_environment else "secrets file"
+            if place is None and name == DATABASE_PASSWORD:
+                continue
             origins.append(SecretProvenance(name, place, stored[name].since if name in stored else None))
         return tuple(origins)
 

@@ -17,13 +17,15 @@ from engine.settings.parsers import has_user
 from engine.store.own_certificates import OwnCertificates, own_certificates
 from engine.store.protection import exposure_of_file
 
+DATABASE_PASSWORD = "cluster.password"  # noqa: S105 - its name
+
 ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
         "exchange.password": "CALENDAR_ENGINE_EXCHANGE_PASSWORD",
         "exchange.client_secret": "CALENDAR_ENGINE_EXCHANGE_CLIENT_SECRET",
         "exchange.proxy_password": "CALENDAR_ENGINE_EXCHANGE_PROXY_PASSWORD",
         "pbx.password": "CALENDAR_ENGINE_PBX_PASSWORD",
-        "cluster.password": "CALENDAR_ENGINE_CLUSTER_PASSWORD",
+        DATABASE_PASSWORD: "CALENDAR_ENGINE_CLUSTER_PASSWORD",
     }
 )
 """The environment variable of each secret."""
@@ -102,13 +104,16 @@ class Secrets:
         """All that are ever sent, also those that are empty."""
         return (self.exchange_password, self.exchange_client_secret, self.exchange_proxy_password, self.pbx_password)
 
-    def are_same(self, others: "Secrets") -> bool:
-        """Return whether these are the same as others."""
-        own, theirs = (
-            [each.reveal() for each in (*secrets.all, secrets.certificates.current, secrets.certificates.next)]
-            for secrets in (self, others)
-        )
-        return own == theirs
+    def are_same(self, others: "Secrets", exchange: ExchangeSettings) -> bool:
+        """Return whether of what the settings need these are the same as others."""
+
+        def needed(secrets: Secrets) -> list[str]:
+            certificates = secrets.certificates
+            names = needed_secrets(exchange, has_certificate=bool(certificates.current))
+            values: list[Secret] = [getattr(secrets, name.replace(".", "_")) for name in names]
+            return [each.reveal() for each in (*values, certificates.current, certificates.next)]
+
+        return needed(self) == needed(others)
 
 
 def taken_environment(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:

@@ -88,7 +88,7 @@ class Planner:
         Raises a `StoreFailure` if that cannot be found out at the moment.
         """
         try:
-            return known is None or not known.are_same(await self._load_secrets(exchange))
+            return known is None or not known.are_same(await self._load_secrets(exchange), exchange)
         except StoreFailure:
             raise
         except Failure:

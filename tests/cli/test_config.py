@@ -117,9 +117,7 @@ def test_secrets_without_an_engine(
     assert run("set", "ldap.password", typed="hunter2\n")[0] == 66
     _, out, _ = run("list", "--json")
     origins = {each["name"]: each["origin"] for each in json.loads(out)["secrets"]}
-    others = dict.fromkeys(
-        ("exchange.password", "exchange.client_secret", "exchange.proxy_password", "cluster.password")
-    )
+    others = dict.fromkeys(("exchange.password", "exchange.client_secret", "exchange.proxy_password"))
     assert origins == {**others, "pbx.password": "store"}
     assert "missing" in run("list")[1]
     assert run("rotate-key")[0] == 0

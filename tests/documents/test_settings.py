@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+import msgspec
 import pytest
 
 from engine.api.schema import Trouble
@@ -131,6 +132,8 @@ def test_what_became_of_a_change_is_said() -> None:
     assert change_outcome(changed) == (
         "Changed: all presences are decided again; the PBX is connected to again (about 5 s)."
     )
+    late = msgspec.structs.replace(changed, behind=("b", "c"), restarted=())
+    assert change_outcome(late) == "Changed: all presences are decided again. Not yet in force at b, c."
     trouble = Trouble(type="t", title="It cannot run", detail="", remedy="Do it.", fault="settings", scope="service")
     broken = SettingsChanged(
         etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble

@@ -5,7 +5,7 @@ Their pauses pass when a test says so: what happens without, a notice of the dat
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ import pytest
 from psycopg import sql
 
 from engine.core.secret import Secret
+from engine.server.handlers.settings import refused
 from engine.settings.editor import SettingValue
 from engine.settings.forms import differences
 from engine.settings.model import ClusterSettings, EngineSettings, SiteSettings
@@ -88,17 +89,32 @@ class Node:
         await self.clock.advance(LOOK.total_seconds())
 
     async def change(
-        self, changes: Mapping[str, SettingValue | None], tag: str = "*", within: float | None = None
+        self,
+        changes: Mapping[str, SettingValue | None],
+        tag: str = "*",
+        within: float | None = None,
+        followers: Iterable["Node"] = (),
     ) -> ApplyPlan:
-        """Make a change."""
+        """Make a change, which these engines follow in time."""
         audited_as = AuditedAs("change_settings", ", ".join(changes))
-        return await self.answered(self.service.change(changes, tag, ANNA, within, audited_as))
+        return await self.answered(self.service.change(changes, tag, ANNA, within, audited_as), followers)
 
-    async def answered(self, change: Coroutine[Any, Any, ApplyPlan]) -> ApplyPlan:
-        """Let the pauses pass in which the others follow a change."""
+    async def answered(self, change: Coroutine[Any, Any, ApplyPlan], followers: Iterable["Node"] = ()) -> ApplyPlan:
+        """Let the pauses pass in which the others may follow a change, once those have that are to."""
+        names, before, history = {each.name for each in followers}, self.source.enforced, self.storage.history()
+
+        async def has_been_followed() -> bool:
+            made = self.source.enforced
+            return task.done() or (made > before and not names & set(await history.behind(made)))
+
         task = asyncio.get_running_loop().create_task(change)
+        await eventually(has_been_followed)
         await eventually(task.done, between=lambda: self.clock.advance(PAUSE.total_seconds()))
         return await task
+
+
+async def all_look(*nodes: Node) -> None:
+    await asyncio.gather(*(each.look() for each in nodes))
 
 
 def prepared(name: str, directory: Path) -> SettingsFile:
@@ -220,7 +236,7 @@ async def test_a_change_at_one_engine_is_in_force_at_the_other(
         assert a.service.tag == b.service.tag
         started = len(a.secrets), len(b.secrets)
         before, tag = a.service.versions[0], b.service.tag
-        done = await a.change({"presence.language": "de"}, tag)
+        done = await a.change({"presence.language": "de"}, tag, followers=[b])
         assert (a.language, b.language, done.behind, done.is_audited) == ("de", "de", (), True)
         assert (len(a.secrets), len(b.secrets)) == started  # neither began anew for it
         newest = b.service.versions[0]
@@ -253,9 +269,10 @@ async def test_a_secret_that_is_changed_at_one_engine_is_in_force_at_the_other(
         await eventually(lambda: b.secrets[-1].exchange_password.reveal() == "changed")
         started = len(a.secrets)
         await b.sources.put({"exchange.client_secret": Secret("not needed on premises")})
-        await eventually(lambda: a.source.secrets == 3)
-        await a.look()
-        assert len(a.secrets) == started
+        await eventually(lambda: a.source.secrets == 3, between=a.look)
+        await b.sources.put({"pbx.password": Secret("changed, too")})
+        await eventually(lambda: a.secrets[-1].pbx_password.reveal() == "changed, too")
+        assert len(a.secrets) == started + 1
 
 
 async def test_either_engine_confirms_and_one_that_does_not_follow_is_named(
@@ -265,7 +282,7 @@ async def test_either_engine_confirms_and_one_that_does_not_follow_is_named(
         return AuditedAs("confirm_settings", f"version {version.id}")
 
     async with two(tmp_path, cluster_database) as (a, b), running("c", tmp_path / "c", cluster_database) as deaf:
-        done = await a.change({"presence.language": "de"}, within=60)
+        done = await a.change({"presence.language": "de"}, within=60, followers=[b])
         assert (done.behind, deaf.language) == (("c",), "en")
         assert "change-not-confirmed" in b.concerns
         version = await deaf.service.confirm(ANNA, audited_as)
@@ -283,15 +300,14 @@ async def test_what_nobody_confirms_is_taken_back_once_also_when_its_author_is_g
     begun = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
     database_says(cluster_database, begun)
     async with two(tmp_path, cluster_database) as (a, b):
-        await a.change({"presence.language": "de"}, within=60)
-        await asyncio.gather(a.look(), b.look())
+        await a.change({"presence.language": "de"}, within=60, followers=[b])
+        await all_look(a, b)
         assert (a.language, b.language) == ("de", "de")
         database_says(cluster_database, begun + timedelta(seconds=60))
-        await asyncio.gather(a.look(), b.look())
-        await eventually(lambda: a.language == b.language == "en")
-        await asyncio.gather(a.look(), b.look())
+        await eventually(lambda: a.language == b.language == "en", between=lambda: all_look(a, b))
+        await all_look(a, b)
         assert len(a.service.versions) == len(b.service.versions) == 3
-        await a.change({"presence.language": "fr"}, within=60)
+        await a.change({"presence.language": "fr"}, within=60, followers=[b])
     database_says(cluster_database, begun + timedelta(hours=1))
     async with running("b", tmp_path / "b", cluster_database) as b:
         assert b.language == "fr"
@@ -306,10 +322,10 @@ async def test_without_the_database_the_last_settings_are_in_force_and_nothing_i
     async with two(tmp_path, cluster_database) as (a, _):
         await a.change({"presence.language": "de"})
         with away(cluster_database):
-            await a.look()
-            await eventually(lambda: a.concerns == ["database-away"])
-            with pytest.raises(DatabaseAway):
+            await eventually(lambda: a.concerns == ["database-away"], between=a.look)
+            with pytest.raises(DatabaseAway) as away_at_a_change:
                 await a.service.change({"presence.language": "fr"}, "*", ANNA)
+            assert refused(away_at_a_change.value).problem.status == 503
             assert a.language == "de"
         await eventually(lambda: a.concerns == [], between=a.look)
     with ExitStack() as gone:

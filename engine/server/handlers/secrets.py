@@ -116,9 +116,9 @@ class SecretRoutes:
 
     async def _changed(self, name: str) -> web.Response:
         """Restart the engine only if it uses the changed secret."""
-        origins = {origin.name: origin for origin in await self._sources.origins()}
+        places = {origin.name: origin.place for origin in await self._sources.origins()}
         plan = None
-        if origins[name].place in ("store", None) and name in self._service.needed_secrets:
+        if places.get(name) in ("store", None) and name in self._service.needed_secrets:
             plan = await self._service.start_again()
         return answer(
             SecretChanged(
