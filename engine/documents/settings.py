@@ -304,6 +304,7 @@ def versions_document(
 def _version(version: SettingsVersion, is_current: bool, width: int, zone: tzinfo) -> Line:
     actor = version.actor
     who = "by hand or by the engine" if actor is None else f"by {actor.user or f'uid {actor.uid}'}"
+    who += f" at {version.node}" if version.node else ""
     state = Span("✓ in force  ", Role.GOOD) if is_current else Span("            ")
     when = f"{version.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
     what = f"version {version.id}  {when}  {version.action} "

@@ -171,7 +171,7 @@ def change_line(change: ChangeEvent, zone: tzinfo, width: int, *, seconds: bool 
 
 def audit_line(entry: AuditEntry, zone: tzinfo, width: int) -> Line:
     """Return the line for one entry of the audit log."""
-    who = entry.actor.user or f"uid {entry.actor.uid}"
+    who = f"{entry.actor.user or f'uid {entry.actor.uid}'}{f' at {entry.node}' if entry.node else ''}"
     time = _time(entry.at, zone, seconds=True)
     return line(time, cut(f"audit: {entry.action} by {who}: {entry.subject}", width - len(time.text)))
 

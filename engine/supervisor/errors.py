@@ -39,6 +39,18 @@ class SettingsStale(Failure):
     remedy = "Nothing was changed. Read the settings again, and repeat the change with their new ETag."
 
 
+class SettingsWentBack(Failure):
+    """The database that several engines share has forgotten settings that were in force at this one."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "The shared settings are older ones: the database has lost changes, as by a restored backup"
+    remedy = (
+        "Compare them with the newer ones in the file named, and change again what is missing with calendar-engine "
+        "config set. Then end this with calendar-engine config confirm, at every engine that says so."
+    )
+
+
 class EditNotInForce(Failure):
     """The file was edited by hand and is invalid; the previous settings are still in force."""
 

@@ -127,6 +127,10 @@ class OwnSettings:
         await self._history.confirm(version.id)
         await self._load()
 
+    async def accept(self) -> bool:
+        """Return that there is no doubt: settings never go back by themselves here."""
+        return False
+
     async def in_force(self) -> None:
         """Note nothing: nobody else has to know."""
 

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.core.clock import Clock
+from engine.core.errors import Failure
 from engine.settings.editor import SettingValue, edited
 from engine.settings.local_keys import check_local_file, combined, is_local
 from engine.settings.problems import InvalidSetting, SettingsInvalid
 from engine.store.audit import AuditRecord
 from engine.store.errors import SettingsChangedElsewhere, SharedDatabaseFailure
-from engine.store.replacing import replace_file
 from engine.store.settings_history import Author, Version
 from engine.store.shared_history import SharedLook, SharedVersionStore
-from engine.supervisor.errors import NothingToConfirm, SettingsMissing, SettingsStale
+from engine.supervisor.errors import NothingToConfirm, SettingsMissing, SettingsStale, SettingsWentBack
+from engine.supervisor.last_read import LastRead
 from engine.supervisor.plan import ActiveSettings, ApplyPlan
 from engine.supervisor.settings_file import SettingsFile, tag_of
 from engine.supervisor.source import AuditedAs, Change
@@ -47,13 +48,14 @@ class SharedSettings:
         network_clock: Clock,
     ) -> None:
         self._file = file
-        self._copy = copy
+        self._copy = LastRead(copy)
         self._history = history
         self._term = term
         self._network_clock = network_clock
         self._stamp: tuple[int, int, int] | None = None
         self._local = ""
         self._look: SharedLook | None = None
+        self._newer = False
         self._found_overdue = asyncio.Event()
         self._read: tuple[int, datetime | None] | None = None
         self._told = 0
@@ -62,7 +64,14 @@ class SharedSettings:
         self.text = ""
         self.kept = ""
         self.versions: tuple[Version, ...] = ()
-        self.trouble: SharedDatabaseFailure | None = None
+        self._away: SharedDatabaseFailure | None = None
+
+    @property
+    def trouble(self) -> Failure | None:
+        """Why the settings cannot be read or changed at the moment, or are older than they were."""
+        if self._away is None and self._newer:
+            return SettingsWentBack(f"{self._copy.newer} has the newer ones")
+        return self._away
 
     @property
     def secrets(self) -> int:
@@ -97,14 +106,14 @@ class SharedSettings:
         except SharedDatabaseFailure as failure:
             self._note_away(failure)
             if not self.kept:
-                self.kept = await asyncio.to_thread(self._copied)
+                _, self.kept = await asyncio.to_thread(self._copy.read)
             if not self.kept:
                 raise
         else:
             self._note_look(look)
             self._read = (look.version, look.confirm_until)
             self.kept = self.versions[0].text if self.versions else ""
-            await asyncio.to_thread(self._write_copy)
+            self._newer = await asyncio.to_thread(self._copy.compare, self.versions)
         self.text = await asyncio.to_thread(combined, self._local, self.kept)
         if not self.kept:
             raise SettingsMissing("the engines that share the database have none")
@@ -157,6 +166,12 @@ class SharedSettings:
             raise NothingToConfirm(str(failure)) from failure
         self.versions = (replace(version, confirm_until=None), *self.versions[1:])
         self._read = (version.id, None)
+
+    async def accept(self) -> bool:
+        """Note that settings which are older than they were are right; return whether there was such a doubt."""
+        was_in_doubt, self._newer = self._newer, False
+        await asyncio.to_thread(self._copy.forget_newer)
+        return was_in_doubt
 
     async def in_force(self) -> None:
         """Tell the other engines that what was read or kept last is in force here."""
@@ -225,7 +240,7 @@ class SharedSettings:
         self.versions = (replace(version, id=number, node=self._history.node), *self.versions)
         self.kept, self.text = plan.goal.kept, plan.goal.text
         self._read, self._told = (number, version.confirm_until), number
-        await asyncio.to_thread(self._write_copy)
+        await asyncio.to_thread(self._copy.write, number, self.kept)
 
     async def _report(self) -> None:
         """Tell which version is in force here, unless that was told already; a later look does what fails now."""
@@ -242,37 +257,21 @@ class SharedSettings:
     def _now(self) -> datetime:
         """Return the time of the database when it was asked last: each change is made of what was just read."""
         if self._look is None:
-            raise self.trouble or SettingsMissing("the database was not asked yet")
+            raise self._away or SettingsMissing("the database was not asked yet")
         return self._look.now
 
     def _note_look(self, look: SharedLook) -> None:
         self._look = look
-        if self.trouble is not None:
+        if self._away is not None:
             logger.info("the shared settings can be read again")
-            self.trouble = None
+            self._away = None
         if look.is_overdue:
             self._found_overdue.set()
 
     def _note_away(self, failure: SharedDatabaseFailure) -> None:
-        if self.trouble is None:
+        if self._away is None:
             logger.warning("the shared settings cannot be read: %s. %s", failure, failure.remedy)
-        self.trouble = failure
-
-    def _copied(self) -> str:
-        """Return the copy, empty if there is none that can be used."""
-        try:
-            return self._copy.read_text()
-        except (OSError, ValueError):
-            return ""
-
-    def _write_copy(self) -> None:
-        """Replace the copy if it differs; nothing but a start without the database depends on it."""
-        if self._copied() == self.kept:
-            return
-        try:
-            replace_file(self._copy, self.kept.encode())
-        except OSError as error:
-            logger.warning("%s cannot be written: %s", self._copy, error.strerror)
+        self._away = failure
 
 
 def _records(plan: ApplyPlan, change: Change, now: datetime) -> tuple[AuditRecord, ...]:

@@ -112,6 +112,10 @@ class SettingsSource(Protocol):
         """Note that a change is confirmed. Raises `NothingToConfirm`."""
         ...
 
+    async def accept(self) -> bool:
+        """Note that settings which have gone back by themselves are right; return whether there was such a doubt."""
+        ...
+
     async def in_force(self) -> None:
         """Note that what was read or kept last is in force here."""
         ...

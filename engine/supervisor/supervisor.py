@@ -268,14 +268,16 @@ class Supervisor:
         return await self._told(plan, is_made=is_made)
 
     async def confirm(self, author: Author, audited_as: Callable[[Version], AuditedAs]) -> Version:
-        """Confirm the last change, wherever it was made. Raises `NothingToConfirm`."""
+        """Confirm the last change, wherever it was made, or that the settings are right although they have gone back by
+        themselves. Raises `NothingToConfirm`."""
         async with self._lock:
             if self.unconfirmed is None and await self._source.has_changed():
                 await self._reread()
             version = self.unconfirmed
-            if version is None:
+            if version is not None:
+                await self._source.confirm(version, author, audited_as(version))
+            elif not await self._source.accept():
                 raise NothingToConfirm
-            await self._source.confirm(version, author, audited_as(version))
             self.current.report(ServiceChanged())
             return self.versions[0]
 

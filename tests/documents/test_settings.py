@@ -4,11 +4,28 @@ from typing import Literal
 import msgspec
 import pytest
 
-from engine.api.schema import Trouble
-from engine.api.schema.settings import Setting, SettingChange, SettingProblem, Settings, SettingsChanged, Value
+from engine.api.schema import Actor, AuditEntry, Trouble
+from engine.api.schema.settings import (
+    Setting,
+    SettingChange,
+    SettingProblem,
+    Settings,
+    SettingsChanged,
+    SettingsVersion,
+    SettingsVersions,
+    Value,
+)
 from engine.documents.lines import Document
-from engine.documents.settings import change_outcome, differences, help_document, settings_document, state_lines
+from engine.documents.settings import (
+    change_outcome,
+    differences,
+    help_document,
+    settings_document,
+    state_lines,
+    versions_document,
+)
 from engine.documents.settings_draft import Draft, form, shown, typed, words_of, written
+from engine.documents.status import audit_line
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -139,3 +156,14 @@ def test_what_became_of_a_change_is_said() -> None:
         etag="", version=None, changes=(), live=(), restarted=(), at_next_start=(), trouble=trouble
     )
     assert change_outcome(broken) == "Changed, with a problem: It cannot run. Do it."
+
+
+def test_at_which_of_several_engines_something_was_changed_is_said() -> None:
+    anna = Actor(uid=1000, pid=1, user="anna")
+    version = SettingsVersion(
+        id=7, at=NOW, actor=anna, action="change", changes=(), confirm_until=None, node="cal-b.example.com"
+    )
+    [shown_version] = texts(versions_document(SettingsVersions(versions=(version,)), 7, 80, UTC))
+    assert shown_version.endswith("change by anna at cal-b.example.c…")
+    entry = AuditEntry(at=NOW, actor=anna, action="change_settings", subject="presence.language", node="b")
+    assert audit_line(entry, UTC, 80).text.endswith("audit: change_settings by anna at b: presence.language")

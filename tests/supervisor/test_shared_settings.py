@@ -160,12 +160,14 @@ async def running(
     node = Node(name, directory, storage, service, source, sources, clock)
     before()
     await service.begin()
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(service.run())
-        yield node
-        task.cancel()
-    await storage.close()
-    await database.close()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(service.run())
+            yield node
+            task.cancel()
+    finally:
+        await storage.close()
+        await database.close()
 
 
 @asynccontextmanager
@@ -181,15 +183,17 @@ async def told(*nodes: Node) -> AsyncIterator[None]:
                 node.service.wake()
 
     connections: list[Connection] = []
-    async with asyncio.TaskGroup() as group:
-        for node in nodes:
-            group.create_task(listen(node))
-        await eventually(lambda: len(connections) == len(nodes))
-        yield
+    try:
+        async with asyncio.TaskGroup() as group:
+            for node in nodes:
+                group.create_task(listen(node))
+            await eventually(lambda: len(connections) == len(nodes))
+            yield
+            for connection in connections:
+                cut(connection)
+    finally:
         for connection in connections:
-            cut(connection)
-    for connection in connections:
-        await connection.close()
+            await connection.close()
 
 
 @asynccontextmanager
@@ -243,7 +247,9 @@ async def test_a_change_at_one_engine_is_in_force_at_the_other(
         assert (newest.node, newest.author, newest.differences) == ("a", ANNA, done.differences)
         [*_, record] = await b.storage.audit().load()
         assert (record.node, record.action, record.subject) == ("a", "change_settings", "presence.language")
-        assert (a.directory / "shared.toml").read_text() == (b.directory / "shared.toml").read_text() == newest.text
+        copies = [(each.directory / "shared.toml").read_text() for each in (a, b)]
+        assert copies[0] == copies[1]
+        assert copies[0].endswith(f"\n{newest.text}")
 
         # Whoever looked at them before changes nothing, and of two changes at once only one is made.
         with pytest.raises(SettingsStale, match="ETag"):
@@ -361,3 +367,30 @@ async def test_each_file_has_the_keys_of_its_machine_and_no_other(
         a.file.write_text(own)
         await eventually(lambda: (a.language, a.concerns) == ("fr", []), between=a.look)
         assert len(b.service.versions) == 2
+
+
+async def test_settings_that_the_database_has_lost_are_kept_aside_until_somebody_confirms(
+    tmp_path: Path, cluster_database: PostgresDatabase
+) -> None:
+    def audited_as(version: Version) -> AuditedAs:
+        return AuditedAs("confirm_settings", f"version {version.id}")
+
+    async with two(tmp_path, cluster_database) as (a, b):
+        await a.change({"presence.language": "de"}, followers=[b])
+        with cluster_database.connection() as administrator:  # as a restored backup
+            administrator.execute("DELETE FROM settings_version WHERE id = (SELECT settings FROM cluster)")
+            administrator.execute("UPDATE cluster SET settings = (SELECT max(id) FROM settings_version)")
+            administrator.execute("ALTER TABLE settings_version ALTER id RESTART WITH 2")
+        await eventually(lambda: a.concerns == b.concerns == ["settings-went-back"], between=lambda: all_look(a, b))
+        await eventually(lambda: a.language == b.language == "en")
+        assert 'language = "de"' in (a.directory / "shared.toml.newer").read_text()
+        await a.service.confirm(ANNA, audited_as)
+        assert (a.concerns, b.concerns) == ([], ["settings-went-back"])
+        with pytest.raises(NothingToConfirm):
+            await a.service.confirm(ANNA, audited_as)
+    # Whoever was away meanwhile finds another version under the same number.
+    async with running("a", tmp_path / "a", cluster_database) as a, running("b", tmp_path / "b", cluster_database) as b:
+        assert (a.concerns, b.concerns) == ([], ["settings-went-back"])
+        (a.directory / "shared.toml").write_text("# Version 1 of the settings\nanother text\n")
+        await a.service.reread()
+        assert a.concerns == ["settings-went-back"]

@@ -41,13 +41,15 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the audit log: `action` is the name of the request, `subject` its object.
 
-    Actions of the engine itself have the user `calendar-engine`.
+    Actions of the engine itself have the user `calendar-engine`. `node` is the engine that it was made at, empty if it
+    is the one that answers.
     """
 
     at: datetime
     actor: Actor
     action: str
     subject: str
+    node: str = ""
 
 
 class AuditLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,7 +61,8 @@ class SettingChange(msgspec.Struct, frozen=True, kw_only=True):
 class SettingsVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A version in force from `at` on. `actor` is null if the file was edited by hand or the engine rolled back.
 
-    Without a confirmation it is rolled back at `confirm_until`.
+    Without a confirmation it is rolled back at `confirm_until`. `node` is the engine that it was made at, empty if that
+    works alone.
     """
 
     id: int
@@ -70,6 +71,7 @@ class SettingsVersion(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     changes: tuple[SettingChange, ...]
     confirm_until: datetime | None
+    node: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
