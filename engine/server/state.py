@@ -37,7 +37,7 @@ from engine.server.event_log import Events
 from engine.server.metrics import Counters
 from engine.server.operations import OperationRegistry
 from engine.server.process_health import Descriptors, LoopLag
-from engine.store.audit import KEPT, AuditRecord, AuditTrail
+from engine.store.audit import KEPT, AuditRecord, AuditStore
 from engine.store.errors import AuditNotKept, StoreFailure
 from engine.store.settings_history import Author
 from engine.sync.events import (
@@ -66,7 +66,7 @@ class Audit:
     The last ones of each action are kept, so that frequent actions do not displace rare ones.
     """
 
-    def __init__(self, events: Events, trail: AuditTrail | None) -> None:
+    def __init__(self, events: Events, trail: AuditStore | None) -> None:
         self._events = events
         self._trail = trail
         self._entries: dict[str, deque[tuple[int, AuditEntry]]] = {}
@@ -85,6 +85,19 @@ class Audit:
                 self._remember(_entry(record))
         except StoreFailure as failure:
             self._complain(failure)
+
+    async def refresh(self) -> None:
+        """Load what other engines have added meanwhile, if they may have; without the database, what is known stays."""
+        if self._trail is None or not self._trail.is_shared:
+            return
+        async with self._saving:
+            try:
+                records = await self._trail.load()
+            except StoreFailure:  # which the status tells of, since the settings are there, too
+                return
+            self._entries.clear()
+            for record in (*records, *self._unsaved):
+                self._remember(_entry(record))
 
     def add(self, entry: AuditEntry, *, is_saved: bool = False) -> None:
         """Add a change that is being made; `save` makes it durable unless it is already."""
@@ -287,7 +300,7 @@ class ApiState:
     `publish`.
     """
 
-    def __init__(self, engine: EngineView, clock: Clock, trail: AuditTrail | None = None) -> None:
+    def __init__(self, engine: EngineView, clock: Clock, trail: AuditStore | None = None) -> None:
         self.engine = engine
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)

@@ -28,6 +28,11 @@ class AuditRecord:
 class AuditStore(Protocol):
     """Keeps the audit log of an engine, or of several."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other engines add to it."""
+        ...
+
     async def load(self) -> tuple[AuditRecord, ...]:
         """Return all entries, the oldest first."""
         ...
@@ -39,6 +44,8 @@ class AuditStore(Protocol):
 
 class AuditTrail:
     """The table `audit` of an engine that works alone."""
+
+    is_shared = False
 
     def __init__(self, database: Database) -> None:
         self._database = database

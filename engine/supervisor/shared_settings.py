@@ -116,7 +116,10 @@ class SharedSettings:
             self._newer = await asyncio.to_thread(self._copy.compare, self.versions)
         self.text = await asyncio.to_thread(combined, self._local, self.kept)
         if not self.kept:
-            raise SettingsMissing("the engines that share the database have none")
+            raise SettingsMissing("in the shared database").in_words(
+                "Nothing is set up yet: the engines that share the database have no settings",
+                "Set them up with calendar-engine setup, at any of them.",
+            )
 
     async def parsed(self, kept: str) -> ActiveSettings:
         """Return the settings that a text makes together with this machine's file. Raises `SettingsInvalid`."""

@@ -16,12 +16,16 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from engine.api.schema import Actor, AuditEntry
 from engine.core.secret import Secret
+from engine.server.event_log import Events
 from engine.server.handlers.settings import refused
+from engine.server.state import Audit
 from engine.settings.editor import SettingValue
 from engine.settings.forms import differences
 from engine.settings.model import ClusterSettings, EngineSettings, SiteSettings
 from engine.settings.problems import SettingsInvalid
+from engine.store.audit import AuditRecord
 from engine.store.cluster_secrets import ClusterSecrets
 from engine.store.database import Database
 from engine.store.errors import DatabaseAway
@@ -250,6 +254,18 @@ async def test_a_change_at_one_engine_is_in_force_at_the_other(
         copies = [(each.directory / "shared.toml").read_text() for each in (a, b)]
         assert copies[0] == copies[1]
         assert copies[0].endswith(f"\n{newest.text}")
+
+        audit = Audit(Events(boot="boot"), b.storage.audit())
+        await audit.load()
+        await a.storage.audit().add([AuditRecord(record.at, ANNA, "set_secret", "pbx.password")])
+        audit.add(AuditEntry(at=record.at, actor=Actor(uid=0, pid=1), action="resync", subject="everybody"))
+        await audit.refresh()
+        assert [(each.action, each.node) for each in audit.entries()] == [
+            ("resync", ""),
+            ("set_secret", "a"),
+            ("change_settings", "a"),
+            ("change_settings", "b"),
+        ]
 
         # Whoever looked at them before changes nothing, and of two changes at once only one is made.
         with pytest.raises(SettingsStale, match="ETag"):

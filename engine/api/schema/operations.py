@@ -41,8 +41,8 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the audit log: `action` is the name of the request, `subject` its object.
 
-    Actions of the engine itself have the user `calendar-engine`. `node` is the engine that it was made at, empty if it
-    is the one that answers.
+    Actions of the engine itself have the user `calendar-engine`. `node` is the engine that it was made at, if several
+    share the audit log; in an event it is empty, and means the one that answers.
     """
 
     at: datetime

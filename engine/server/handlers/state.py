@@ -128,6 +128,7 @@ class OperationRoutes:
         return answer(_found(self._api_state.operations.cancel(operation.id)))
 
     async def _audit(self, request: web.Request) -> web.Response:
+        await self._api_state.audit.refresh()
         return answer(AuditLog(entries=self._api_state.audit.entries()))
 
 

@@ -10,6 +10,8 @@ from engine.store.settings_history import Author
 class SharedAudit:
     """The table `audit`, for the engine named `node`."""
 
+    is_shared = True
+
     def __init__(self, database: SharedDatabase, node: str) -> None:
         self._database = database
         self._node = node
