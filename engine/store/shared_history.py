@@ -62,7 +62,7 @@ class SharedVersionStore(VersionStore, Protocol):
     async def confirm(self, version: int, audit: Sequence[AuditRecord] = ()) -> None:
         """Mark a version as confirmed, with the records that tell of it.
 
-        Raises `SettingsChangedElsewhere` if it is not in force any more.
+        Raises `SettingsChangedElsewhere` if it is not in force any more, or confirmed already.
         """
         ...
 

@@ -167,6 +167,8 @@ async def test_a_change_that_nobody_confirms_is_taken_back_once_and_not_after_it
         tried = await here.add(NOON, ANNA, "change", (), "tried again", until)
         await there.read()
         await there.confirm(tried)
+        with pytest.raises(SettingsChangedElsewhere, match="confirmed already"):
+            await here.confirm(tried)
         assert not (await here.look()).is_overdue
         with pytest.raises(SettingsChangedElsewhere, match="was confirmed"):
             await take_back(here)

@@ -6,13 +6,13 @@ Their pauses pass when a test says so: what happens without, a notice of the dat
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import sql
 
@@ -29,7 +29,7 @@ from engine.store.audit import AuditRecord
 from engine.store.cluster_secrets import ClusterSecrets
 from engine.store.database import Database
 from engine.store.errors import DatabaseAway
-from engine.store.postgres.database import Connection, cut
+from engine.store.postgres.notices import Notices
 from engine.store.presence import AcknowledgedPresences
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
@@ -178,26 +178,21 @@ async def running(
 async def told(*nodes: Node) -> AsyncIterator[None]:
     """Let these engines hear the notices of the database."""
 
-    async def listen(node: Node) -> None:
-        connection = await node.storage.database.connect()
-        await connection.execute("LISTEN calendar_engine")
-        connections.append(connection)
-        with suppress(psycopg.OperationalError):  # in the end it is cut
-            async for _ in connection.notifies():
-                node.service.wake()
+    connected: set[str] = set()
 
-    connections: list[Connection] = []
-    try:
-        async with asyncio.TaskGroup() as group:
-            for node in nodes:
-                group.create_task(listen(node))
-            await eventually(lambda: len(connections) == len(nodes))
-            yield
-            for connection in connections:
-                cut(connection)
-    finally:
-        for connection in connections:
-            await connection.close()
+    def notices(node: Node) -> Notices:
+        def happened(_: str) -> None:
+            connected.add(node.name)
+            node.service.wake()
+
+        return Notices(node.storage.database, ManualClock(), Random(1), happened)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(notices(node).run()) for node in nodes]
+        await eventually(lambda: len(connected) == len(nodes))
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 @asynccontextmanager

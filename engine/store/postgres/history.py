@@ -112,13 +112,14 @@ class SharedHistory:
     async def confirm(self, version: int, audit: Sequence[AuditRecord] = ()) -> None:
         """Mark a version as confirmed, wherever it was made, with the records that tell of it.
 
-        Raises `SettingsChangedElsewhere` if it is not in force any more.
+        Raises `SettingsChangedElsewhere` if it is not in force any more, or confirmed already.
         """
 
         async def confirm(connection: Connection) -> None:
             if await _number(connection, _PRESENT) != version:
                 raise SettingsChangedElsewhere(f"version {version} is not in force any more")
-            await connection.execute(_CONFIRM, (version,))
+            if not (await connection.execute(_CONFIRM, (version,))).rowcount:
+                raise SettingsChangedElsewhere(f"version {version} is confirmed already")
             await add_records(connection, self.node, audit)
             await tell(connection, "settings")
 
@@ -206,7 +207,7 @@ _RETURN = """
     WHERE settings_version.id = %(id)s AND settings = settings_version.id RETURNING settings
 """
 _REMOVE = "DELETE FROM settings_version WHERE id = %s"
-_CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = %s"
+_CONFIRM = "UPDATE settings_version SET confirm_until = NULL WHERE id = %s AND confirm_until IS NOT NULL"
 
 
 def _values(version: Version, previous: int) -> dict[str, object]:
