@@ -23,6 +23,9 @@ from engine.cluster.sharing import shard_of
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 
+SAID_AFTER = timedelta(seconds=3)
+"""How long the database is not reached before that is a problem: a restart of it takes less."""
+
 UNTIL_KNOWN = timedelta(seconds=1)
 """Pause between looks while nothing is known of the cluster."""
 
@@ -62,6 +65,10 @@ class LeaseDatabase(Protocol):
         """End a term."""
         ...
 
+    async def drain(self, node: str, is_draining: bool) -> bool:
+        """Have a node give up all its shards, or let it have some again; return whether there is such a node."""
+        ...
+
 
 class Holder(Protocol):
     """The part of the engine that works for the users of this node."""
@@ -71,7 +78,7 @@ class Holder(Protocol):
         ...
 
     def lost(self, shards: Collection[int]) -> None:
-        """Work for these shards no more, of which some may have been lost before."""
+        """Work for these shards no more: they are another node's, or given up. A claim that ran out is no loss yet."""
         ...
 
     async def answered(self, shards: Collection[int]) -> None:
@@ -164,18 +171,33 @@ class Membership:
         self._new_term = ""
         self._shared_by = 0
         self._name_taken = False
+        self._works_for = set[int]()
+        self._own_terms = set[str]()
         self.state: ClusterState | None = None
         self.away: Failure | None = None
         self.away_since: datetime | None = None
 
     # -- what the engine asks
 
-    def claim_of(self, guid: str) -> NodeClaim | None:
-        """Return the claim to a user, None if this node does not own the user."""
+    def shard_of(self, guid: str) -> int:
+        """Return the shard of a user; 0 as long as it is not known how many there are."""
+        return 0 if self._beliefs is None else shard_of(guid, self._beliefs.shards)
+
+    def claim_to(self, shard: int) -> NodeClaim | None:
+        """Return the claim to a shard, None if this node does not own it."""
         if self._beliefs is None:
             return None
-        claim = self._beliefs.lease.claim_of(shard_of(guid, self._beliefs.shards))
+        claim = self._beliefs.lease.claim_of(shard)
         return NodeClaim(claim, self) if claim is not None and self.holds(claim) else None
+
+    def claim_of(self, guid: str) -> NodeClaim | None:
+        """Return the claim to a user, None if this node does not own the user."""
+        return self.claim_to(self.shard_of(guid))
+
+    @property
+    def term(self) -> str:
+        """The term of this process, empty while it is no member."""
+        return "" if self._beliefs is None else self._beliefs.lease.term
 
     def holds(self, claim: HeldShard) -> bool:
         """Return whether a claim is in force now. If the machine may have been frozen, the database is asked first."""
@@ -197,11 +219,20 @@ class Membership:
     def problems(self) -> tuple[Failure, ...]:
         """Return what keeps this node from its work."""
         name_taken = (NodeNameTaken(self._member.node),) if self._name_taken else ()
-        return name_taken if self.away is None else (self.away, *name_taken)
+        is_long = self.away_since is not None and self._clock.now() - self.away_since >= SAID_AFTER
+        return name_taken if self.away is None or not is_long else (self.away, *name_taken)
 
     def wake(self) -> None:
         """Look now, because something has changed."""
         self._look_due.set()
+
+    async def drain(self, node: str, *, is_draining: bool) -> bool:
+        """Have a node give up all its shards, or let it have some again; return whether there is such a node.
+
+        Raises a `Failure` if the database does not answer.
+        """
+        async with self._turn:
+            return await self._database.drain(node, is_draining)
 
     async def leave(self) -> None:
         """Give everything up, and return when the others may have it; the caller limits how long that may take."""
@@ -245,7 +276,7 @@ class Membership:
             if (beliefs := self._beliefs) is not None:
                 pause = beliefs.part(1 / 20)
                 now = self._read()
-                self._tell_lost(beliefs.lease.run_out(now))
+                beliefs.lease.run_out(now)
                 if any(claim.is_uncertain(now) for claim in beliefs.lease.claims):
                     self._beat_due.set()
             await self._clock.sleep_until(self._clock.now() + pause)
@@ -281,7 +312,7 @@ class Membership:
                 self._note_failure(failure)
                 return False
             self._note_answer()
-            self._tell_lost(lease.told_beat(sent, self._read(), listed))
+            lease.told_beat(sent, self._read(), listed)
             if listed is None:
                 self._end_term(lease)
             return True
@@ -314,10 +345,12 @@ class Membership:
         beliefs, self.state = self._beliefs, found
         if beliefs is None or not beliefs.fit(found):
             if beliefs is not None:  # somebody has changed what may be changed only while all are stopped
+                self._tell_lost(tuple(self._works_for))
                 self._end_term(beliefs.lease)
             beliefs = self._beliefs = _Beliefs.begun(found)
         before = beliefs.lease.incarnation
         beliefs.look(found, now)
+        self._tell_lost([each.shard for each in found.shards if self._is_lost(each)])
         if before not in ("", found.incarnation) and beliefs.lease.claims:
             self._holder.server_changed()
         shared_by = max(1, len(beliefs.nodes.takers(now)))
@@ -339,6 +372,7 @@ class Membership:
             is_begun = await self._database.begin(self._new_term, self._member, namesakes, found.incarnation)
         if is_begun:
             beliefs.lease.begin(self._new_term)
+            self._own_terms.add(self._new_term)
             self._new_term = ""
             self._beat_due.set()
 
@@ -365,7 +399,7 @@ class Membership:
         for shard in given_up:
             lease.give_up(shard, self._read())
         if given_up:
-            self._holder.lost(given_up)
+            self._tell_lost(given_up)
             group.create_task(self._release(beliefs, me.term, given_up))
         elif self._is_leaving and not lease.given_up:
             async with self._turn:
@@ -378,7 +412,7 @@ class Membership:
             for shard in shards:
                 async with self._turn:
                     sent = self._read()
-                    self._tell_lost(lease.run_out(sent))
+                    lease.run_out(sent)
                     if lease.term != me.term or not lease.may_take(shard, sent):
                         continue
                     above = lease.highest_token(shard)
@@ -387,6 +421,7 @@ class Membership:
                         taken.append(shard)
         finally:
             if taken:
+                self._works_for.update(taken)
                 self._holder.taken(taken)
 
     async def _release(self, beliefs: _Beliefs, term: str, shards: Collection[int]) -> None:
@@ -419,11 +454,17 @@ class Membership:
     # -- what follows from answers
 
     def _end_term(self, lease: Lease) -> None:
-        self._tell_lost(lease.begin(""))
+        lease.begin("")
         self.wake()
+
+    def _is_lost(self, found: ShardState) -> bool:
+        """Return whether a shard that this node works for is another node's. Under an ended term of this process it is
+        nobody's yet, and is worked for until somebody takes it."""
+        return found.shard in self._works_for and found.term is not None and found.term not in self._own_terms
 
     def _tell_lost(self, shards: Collection[int]) -> None:
         if shards:
+            self._works_for.difference_update(shards)
             self._holder.lost(shards)
 
     def _note_failure(self, failure: Failure) -> None:

@@ -1,12 +1,15 @@
 """Life cycle of the daemon: state directory, services, and the run until a signal."""
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from engine.api.paths import socket_path
 from engine.checks.factory import CheckFactory
@@ -14,6 +17,7 @@ from engine.checks.put_back import UnfinishedTest
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.resolver import Resolver
+from engine.core.secret import Secret
 from engine.daemon.build import assemble, make_check_factory, state_directory
 from engine.daemon.debug_log import DebugLog
 from engine.daemon.log_messages import log, log_settings
@@ -21,6 +25,7 @@ from engine.daemon.put_back_later import PutBackLater
 from engine.daemon.restore import finish_restore
 from engine.daemon.service_manager import ServiceManager
 from engine.daemon.signals import on_hangup, until_signalled
+from engine.daemon.stores import Stores, own_stores
 from engine.documents.status import status_line
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
@@ -47,18 +52,12 @@ from engine.settings.model import ClusterSettings, EngineSettings, SiteSettings
 from engine.setup.checks import SetupChecks
 from engine.setup.guesses import guessed_zone
 from engine.setup.session import SetupSession
-from engine.store.audit import AuditTrail
 from engine.store.database import Database
-from engine.store.errors import StoreDamaged, StoreForeign
-from engine.store.logins import LogInHistory
-from engine.store.presence import AcknowledgedPresences
+from engine.store.errors import SharedDatabaseFailure, StoreDamaged, StoreForeign
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
-from engine.store.secrets import Secrets, taken_environment
-from engine.store.settings_history import SettingsHistory
-from engine.store.setup_state import SetupFile
-from engine.store.tenants import KnownTenants, SqliteTenants
-from engine.supervisor.own_settings import OwnSettings
+from engine.store.secrets import DATABASE_PASSWORD, Secrets, taken_environment
+from engine.store.tenants import KnownTenants
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
 from engine.supervisor.supervisor import Supervisor
@@ -66,9 +65,11 @@ from engine.sync.clocks import SteadyClock, SystemClock
 from engine.sync.events import Event, Observer, ServiceChanged
 from engine.sync.reconciler import Engine
 
+if TYPE_CHECKING:
+    from engine.daemon.cluster_node import ClusterNode
+
 logger = logging.getLogger(__name__)
 
-SETUP = "setup.json"
 PRESENCE_TEST = "presence-test.json"
 
 
@@ -76,7 +77,8 @@ PRESENCE_TEST = "presence-test.json"
 class Installation:
     """Settings file, `state` directory and secrets; `given` and `cluster` are in effect until the next start.
 
-    `debug_log` has to be opened for as long as the daemon runs; `unfinished` is a presence test that is not over.
+    `stores` are the engine's own, or those that it shares as a `node` of a cluster. `debug_log` has to be opened for as
+    long as the daemon runs; `unfinished` is a presence test that is not over.
     """
 
     file: SettingsFile
@@ -84,10 +86,17 @@ class Installation:
     cluster: ClusterSettings
     state: Path
     database: Database
+    stores: Stores
+    node: "ClusterNode | None"
     sources: SecretSources
     debug_log: DebugLog
     tenants: KnownTenants
     unfinished: UnfinishedTest
+
+    def concerns(self) -> tuple[Failure, ...]:
+        """Return the problems of what is kept here, and of this node if it is one."""
+        own = self.database.aside or self.unfinished.concern()
+        return (*([] if own is None else [own]), *(() if self.node is None else self.node.problems()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ async def open_installation(
     environment: Mapping[str, str],
     clock: Clock,
     state_dir: Path | None = None,
+    network_clock: Clock | None = None,
 ) -> AsyncIterator[Installation]:
     """Lock and open the state directory during the context. `state_dir` overrides its path; `clock` is calendar time.
 
@@ -121,19 +131,45 @@ async def open_installation(
         given = file.engine_settings()
     credentials = environment.get("CREDENTIALS_DIRECTORY")
     secret_store = SecretStore(state, Path(credentials) if credentials else None)
-    database = Database(state)
+    database, node = Database(state), None
+    cluster = file.cluster_settings()
+    make_sources = functools.partial(
+        SecretSources, environment, secrets_file, now=clock.now, settings_file=settings_file
+    )
     try:
         await _opened(database)
         await asyncio.to_thread(file.sweep)
         await asyncio.to_thread(_move_to_credential, secret_store)
-        sources = SecretSources(environment, secrets_file, secret_store, clock.now, settings_file=settings_file)
-        tenants = KnownTenants(SqliteTenants(database))
-        await tenants.load()
+        sources, stores = make_sources(secret_store), own_stores(file, database, state, clock)
+        if cluster.database:
+            password = (await sources.known()).get(DATABASE_PASSWORD, Secret(""))
+            node = _cluster_node(cluster, password, secret_store, file, state, network_clock or SteadyClock())
+            sources, stores = make_sources(node.secrets), node.stores
+        tenants = KnownTenants(stores.tenants)
+        with suppress(SharedDatabaseFailure):  # loaded once the database can be reached
+            await tenants.load()
         unfinished = await asyncio.to_thread(UnfinishedTest, state / PRESENCE_TEST)
-        cluster = file.cluster_settings()
-        yield Installation(file, given, cluster, state, database, sources, DebugLog(state, clock), tenants, unfinished)
+        yield Installation(
+            file, given, cluster, state, database, stores, node, sources, DebugLog(state, clock), tenants, unfinished
+        )
     finally:
+        if node is not None:
+            await node.close()
         await database.close()
+
+
+def _cluster_node(
+    cluster: ClusterSettings,
+    password: Secret,
+    local: SecretStore,
+    file: SettingsFile,
+    state: Path,
+    network_clock: Clock,
+) -> "ClusterNode":
+    """Return this process as a node of the cluster. Raises `DatabaseAddressUnusable`."""
+    from engine.daemon.cluster_node import ClusterNode
+
+    return ClusterNode(cluster, password, local, file, state, network_clock=network_clock, random=SystemRandom())
 
 
 def _move_to_credential(secret_store: SecretStore) -> None:
@@ -168,7 +204,7 @@ async def build_daemon(
 
     `log_ins` approve each log-in of both.
     """
-    log_ins = log_ins or LogIns(network_clock, LogInHistory(installation.database))
+    log_ins = log_ins or LogIns(network_clock, installation.stores.log_ins)
 
     def make(settings: SiteSettings, secrets: Secrets) -> Engine:
         installation.debug_log.add_secrets(secrets)
@@ -183,17 +219,19 @@ async def build_daemon(
 
     service = Supervisor(
         installation.file,
-        OwnSettings(installation.file, SettingsHistory(installation.database), clock),
+        installation.stores.settings,
         installation.sources.secrets,
         make,
         network_clock=network_clock,
         started_with=installation.given,
         cluster=installation.cluster,
-        also_of_concern=lambda: installation.database.aside or installation.unfinished.concern(),
+        also_of_concern=installation.concerns,
     )
+    if installation.node is not None:
+        installation.node.serve(service, installation.tenants)
     service.current.observe(follow)
     await service.begin()
-    api_state = ApiState(service.current, clock, AuditTrail(installation.database))
+    api_state = ApiState(service.current, clock, installation.stores.audit)
     await api_state.audit.load()
     if service.settings is not None:
         exchange = service.settings.exchange
@@ -220,8 +258,7 @@ async def _service_parts(
     sources = installation.sources
     trial_settings = TrialSettings(service, sources)
     zone = guessed_zone(system_zone())
-    answers = SetupFile(installation.state / SETUP)
-    session = SetupSession(service, sources, answers, installation.state, zone, check_factory.clock)
+    session = SetupSession(service, sources, installation.stores.setup, installation.state, zone, check_factory.clock)
     await session.load()
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
@@ -269,17 +306,16 @@ async def open_daemon(
     dependencies = dependencies or Dependencies()
     clock, network_clock, resolver = dependencies.clock, dependencies.network_clock, dependencies.resolver
     async with open_installation(
-        settings_file, secrets_file, dependencies.environment, clock, state_dir
+        settings_file, secrets_file, dependencies.environment, clock, state_dir, network_clock
     ) as installation:
-        presences = AcknowledgedPresences(installation.database)
-        log_ins = LogIns(network_clock, LogInHistory(installation.database))
+        log_ins = LogIns(network_clock, installation.stores.log_ins)
 
         def engine(settings: SiteSettings, secrets: Secrets) -> Engine:
             log_settings(settings)
             return assemble(
                 settings,
                 secrets,
-                presences,
+                installation.stores.presences,
                 clock=clock,
                 network_clock=network_clock,
                 observe=dependencies.observe,
@@ -289,6 +325,7 @@ async def open_daemon(
                 log_ins=log_ins,
                 accept=installation.sources.certificate_accepted,
                 tenants=installation.tenants,
+                sharing=None if installation.node is None else installation.node.sharing,
             )
 
         check_factory = make_check_factory(clock, network_clock, resolver, log_ins, installation.tenants)
@@ -309,6 +346,8 @@ async def serve(daemon: Daemon, service_manager: ServiceManager | None = None) -
             keep = daemon.service.keep
             async with asyncio.TaskGroup() as group:
                 group.create_task(daemon.service.run())
+                if (node := daemon.installation.node) is not None:
+                    group.create_task(keep("taking part in the cluster", node.run))
                 group.create_task(keep("the debug log", debug_log.capture.run))
                 group.create_task(keep("putting back presences", daemon.put_back_later.run))
                 group.create_task(ApiServer(daemon.api_state, sockets, keep, more=daemon.parts).serve())
@@ -327,4 +366,18 @@ async def run(settings_file: Path, secrets_file: Path | None) -> None:
     async with open_daemon(settings_file, secrets_file, dependencies) as daemon:
         service_manager = ServiceManager(dependencies.environment, dependencies.network_clock)
         with on_hangup(daemon.service.look_soon):
-            await until_signalled(serve(daemon, service_manager))
+            await until_signalled(_serve_and_hand_over(daemon, service_manager))
+
+
+async def _serve_and_hand_over(daemon: Daemon, service_manager: ServiceManager) -> None:
+    """Do what `serve` does; before it ends, a node of a cluster gives its users to the others."""
+    serving = asyncio.get_running_loop().create_task(serve(daemon, service_manager))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        if daemon.installation.node is not None and not serving.done():
+            await daemon.installation.node.hand_over()
+        raise
+    finally:
+        serving.cancel()
+        await asyncio.wait((serving,))

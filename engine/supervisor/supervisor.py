@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
 from random import SystemRandom
@@ -68,7 +68,7 @@ class Supervisor:
         network_clock: Clock,
         started_with: EngineSettings,
         cluster: ClusterSettings | None = None,
-        also_of_concern: Callable[[], Failure | None] = lambda: None,
+        also_of_concern: Callable[[], Collection[Failure]] = tuple,
     ) -> None:
         self.file = file
         internal_errors = InternalErrorLog(logger, network_clock)
@@ -179,7 +179,10 @@ class Supervisor:
         waiting = self.unconfirmed
         if waiting is not None and waiting.confirm_until is not None:
             found.append(ChangeNotConfirmed(f"it is rolled back at {waiting.confirm_until:%Y-%m-%d %H:%M:%S} UTC"))
-        found += [self._source.trouble, self._also_of_concern()]
+        also = self._also_of_concern()
+        is_said = any(isinstance(each, SharedDatabaseFailure) for each in also)
+        found += [None if is_said and isinstance(self._source.trouble, SharedDatabaseFailure) else self._source.trouble]
+        found += also
         later = self._at_next_start()
         if later:
             found.append(EffectAtNextStart(", ".join(later)))

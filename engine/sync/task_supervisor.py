@@ -9,6 +9,7 @@ from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.errors import Failure, Fault, Scope
 from engine.core.internal_errors import InternalErrorLog
+from engine.store.errors import SharedDatabaseFailure
 
 PAUSES = doubling(timedelta(seconds=1), timedelta(minutes=5))
 """Pauses before a part is restarted."""
@@ -30,7 +31,8 @@ class PartFailed(Failure):
 
 
 class TaskSupervisor:
-    """Runs parts by name and restarts them. `clock` is the network clock; failures `passed_on` end everything.
+    """Runs parts by name and restarts them. `clock` is the network clock; failures `passed_on` end everything, unless
+    they are of a database that several engines share: one that is away ends nothing.
 
     `noted` is called after each mistake, `started_again` with the name of a part that is restarted.
     """
@@ -99,8 +101,11 @@ class TaskSupervisor:
 
 
 def _is_or_holds(internal_error: Exception, kind: type[Exception]) -> bool:
-    return isinstance(internal_error, kind) or (
-        isinstance(internal_error, ExceptionGroup) and internal_error.subgroup(kind) is not None
+    def is_final(each: Exception) -> bool:
+        return isinstance(each, kind) and not isinstance(each, SharedDatabaseFailure)
+
+    return is_final(internal_error) or (
+        isinstance(internal_error, ExceptionGroup) and internal_error.subgroup(is_final) is not None
     )
 
 

@@ -91,6 +91,7 @@ class Writer:
         )
         self._wanted = Schedule()
         self._busy: set[str] = set()
+        self._cut_off: set[str] = set()
         self._held_back: set[str] = set()
         self._unclaimed: set[str] = set()
         self._written_one = Broadcast()
@@ -316,6 +317,9 @@ class Writer:
             participant = self._participants.get(guid)
             if participant is not None:
                 await self._sender.bring_up_to_date(guid, participant, self.claim(guid))
+        except asyncio.CancelledError:
+            self._cut_off.add(guid)
+            raise
         except LeaseEnded as ended:
             self._stop_writing(guid, ended)
         except PbxFailure as failure:
@@ -426,8 +430,8 @@ class Writer:
         return len(free) == len(different)
 
     async def answered(self, shards: Collection[int]) -> None:
-        """Return when nothing is under way for these shards, which were lost."""
-        while self._share.of_shards(self._busy, shards):
+        """Return when nothing is under way for these shards, which were lost; never if a write was cancelled."""
+        while self._share.of_shards(self._busy | self._cut_off, shards):
             await self._written_one.wait()
 
     async def tell_suspects(self) -> None:

@@ -75,6 +75,9 @@ class Observed:
     async def end(self, me: str) -> None:
         await self._answer(self._leases.end(me))
 
+    async def drain(self, node: str, is_draining: bool) -> bool:
+        return await self._answer(self._leases.drain(node, is_draining))
+
 
 @dataclass
 class Engine:

@@ -179,7 +179,7 @@ async def test_who_joins_others_brings_what_they_do_not_know(
     async with sqlite(tmp_path / "a") as database:
         joining = await filled(database)
     storage = PostgresStorage(cluster_database)
-    presences = SharedPresences(storage.database, storage.term)
+    presences = SharedPresences(storage.database, lambda: storage.term)
 
     async def add(stored: StoredState) -> None:
         await storage.database.run(lambda connection: moving.add_unknown(connection, stored, shard_of))

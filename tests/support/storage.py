@@ -152,7 +152,7 @@ class PostgresStorage:
         return self.claim
 
     def presences(self) -> SharedPresences:
-        return SharedPresences(self.database, self.term)
+        return SharedPresences(self.database, lambda: self.term)
 
     def history(self) -> SharedHistory:
         return SharedHistory(self.database, self._node)

@@ -20,15 +20,15 @@ AGAIN = timedelta(seconds=10)
 
 
 class SharedLogIns:
-    """The table `log_in`, for the engine whose `term` it is; implements `AttemptHistory`. `clock` is network time.
+    """The table `log_in`, for one `process`, a UUID; implements `AttemptHistory`. `clock` is network time.
 
     One engine at a time tries a secret that is not proved. While the database is away none is tried, and what becomes
     of those under way is noted in it later.
     """
 
-    def __init__(self, database: SharedDatabase, term: str, clock: Clock) -> None:
+    def __init__(self, database: SharedDatabase, process: str, clock: Clock) -> None:
         self._database = database
-        self._term = term
+        self._process = process
         self._clock = clock
         self._known: dict[Account, Attempts] = {}
         self._unsaved: dict[Account, tuple[AttemptsUpdate, ...]] = {}
@@ -80,7 +80,7 @@ class SharedLogIns:
 
     async def _transact(self, account: Account, work: AttemptsUpdate, turn: str) -> Attempts:
         """Do what could not be saved before, then `work`, and take a turn or end it."""
-        key = {"kind": account.kind, "name": account.name, "term": self._term, "under_way": UNDER_WAY}
+        key = {"kind": account.kind, "name": account.name, "process": self._process, "under_way": UNDER_WAY}
 
         async def change(connection: Connection) -> Attempts:
             await connection.execute(_ADD, key)
@@ -103,16 +103,16 @@ class SharedLogIns:
 
 _ADD = "INSERT INTO log_in (kind, name) VALUES (%(kind)s, %(name)s) ON CONFLICT DO NOTHING"
 _LOCK = """
-    SELECT attempts, CASE WHEN term <> %(term)s::uuid AND until > clock() THEN until - clock() END
+    SELECT attempts, CASE WHEN term <> %(process)s::uuid AND until > clock() THEN until - clock() END
     FROM log_in WHERE kind = %(kind)s AND name = %(name)s FOR UPDATE
 """
 _BEGIN = """
-    UPDATE log_in SET term = %(term)s::uuid, until = clock() + %(under_way)s
+    UPDATE log_in SET term = %(process)s::uuid, until = clock() + %(under_way)s
     WHERE kind = %(kind)s AND name = %(name)s
 """
 _END = """
     UPDATE log_in SET term = NULL, until = NULL
-    WHERE kind = %(kind)s AND name = %(name)s AND term = %(term)s::uuid
+    WHERE kind = %(kind)s AND name = %(name)s AND term = %(process)s::uuid
 """
 _KEEP = "UPDATE log_in SET attempts = %(attempts)s WHERE kind = %(kind)s AND name = %(name)s"
 _ALL = "SELECT kind, name, attempts FROM log_in WHERE attempts <> '[]' ORDER BY kind, name"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,17 +12,20 @@ import msgspec
 from engine.core.claims import UNLIMITED, Claim, LeaseEnded
 from engine.core.presence.model import Presence, PresenceSettings
 from engine.store.errors import SharedDatabaseFailure, StoreFailure
-from engine.store.postgres.database import Connection, SharedDatabase
+from engine.store.postgres.database import Connection, SharedDatabase, tell
 from engine.store.presence import PresenceRecord, PresenceTarget, as_text, settings_from
 
 logger = logging.getLogger(__name__)
 
+SUSPECT = "suspect "
+"""How a notice begins that names a user for whom something was sent too late."""
+
 
 class SharedRemovals:
-    """Which removals were let through by any engine. Users are let go by the engine that owns them, whose `term` it
-    is."""
+    """Which removals were let through by any engine. Users are let go by the engine that owns them, whose present term
+    `term` returns, "" while it has none."""
 
-    def __init__(self, database: SharedDatabase, term: str) -> None:
+    def __init__(self, database: SharedDatabase, term: Callable[[], str]) -> None:
         self._database = database
         self._term = term
 
@@ -47,10 +50,12 @@ class SharedRemovals:
     async def note(self, settings: PresenceSettings, let_go: Set[str]) -> None:
         """Replace both, as far as the users are this engine's own. Raises a `StoreFailure`."""
 
+        term = self._term() or None
+
         async def note(connection: Connection) -> None:
             await connection.execute(_NOTE_SETTINGS, (as_text(settings),))
-            await connection.execute(_OWN_SHARDS, (self._term,))
-            await connection.execute(_NOTE_LET_GO, {"term": self._term, "guids": list(let_go)})
+            await connection.execute(_OWN_SHARDS, {"term": term})
+            await connection.execute(_NOTE_LET_GO, {"term": term, "guids": list(let_go)})
 
         await self._database.run(note)
 
@@ -64,14 +69,14 @@ class _Write:
 
 
 class SharedPresences:
-    """The table `presence` and the target it applies to, for the engine whose `term` it is.
+    """The table `presence` and the target it applies to, for the engine whose present term `term` returns.
 
     What the PBX has confirmed while the database is away stays in memory, and is saved before anything else about that
     user, or by `keep`; unless the user is another engine's by then, who has asked the PBX. An intention is never kept
     in memory: what could not be stored must not be sent.
     """
 
-    def __init__(self, database: SharedDatabase, term: str) -> None:
+    def __init__(self, database: SharedDatabase, term: Callable[[], str]) -> None:
         self._database = database
         self.meant = SharedRemovals(database, term)
         self.trouble: StoreFailure | None = None
@@ -150,7 +155,12 @@ class SharedPresences:
 
         Raises a `StoreFailure`.
         """
-        await self._database.run(lambda connection: connection.execute(_SUSPECT, (guid,)))
+
+        async def suspect(connection: Connection) -> None:
+            await connection.execute(_SUSPECT, (guid,))
+            await tell(connection, f"{SUSPECT}{guid}")
+
+        await self._database.run(suspect)
 
     async def keep(self) -> None:
         """Retry saving what could not be saved. What has another owner by now is dropped."""
@@ -294,7 +304,7 @@ _LEFTOVERS = "SELECT guid, leftovers FROM presence WHERE leftovers <> '{}'"
 _LET_THROUGH = "SELECT let_through FROM cluster"
 _LET_GO = "SELECT guid FROM presence WHERE let_go"
 _NOTE_SETTINGS = "UPDATE cluster SET let_through = %s"
-_OWN_SHARDS = "SELECT FROM shard WHERE term = %s::uuid FOR SHARE"
+_OWN_SHARDS = "SELECT FROM shard WHERE term = %(term)s::uuid FOR SHARE"
 _NOTE_LET_GO = """
     UPDATE presence SET let_go = NOT let_go FROM shard
     WHERE shard.shard = presence.shard AND term = %(term)s::uuid AND let_go <> (guid = ANY(%(guids)s))

@@ -1,0 +1,186 @@
+"""This process as a node of a cluster: the shared database, its membership, and what it hears from the others."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+from engine.cluster.membership import Membership
+from engine.cluster.model import Member, Report
+from engine.core.backoff import Backoff, doubling
+from engine.core.clock import Clock
+from engine.core.errors import Failure
+from engine.core.secret import Secret
+from engine.daemon.shard_holder import ShardHolder
+from engine.daemon.stores import Stores
+from engine.settings.model import ClusterSettings
+from engine.store.cluster_secrets import ClusterSecrets
+from engine.store.errors import SharedDatabaseFailure, StoreFailure
+from engine.store.postgres.address import database_address
+from engine.store.postgres.audit import SharedAudit
+from engine.store.postgres.database import SharedDatabase
+from engine.store.postgres.history import SharedHistory
+from engine.store.postgres.leases import Leases
+from engine.store.postgres.logins import SharedLogIns
+from engine.store.postgres.migrations import SCHEMA, check_schema
+from engine.store.postgres.notices import Notices
+from engine.store.postgres.presences import SUSPECT, SharedPresences
+from engine.store.postgres.secrets import SharedSecrets
+from engine.store.postgres.setup_state import SharedSetup
+from engine.store.postgres.tenants import SharedTenants
+from engine.store.secret_store import SecretStore, name_of
+from engine.store.tenants import KnownTenants
+from engine.supervisor.settings_file import SettingsFile
+from engine.supervisor.shared_settings import SharedSettings
+from engine.supervisor.supervisor import Supervisor
+from engine.sync.events import EXCHANGES, Side
+from engine.sync.share import Sharing
+
+LAST_READ = "shared.toml"
+"""The shared settings as they were read last, in the state directory."""
+
+SHORTEST_LEASE = 5
+"""Seconds; counted with until the database says how long a lease is."""
+
+PAUSES = doubling(timedelta(seconds=1), timedelta(seconds=30))
+"""Pauses before the database is asked again whether this version can work with it."""
+
+LEAVE_WITHIN = timedelta(seconds=10)
+"""How long handing over all users may take at the end; whoever takes them without that waits for a lease."""
+
+
+class ClusterNode:
+    """Run it with `run`, while the supervisor runs; `hand_over` before that ends.
+
+    `password` is that of the database's role. Raises `DatabaseAddressUnusable`.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        password: Secret,
+        local: SecretStore,
+        file: SettingsFile,
+        state: Path,
+        *,
+        network_clock: Clock,
+        random: Random,
+    ) -> None:
+        self.name = settings.node or socket.gethostname()
+        self._network_clock = network_clock
+        self._random = random
+        self._database = SharedDatabase(database_address(settings.database, password, node=self.name))
+        self._leases = Leases(self._database, network_clock)
+        self._holder = ShardHolder(network_clock, timedelta(seconds=settings.lease_seconds))
+        keys = local.keys()
+        member = Member(
+            self.name, settings.role.value, version("calendar-tui"), SCHEMA, tuple(name_of(key) for key in keys)
+        )
+        self.membership = Membership(
+            self._leases,
+            member,
+            self._holder,
+            self._report,
+            clock=network_clock,
+        )
+        self._presences = SharedPresences(self._database, lambda: self.membership.term)
+        self._settings = SharedSettings(
+            file,
+            state / LAST_READ,
+            SharedHistory(self._database, self.name),
+            lambda: self.membership.term,
+            network_clock=network_clock,
+        )
+        self.stores = Stores(
+            settings=self._settings,
+            presences=self._presences,
+            log_ins=SharedLogIns(self._database, str(uuid4()), network_clock),
+            audit=SharedAudit(self._database, self.name),
+            tenants=SharedTenants(self._database),
+            setup=SharedSetup(self._database, self.name),
+        )
+        self.secrets = ClusterSecrets(local, SharedSecrets(self._database, local.keys, asyncio.get_running_loop()))
+        self._service: Supervisor | None = None
+        self._tenants: KnownTenants | None = None
+        self._tenants_due = asyncio.Event()
+        self._unfit: Failure | None = None
+
+    @property
+    def sharing(self) -> Sharing:
+        """How an engine shares its users with others."""
+        found = self.membership.state
+        lease = timedelta(seconds=SHORTEST_LEASE if found is None else found.lease_seconds)
+        return Sharing(self.membership, self._presences, lease / 10)
+
+    def serve(self, service: Supervisor, tenants: KnownTenants) -> None:
+        """Work for whatever engine the supervisor runs; `tenants` are loaded again whenever others learn of them."""
+        self._service, self._tenants = service, tenants
+        self._holder.follow(service.current)
+
+    def problems(self) -> tuple[Failure, ...]:
+        """Return what keeps this node from its work."""
+        return self.membership.problems() if self._unfit is None else (self._unfit,)
+
+    async def run(self) -> None:
+        """Be a node until cancelled."""
+        await self._until_fit()
+        async with asyncio.TaskGroup() as group:
+            notices = Notices(self._database, self._network_clock, self._random, self._hear)
+            for part in (self._load_tenants(), notices.run(), self.membership.run()):
+                group.create_task(part)
+
+    async def hand_over(self) -> None:
+        """Give all users to the other nodes, as far as that is possible in time; `run` has to run."""
+        if self._unfit is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_WITHIN.total_seconds()):
+                    await self.membership.leave()
+
+    async def close(self) -> None:
+        """Close all connections to the database."""
+        await self._leases.close()
+        await self._database.close()
+
+    async def _until_fit(self) -> None:
+        """Return when this version can work with the schema of the database."""
+        backoff = Backoff(self._random)
+        while True:
+            try:
+                await self._database.run(check_schema)
+            except SharedDatabaseFailure as failure:
+                self._unfit = failure
+                await self._network_clock.sleep_until(self._network_clock.now() + backoff.next(PAUSES))
+            else:
+                self._unfit = None
+                return
+
+    def _hear(self, what: str) -> None:
+        """Process a notice; "" comes after a connect, before which some may have been missed."""
+        self.membership.wake()
+        if what in ("", "settings", "secrets") and self._service is not None:
+            self._service.wake()
+        if what in ("", "tenants"):
+            self._tenants_due.set()
+        if what.startswith(SUSPECT):
+            self._holder.doubt(what.removeprefix(SUSPECT))
+
+    async def _load_tenants(self) -> None:
+        while True:
+            await self._tenants_due.wait()
+            self._tenants_due.clear()
+            if self._tenants is not None:
+                with suppress(StoreFailure):  # there is another notice once the database is back
+                    await self._tenants.load()
+
+    def _report(self) -> Report:
+        service = self._service
+        if service is None:
+            return Report(able=False)
+        current = service.current
+        is_open = any(current.link(each).works or current.link(each).failure is None for each in EXCHANGES)
+        is_able = service.file_trouble is None and current.link(Side.PBX).works and is_open
+        return Report(able=is_able, settings=self._settings.enforced)
