@@ -1,0 +1,132 @@
+"""Two daemons as nodes of a cluster, over a real PostgreSQL, simulated PBX and Exchange."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+
+from engine.core.appointments import ShowAs
+from engine.daemon.daemon import Daemon, Dependencies, open_daemon
+from engine.settings.local_keys import local_part, shared_part
+from engine.simulator.company import Company, RoutedResolver
+from engine.store.settings_history import Author
+from engine.supervisor.supervisor import Supervisor
+from engine.sync.clocks import SteadyClock
+from tests.support.clock import ManualClock
+from tests.support.eventually import eventually
+from tests.support.serving import serving
+from tests.support.site import collect_cancelled_handshakes
+from tests.sync.test_pbx_state_machine import new_world
+
+if TYPE_CHECKING:  # with the client of PostgreSQL
+    from tests.support.postgres import PostgresDatabase
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+KEY = Fernet.generate_key()
+ANNA = Author(1000, 1, "anna")
+
+
+@dataclass
+class Node:
+    """A daemon, and the file of its machine."""
+
+    daemon: Daemon
+    file: Path
+
+    @property
+    def service(self) -> Supervisor:
+        return self.daemon.service
+
+    @property
+    def own(self) -> set[str]:
+        """The users that this node works for."""
+        return {*self.service.current.guids()}
+
+    async def hand_over(self) -> None:
+        assert self.daemon.installation.node is not None
+        await self.daemon.installation.node.hand_over()
+
+
+async def prepare(company: Company, database: "PostgresDatabase", now: datetime) -> None:
+    """Make the settings and secrets of the company those of the cluster, of whose server everybody knows."""
+    from engine.store.postgres.history import SharedHistory
+    from engine.store.postgres.secrets import SharedSecrets
+    from engine.store.secret_store import StoredSecret
+    from tests.support.cluster import made_small, shared
+
+    made_small(database)
+    with database.connection() as connection:
+        connection.execute("UPDATE calendar_engine.cluster SET settled = calendar_engine.incarnation()")
+    async with shared(database) as opened:
+        await SharedHistory(opened, "a").add(now, ANNA, "setup", (), shared_part(company.settings()), None)
+        stored = {name: StoredSecret(value, now) for name, value in company.secrets.items()}
+        vault = SharedSecrets(opened, lambda: (KEY,), asyncio.get_running_loop())
+        await asyncio.to_thread(vault.change, lambda _: stored)
+
+
+@asynccontextmanager
+async def running(
+    name: str, company: Company, database: "PostgresDatabase", directory: Path, clock: ManualClock
+) -> AsyncIterator[Node]:
+    state = directory / name
+    state.mkdir(mode=0o700)
+    (state / "secrets.key").write_bytes(KEY)
+    (state / "secrets.key").chmod(0o600)
+    file = directory / f"{name}.toml"
+    url = f"postgresql://calendar_engine@/{database.name}?host={database.server.directory}"
+    own = f'[cluster]\ndatabase = "{url}"\nnode = "{name}"\nlease_seconds = 5\n'
+    file.write_text(own + local_part(company.settings()))
+    dependencies = Dependencies(
+        environment={},
+        clock=clock,
+        network_clock=SteadyClock(),
+        observe=lambda _: None,
+        resolver=RoutedResolver(company.routes),
+    )
+    try:
+        async with open_daemon(file, None, dependencies, state) as daemon:
+            node = daemon.installation.node
+            assert node is not None
+            async with serving(daemon, directory / f"{name}.sock"), asyncio.TaskGroup() as group:
+                task = group.create_task(node.run())
+                yield Node(daemon, file)
+                task.cancel()
+    finally:
+        collect_cancelled_handshakes()
+
+
+async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
+    cluster_database: "PostgresDatabase", tmp_path: Path
+) -> None:
+    world = new_world()
+    clock = ManualClock(world.instant("09:20"))
+    everybody = {each.guid for each in world.people}
+    for person in world.people:
+        world.put(person.mailbox or "", world.appointment("meeting", "09:00-15:00", show_as=ShowAs.BUSY))
+    async with Company(world, tmp_path, clock) as company:
+
+        def shown(activity: str) -> bool:
+            return all(company.pbx.calendar_presence(each.guid).activity == activity for each in world.people)
+
+        await prepare(company, cluster_database, clock.now())
+        async with running("a", company, cluster_database, tmp_path, clock) as a:
+            await eventually(lambda: shown("busy"))
+            assert a.own == everybody
+            writes = len(company.pbx.ledger.writes)
+            async with running("b", company, cluster_database, tmp_path, clock) as b:
+                await eventually(lambda: b.own and a.own | b.own == everybody and not a.own & b.own)
+                await a.service.change({"presence.language": "de"}, "*", ANNA)
+                await eventually(lambda: b.service.settings and b.service.settings.presence.language == "de")
+                await a.hand_over()
+                await eventually(lambda: (a.own, b.own) == (set(), everybody))
+                for person in world.people:
+                    world.clear(person.mailbox or "")
+                await eventually(lambda: shown(""))
+                assert len(company.pbx.ledger.writes) <= writes + 2 * len(world.people)
