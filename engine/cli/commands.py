@@ -17,6 +17,7 @@ from engine.cli.arguments import (
     declare,
     positive,
 )
+from engine.cli.cluster import add_cluster
 from engine.cli.exit_codes import FAILED, WELL
 from engine.cli.keeping import add_backup, add_health
 from engine.cli.trying import add_live, add_trying
@@ -429,6 +430,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_log,
         add_trying,
         add_live,
+        add_cluster,
         _add_about,
     ):
         add(commands)

@@ -53,6 +53,10 @@ class HeldShard:
         """Return whether the machine may have been frozen, so that the database has to be asked before any write."""
         return may_have_been_frozen(self._sent, now)
 
+    def age(self, now: Reading) -> int:
+        """Return for how many nanoseconds the database has not confirmed this claim."""
+        return passed_for_holder(self._sent, now)
+
     def holds_at(self, now: Reading) -> bool:
         """Return whether the node may write: the claim has not run out, and nothing makes it uncertain."""
         return not self.has_run_out(now) and not self.is_uncertain(now)
@@ -84,7 +88,10 @@ class Lease:
         self._seen: dict[int, tuple[ShardState, Reading]] = {}
         self._highest: dict[int, int] = {}
         self._incarnation: tuple[str, Reading] | None = None
+        self._is_first_incarnation = True
         self._settled = ""
+        self.takeovers = 0
+        """How many shards were taken of nodes that had not given them up."""
 
     def begin(self, term: str) -> Collection[int]:
         """Go on under a new term, without a claim; return the shards whose claims this ends."""
@@ -109,6 +116,7 @@ class Lease:
     def look(self, found: ClusterState, now: Reading) -> None:
         """Take note of what was found. Whatever differs, a step back too, is seen from now on."""
         if self._incarnation is None or self._incarnation[0] != found.incarnation:
+            self._is_first_incarnation = self._incarnation is None
             self._incarnation = (found.incarnation, now)
             self._seen.clear()
         self._settled = found.settled
@@ -127,6 +135,16 @@ class Lease:
         """Return whether this node has seen the incarnation for as long as a lease: what a former server answered is
         over."""
         return self._incarnation is not None and passed_for_waiter(self._incarnation[1], now) >= self.times.lease
+
+    def changed_ago(self, now: Reading) -> int | None:
+        """Return how many nanoseconds ago another incarnation was seen than before, None if none was."""
+        if self._incarnation is None or self._is_first_incarnation:
+            return None
+        return passed_for_waiter(self._incarnation[1], now)
+
+    def unchanged_for(self, shard: int, now: Reading) -> int:
+        """Return for how many nanoseconds the owner of a shard was seen to do nothing."""
+        return passed_for_waiter(self._seen[shard][1], now)
 
     def may_take(self, shard: int, now: Reading) -> bool:
         """Return whether nobody can hold a claim to this shard any more, as far as it was seen."""
@@ -169,6 +187,7 @@ class Lease:
         if token is None:
             return None
         self._note_token(shard, token)
+        self.takeovers += self._seen[shard][0].term not in (None, self.term)
         claim = HeldShard(shard, self.term, token, sent, self.times.claim)
         if claim.has_run_out(now):
             return None

@@ -19,6 +19,7 @@ from engine.cluster.errors import NodeNameTaken
 from engine.cluster.lease import HeldShard, Lease, LeaseTimes
 from engine.cluster.model import ClusterState, Member, Report, ShardState, TermState
 from engine.cluster.nodes import Ability, Nodes
+from engine.cluster.overview import ClusterOverview, overview
 from engine.cluster.sharing import shard_of
 from engine.core.clock import Clock
 from engine.core.errors import Failure
@@ -215,6 +216,17 @@ class Membership:
     def alive(self) -> Collection[TermState]:
         """The terms whose processes are running, as far as this node sees."""
         return () if self._beliefs is None else self._beliefs.nodes.alive(self._read())
+
+    @property
+    def away_for(self) -> timedelta | None:
+        """For how long the database has not answered, None if it did last time."""
+        return None if self.away_since is None else self._clock.now() - self.away_since
+
+    def overview(self) -> ClusterOverview | None:
+        """Return the cluster as this node sees it, None before it was looked at."""
+        if self.state is None or self._beliefs is None:
+            return None
+        return overview(self.state, self._beliefs.lease, self._beliefs.nodes, self._read())
 
     def problems(self) -> tuple[Failure, ...]:
         """Return what keeps this node from its work."""

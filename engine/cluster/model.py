@@ -50,6 +50,18 @@ class ClusterState(Struct, frozen=True):
     shards: tuple[ShardState, ...]
 
 
+class EndedTerm(Struct, frozen=True):
+    """A term that is over, by the database's clock, and the node that has ended it: usually its own."""
+
+    node: str
+    began: datetime
+    ended: datetime
+    by: str | None
+    """None if that is not known any more."""
+    by_itself: bool
+    """Whether the process has ended its own term, so that nobody had to wait for its shards."""
+
+
 class Report(Struct, frozen=True):
     """What a node tells the others of itself with each beat."""
 

@@ -77,6 +77,14 @@ class Nodes:
         """Return the terms whose beat goes on."""
         return [each.state for each in self._terms.values() if passed_for_waiter(each.beat_since, now) < self._lease]
 
+    def quiet_for(self, term: str, now: Reading) -> int:
+        """Return for how many nanoseconds a term's beat was not seen to go on."""
+        return passed_for_waiter(self._terms[term].beat_since, now)
+
+    def looked_at(self) -> Reading | None:
+        """Return when the database was looked at last, None if it was not yet."""
+        return self._looked
+
     def silent(self, now: Reading) -> Collection[TermState]:
         """Return the terms that were not ended, and whose beat stands still: their processes are over, or stopped."""
         return [each.state for each in self._terms.values() if passed_for_waiter(each.beat_since, now) >= self._lease]

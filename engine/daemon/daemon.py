@@ -33,6 +33,7 @@ from engine.server.handlers.access import AccessRoutes
 from engine.server.handlers.backup import BackupRoutes
 from engine.server.handlers.checks import CheckRoutes
 from engine.server.handlers.cloud import CloudRoutes
+from engine.server.handlers.cluster import ClusterRoutes
 from engine.server.handlers.live import LiveRoutes
 from engine.server.handlers.live_preview import LivePreviewRoutes
 from engine.server.handlers.logins import LogInRoutes
@@ -275,6 +276,7 @@ async def _service_parts(
         PreviewRoutes(api_state, trial_settings, lambda *tried: check_factory.make_access(*tried).source),
         SetupRoutes(api_state, session, runner, account, service, SetupTests(presence_test, comparison)),
         LiveRoutes(service, api_state, (installation.state,)),
+        ClusterRoutes(api_state),
         NotesRoutes(service, api_state, trial_settings, check_factory.network_clock),
         comparison,
         presence_test,

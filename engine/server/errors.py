@@ -99,3 +99,24 @@ class MetricsPortUnusable(Failure):
         "Set engine.metrics_port to a different port above 1023, or leave it out. The system service may open no port "
         'before SocketBindAllow= allows it; see "Ports" in calendar-engine(8).'
     )
+
+
+class WorksAlone(Failure):
+    """The engine shares its users with no other."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "This engine works alone: it is no member of a cluster"
+    remedy = "Ask an engine that shares its users with others, or let this one join them: calendar-engine cluster join."
+
+
+class UsersWithoutNode(Failure):
+    """Parts of the users have no engine that works for them."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "No engine works for some of the users"
+    remedy = (
+        "See calendar-engine cluster status: start an engine that is missing, undrain one (calendar-engine cluster "
+        "undrain NODE), or mend what keeps those that are running from their work, such as the link to the PBX."
+    )

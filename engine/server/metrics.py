@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import isinf
+from typing import get_args
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from engine.api.schema import Status
+from engine.api.schema.cluster import ClusterState, NodeCondition
 from engine.server.process_health import LoopLag
 from engine.sync.events import CalendarRead, ConnectionLost, Event, PresenceConfirmed, UserTrouble
 
@@ -88,6 +90,28 @@ class _Figures(Collector):
         if status.staleness is not None:
             oldest = "Age of the oldest read of a calendar without notifications."
             yield _gauge("oldest_reading_age_seconds", oldest, status.staleness)
+        if status.cluster is not None:
+            yield from _of_the_cluster(status.cluster)
+
+
+def _of_the_cluster(state: ClusterState) -> Iterator[Metric]:
+    """Yield what an engine knows of those that it shares the users with."""
+    nodes = Counter(dict.fromkeys(get_args(NodeCondition), 0))
+    nodes.update(each.condition for each in state.nodes)
+    own = next((each for each in state.nodes if each.own), None)
+    up = state.database.state != "away"
+    yield _gauge("cluster_database_up", "Whether the database that the engines share can be used.", up)
+    yield _gauge("cluster_member", "Whether this engine is a member.", state.member)
+    yield _gauge("cluster_nodes", "Engines that share the users.", nodes, "condition")
+    yield _gauge("cluster_shards", "Parts of the users.", state.shards)
+    yield _gauge("cluster_shards_owned", "Parts of the users that this engine works for.", state.own_shards)
+    yield _gauge("cluster_shards_without_owner", "Parts of the users that no engine works for.", state.ownerless)
+    yield _counter("cluster_takeovers", "Shards taken of engines that were gone.", state.takeovers)
+    lag = 0 if own is None or not own.behind else state.settings - own.settings
+    yield _gauge("cluster_settings_behind", "Versions by which the settings in force are not the newest.", lag)
+    if state.lease_age is not None:
+        lease = "Time since the database confirmed what this engine owns."
+        yield _gauge("cluster_lease_age_seconds", lease, state.lease_age)
 
 
 def exposition(status: Status, counters: Counters, listeners: int, lag: LoopLag) -> bytes:

@@ -5,7 +5,7 @@ import itertools
 import logging
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 
@@ -27,18 +27,20 @@ from engine.api.schema import (
     UsersPage,
     UsersQuestion,
 )
+from engine.api.schema.cluster import ClusterState
 from engine.api.user_index import UserIndex
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.server import convert
 from engine.server.acceptor import ourselves
+from engine.server.cluster import ClusterAccess
 from engine.server.convert import converted
 from engine.server.event_log import Events
 from engine.server.metrics import Counters
 from engine.server.operations import OperationRegistry
 from engine.server.process_health import Descriptors, LoopLag
 from engine.store.audit import KEPT, AuditRecord, AuditStore
-from engine.store.errors import AuditNotKept, StoreFailure
+from engine.store.errors import AuditNotKept, DatabaseAway, DatabaseSlow, StoreFailure
 from engine.store.settings_history import Author
 from engine.sync.events import (
     CalendarRead,
@@ -52,6 +54,7 @@ from engine.sync.events import (
     UserTrouble,
 )
 from engine.sync.problems import Problem, Severity, problems
+from engine.sync.status import EngineStatus
 from engine.sync.views import EngineView, UserDetails
 
 logger = logging.getLogger(__name__)
@@ -294,14 +297,22 @@ class ProblemTimes:
 
 
 class ApiState:
-    """State the API answers from; observes the engine. `clock` is calendar time; `trail` stores the audit log.
+    """State the API answers from; observes the engine. `clock` is calendar time; `trail` stores the audit log;
+    `cluster` is given where several engines share the users.
 
     Every event goes to the log topics at once; of status, users and operations only the newest state is published, by
     `publish`.
     """
 
-    def __init__(self, engine: EngineView, clock: Clock, trail: AuditStore | None = None) -> None:
+    def __init__(
+        self,
+        engine: EngineView,
+        clock: Clock,
+        trail: AuditStore | None = None,
+        cluster: ClusterAccess | None = None,
+    ) -> None:
         self.engine = engine
+        self.cluster = cluster
         self.events = Events(boot=secrets.token_hex(4))
         self.rows = UserRows(engine)
         self.counters = Counters()
@@ -315,6 +326,7 @@ class ApiState:
         self._started = clock.now()
         self._times, self._own_times = ProblemTimes(), ProblemTimes()
         self._status: Status | None = None
+        self._elsewhere: Mapping[str, int] = {}
         self._published: Status | None = None
         engine.observe(self._observe)
 
@@ -323,11 +335,13 @@ class ApiState:
         now = self._clock.now()
         if self._status is None:
             picture = self.engine.status()
-            concerns = self._times.shown(problems(picture), now)
+            concerns = self._times.shown(self._of_the_engine(picture), now)
             self._status = convert.status(picture, concerns, now, self._started, self.engine.timezone)
+            self._elsewhere = picture.elsewhere
         self._descriptors.look(now)
         own = (self._descriptors.trouble, self.loop_lag.trouble, self.audit.trouble)
-        of_our_own = self._own_times.shown((Problem(each, Severity.DEGRADED) for each in own if each is not None), now)
+        found = [Problem(each, Severity.DEGRADED) for each in own if each is not None]
+        of_our_own = self._own_times.shown((*found, *(self.cluster.problems() if self.cluster else ())), now)
         return replace(
             self._status,
             now=now,
@@ -336,7 +350,20 @@ class ApiState:
             open_files=self._descriptors.used,
             open_files_limit=self._descriptors.limit,
             loop_lag=round(self.loop_lag.longest, 3),
+            cluster=self._cluster_now(self._status.users, now),
         )
+
+    def _of_the_engine(self, picture: EngineStatus) -> Iterable[Problem]:
+        """Return the problems of the engine. That the shared database is away is told once, for all that needs it."""
+        found = problems(picture)
+        if self.cluster is None:
+            return found
+        return [each for each in found if not isinstance(each.failure, DatabaseAway | DatabaseSlow)]
+
+    def _cluster_now(self, users: int, now: datetime) -> ClusterState | None:
+        if self.cluster is None:
+            return None
+        return self.cluster.state({**self._elsewhere, self.cluster.node: users}, now)
 
     def now(self) -> datetime:
         """Return the current calendar time."""
@@ -442,4 +469,16 @@ class ApiState:
 
 def _lasting(status: Status) -> Status:
     """Leave out what changes merely with time and normal calendar reads."""
-    return replace(status, now=status.started, oldest_reading=None, staleness=None, open_files=0, loop_lag=0.0)
+    cluster = None if status.cluster is None else _lasting_cluster(status.cluster)
+    quiet = {"oldest_reading": None, "staleness": None, "open_files": 0, "loop_lag": 0.0}
+    return replace(status, now=status.started, cluster=cluster, **quiet)
+
+
+def _lasting_cluster(state: ClusterState) -> ClusterState:
+    """Leave out how old what is known of the nodes is, except where a beat is late."""
+    late = state.lease_seconds * 2 / 5
+    nodes = (
+        replace(each, quiet_seconds=each.quiet_seconds // 1 if each.quiet_seconds > late else 0) for each in state.nodes
+    )
+    database = replace(state.database, clock_ahead=None, changed=None, since=None)
+    return replace(state, nodes=tuple(nodes), database=database, lease_age=None, ownerless_seconds=None)

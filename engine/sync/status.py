@@ -92,7 +92,8 @@ class EngineStatus:
     takes part. `unstable` is set for a link to the PBX that is lost again and again; `failed_parts` are those restarted
     after a bug. `concerns` are problems with the settings, and the reason if the engine is not set up (`is_set_up`).
     `noticed` problems of users do not prevent presences. `pbx_name` is the name of the master PBX in the settings. At
-    `confirm_until` (calendar time) a change of the settings is rolled back unless it is confirmed.
+    `confirm_until` (calendar time) a change of the settings is rolled back unless it is confirmed. `elsewhere` is how
+    many other users other nodes work for, by their names.
     """
 
     users: int = 0
@@ -124,6 +125,7 @@ class EngineStatus:
     is_set_up: bool = True
     concerns: tuple[Failure, ...] = ()
     pbx_name: str = ""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
     confirm_until: datetime | None = None
 
     @property

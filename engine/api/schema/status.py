@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from engine.api.schema.cluster import ClusterState
 from engine.api.schema.common import Trouble
 
 
@@ -106,6 +107,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     nothing; `left` ones show what was written for them earlier. A `held` change would clear more than half of all
     presences, and is not made until it is confirmed. At `confirm_until` a change of the settings is rolled back unless
     it is confirmed. `pbx` is the name of the PBX in the settings, empty without any.
+
+    Where several engines share their users, all numbers are those of this engine alone, and `cluster` tells of all.
     """
 
     version: str
@@ -140,3 +143,4 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     open_files: int = 0
     open_files_limit: int = 0
     loop_lag: float = 0.0
+    cluster: ClusterState | None = None
