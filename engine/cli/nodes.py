@@ -32,9 +32,11 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
     requests = ClusterRequests(client)
     match options.action:
         case "drain":
-            cluster = await _drained(requests, await requests.drain(NodeQuestion(node=options.node)), options.node)
+            await requests.drain(NodeQuestion(node=options.node))
+            cluster = await _drained(requests, options.node)
         case "undrain":
-            cluster = await requests.undrain(NodeQuestion(node=options.node))
+            await requests.undrain(NodeQuestion(node=options.node))
+            cluster = await _seen(requests, options.node, draining=False)
         case _:
             cluster = await requests.cluster()
     status = await EngineRequests(client).status()
@@ -49,9 +51,20 @@ def _is_well(cluster: Cluster) -> bool:
     return state is None or (state.member and state.database.state == "up" and not state.ownerless)
 
 
-async def _drained(requests: ClusterRequests, cluster: Cluster, name: str) -> Cluster:
+async def _seen(requests: ClusterRequests, name: str, *, draining: bool) -> Cluster:
+    """Wait until the engine has seen what the database was told, and return the cluster then."""
+    async with reporting_wait(lambda: "Waiting for the engine to look at the database"):
+        while True:
+            cluster = await requests.cluster()
+            node = _node(cluster, name)
+            if node is None or node.draining == draining:
+                return cluster
+            await asyncio.sleep(FOLLOWED)
+
+
+async def _drained(requests: ClusterRequests, name: str) -> Cluster:
     """Wait until a node has handed over all that others take, and return the cluster then."""
-    left = -1
+    cluster, left = await _seen(requests, name, draining=True), -1
 
     def what() -> str:
         return f"Waiting for {counted(left, 'shard')} to be handed over"

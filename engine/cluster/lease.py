@@ -187,7 +187,8 @@ class Lease:
         if token is None:
             return None
         self._note_token(shard, token)
-        self.takeovers += self._seen[shard][0].term not in (None, self.term)
+        seen = self._seen.get(shard)
+        self.takeovers += seen is not None and seen[0].term not in (None, self.term)
         claim = HeldShard(shard, self.term, token, sent, self.times.claim)
         if claim.has_run_out(now):
             return None

@@ -17,6 +17,7 @@ from engine.core.errors import Failure
 from engine.core.secret import Secret
 from engine.daemon.shard_holder import ShardHolder
 from engine.daemon.stores import Stores
+from engine.server.cluster import ClusterAccess
 from engine.settings.model import ClusterSettings
 from engine.store.cluster_secrets import ClusterSecrets
 from engine.store.errors import SharedDatabaseFailure, StoreFailure
@@ -32,6 +33,7 @@ from engine.store.postgres.presences import SUSPECT, SharedPresences
 from engine.store.postgres.secrets import SharedSecrets
 from engine.store.postgres.setup_state import SharedSetup
 from engine.store.postgres.tenants import SharedTenants
+from engine.store.postgres.terms import Terms
 from engine.store.secret_store import SecretStore, name_of
 from engine.store.tenants import KnownTenants
 from engine.supervisor.settings_file import SettingsFile
@@ -108,6 +110,7 @@ class ClusterNode:
         self._tenants: KnownTenants | None = None
         self._tenants_due = asyncio.Event()
         self._unfit: Failure | None = None
+        self.access = ClusterAccess(self.name, self.membership, Terms(self._database), lambda: self._unfit)
 
     @property
     def sharing(self) -> Sharing:
@@ -120,10 +123,6 @@ class ClusterNode:
         """Work for whatever engine the supervisor runs; `tenants` are loaded again whenever others learn of them."""
         self._service, self._tenants = service, tenants
         self._holder.follow(service.current)
-
-    def problems(self) -> tuple[Failure, ...]:
-        """Return what keeps this node from its work."""
-        return self.membership.problems() if self._unfit is None else (self._unfit,)
 
     async def run(self) -> None:
         """Be a node until cancelled."""

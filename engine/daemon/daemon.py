@@ -95,9 +95,9 @@ class Installation:
     unfinished: UnfinishedTest
 
     def concerns(self) -> tuple[Failure, ...]:
-        """Return the problems of what is kept here, and of this node if it is one."""
+        """Return the problems of what is kept here."""
         own = self.database.aside or self.unfinished.concern()
-        return (*([] if own is None else [own]), *(() if self.node is None else self.node.problems()))
+        return () if own is None else (own,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,8 @@ async def build_daemon(
         installation.node.serve(service, installation.tenants)
     service.current.observe(follow)
     await service.begin()
-    api_state = ApiState(service.current, clock, installation.stores.audit)
+    access = None if installation.node is None else installation.node.access
+    api_state = ApiState(service.current, clock, installation.stores.audit, access)
     await api_state.audit.load()
     if service.settings is not None:
         exchange = service.settings.exchange

@@ -25,10 +25,10 @@ CONDITIONS: Mapping[NodeCondition, Span] = MappingProxyType(
     }
 )
 
-NAME, LONGEST_NAME, WORD, REMARK = 9, 16, 10, 18
+NAME, LONGEST_NAME, WORD, REMARK = 9, 16, 12, 17
 """The least and the most columns of a node's name, those of the word for its condition, and those of a remark."""
 
-IN_TABLE = 18
+IN_TABLE = 22
 """Columns of names in the table."""
 
 WIDE = 96
@@ -63,17 +63,17 @@ def table(state: ClusterState, width: int) -> Iterator[Line]:
     """Yield a line for each node below the heads of the columns, with what is to be known of it."""
     version = "  version" if width >= WIDE else ""
     yield line(
-        Span(
-            f"   {'node':<{IN_TABLE}} {'state':<{WORD}} role     shards   users     beat  settings{version}", Role.TITLE
-        )
+        Span(f"   {'node':<{IN_TABLE}} {'state':<10} role     shards   users     beat  settings{version}", Role.TITLE)
     )
     if not state.nodes:
         yield line(Span("   none is known yet", Role.MUTED))
     for node in state.nodes:
         yield _row(node, state, width)
-        meaning = MEANINGS.get(node.condition)
-        if meaning is not None:
+        if (meaning := MEANINGS.get(node.condition)) is not None:
             yield from wrapped(meaning, width - 1, "     ", Role.NOTICE)
+        if node.behind:
+            text = f"Settings {node.settings} are in force on it; {state.settings} is the newest version."
+            yield from wrapped(text, width - 1, "     ", Role.NOTICE)
     if not state.member and state.nodes:
         yield from wrapped(f"{state.node}, which answers, waits to become a member.", width - 1, "   ", Role.NOTICE)
     versions = sorted({each.version for each in state.nodes})
@@ -86,12 +86,12 @@ def _row(node: ClusterNode, state: ClusterState, width: int) -> Line:
     mark, _, word = CONDITIONS[node.condition].text.partition(" ")
     role = CONDITIONS[node.condition].role
     own = " (this)" if node.own else ""
-    settings = f"{node.settings} of {state.settings}" if node.behind else f"{node.settings}"
+    settings = f"! {node.settings}" if node.behind else f"{node.settings}"
     parts: list[str | Span] = [
         Span(f" {mark} ", role),
-        fitted(f"{fitted(node.name, IN_TABLE - len(own)).rstrip()}{own}", IN_TABLE),
+        fitted(f"{_short(node.name, IN_TABLE - len(own))}{own}", IN_TABLE),
         " ",
-        Span(f"{word:<{WORD}}", role),
+        Span(f"{word:<10}", role),
         f" {node.role:<8} {node.shards:>6} {node.users:>7,}",
         Span(f" {_beat(node.quiet_seconds):>8}", Role.NOTICE if _is_late(node, state) else Role.MUTED),
         Span(f"  {settings:>8}", Role.NOTICE if node.behind else Role.PLAIN),
@@ -165,13 +165,14 @@ def _ended(term: EndedTerm, zone: tzinfo, now: datetime, width: int) -> Line:
 def node_lines(state: ClusterState, zone: tzinfo, now: datetime, width: int, most: int) -> Iterator[Line]:
     """Yield how the nodes are below the links of an overview, at most so many, and what is amiss between them."""
     name = min(LONGEST_NAME, max((NAME, *(columns(each.name) for each in state.nodes))))
-    place = max(FIGURES, name + WORD + REMARK + 5)
+    place = max(FIGURES, name + WORD + REMARK + 4)
     for node in state.nodes[: most if len(state.nodes) <= most else most - 1]:
         remark = _remark(node, state)
-        start = (f" {fitted(node.name, name)} ", CONDITIONS[node.condition], "  ", remark)
-        used = name + 2 + columns(CONDITIONS[node.condition].text) + 2 + columns(remark.text)
+        mark = CONDITIONS[node.condition]
+        start = (f" {fitted(_short(node.name, name), name)} ", mark._replace(text=f"{mark.text:<{WORD}}"), remark)
+        used = name + 2 + WORD + columns(remark.text)
         figures = f"{counted(node.users, 'user')}  {counted(node.shards, 'shard')}"
-        lag = Span(f"  settings {node.settings} of {state.settings}" if node.behind else "", Role.NOTICE)
+        lag = Span(f"  ! settings {node.settings}" if node.behind else "", Role.NOTICE)
         gap = " " * max(2, place - used)
         left = max(0, width - max(place, used + 2) - 1)
         yield line(*start, gap, cut(figures, left), lag._replace(text=cut(lag.text, max(0, left - len(figures)))))
@@ -185,7 +186,16 @@ def node_lines(state: ClusterState, zone: tzinfo, now: datetime, width: int, mos
         yield line(f" {'Shards':<{name}} ", Span(cut(text, width - name - 3), Role.NOTICE))
     if state.database.state != "up":
         since = "" if state.database.since is None else f"since {clock(state.database.since, zone, now)}"
-        yield line(f" {'Database':<{name}} ", database_mark(state), "  ", Span(since, Role.MUTED))
+        mark = database_mark(state)
+        yield line(f" {'Database':<{name}} ", mark._replace(text=f"{mark.text:<{WORD}}"), Span(since, Role.MUTED))
+
+
+def _short(name: str, width: int) -> str:
+    """Return a name of a node in at most so many columns, with both of its ends: names often differ in the last one."""
+    if columns(name) <= width:
+        return name
+    begin = width // 2
+    return f"{name[:begin]}…{name[begin + 1 - width :]}"
 
 
 def _remark(node: ClusterNode, state: ClusterState) -> Span:

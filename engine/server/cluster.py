@@ -1,6 +1,6 @@
 """What the API tells of a cluster, and changes in it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol, cast
@@ -56,12 +56,14 @@ class EarlierMembers(Protocol):
 
 
 class ClusterAccess:
-    """The cluster that the engine named `node` is a member of."""
+    """The cluster that the engine named `node` is a member of, or cannot become one because it is `unfit`: its version
+    and the database do not fit, as far as that could be asked."""
 
-    def __init__(self, node: str, member: Member, earlier: EarlierMembers) -> None:
+    def __init__(self, node: str, member: Member, earlier: EarlierMembers, unfit: Callable[[], Failure | None]) -> None:
         self.node = node
         self._member = member
         self._earlier = earlier
+        self._unfit = unfit
         self._ended: tuple[model.EndedTerm, ...] = ()
 
     def state(self, users: Mapping[str, int], now: datetime) -> ClusterState:
@@ -113,6 +115,8 @@ class ClusterAccess:
     def _away(self) -> Failure | None:
         """Return why the database cannot be used, if that is so for long enough. What is slow for longer than claims
         last is as good as away."""
+        if (unfit := self._unfit()) is not None:
+            return unfit
         failure, away_for, seen = self._member.away, self._member.away_for, self._member.overview()
         if failure is None or away_for is None or away_for < WORTH_TELLING:
             return None
@@ -121,12 +125,12 @@ class ClusterAccess:
         return failure
 
     def _database(self, seen: ClusterOverview | None, now: datetime) -> ClusterDatabase:
-        away = self._away()
+        away, away_for = self._away(), self._member.away_for
         return ClusterDatabase(
             place=self._earlier.place,
             state="up" if away is None else "slow" if isinstance(away, DatabaseSlow) else "away",
             trouble=None if away is None else trouble(away),
-            since=None if away is None else now - (self._member.away_for or timedelta()),
+            since=None if away_for is None or away is None else now - away_for,
             clock_ahead=None if seen is None else round(seen.clock_ahead.total_seconds(), 3),
             changed=None if seen is None or seen.changed_ago is None else now - seen.changed_ago,
         )

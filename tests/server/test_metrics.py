@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.api.schema import LinkState, Status
 from engine.server.metrics import Counters, exposition
 from engine.server.process_health import LoopLag
+from tests.support.cluster_state import SILENT, A, B, cluster_state
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 PREFIX = "calendar_engine_"
@@ -37,6 +39,17 @@ KINDS = {
     "loop_lag_seconds": "histogram",
     "loop_lag_longest_seconds": "gauge",
     "oldest_reading_age_seconds": "gauge",
+}
+OF_THE_CLUSTER = {
+    "cluster_database_up": "gauge",
+    "cluster_member": "gauge",
+    "cluster_nodes": "gauge",
+    "cluster_shards": "gauge",
+    "cluster_shards_owned": "gauge",
+    "cluster_shards_without_owner": "gauge",
+    "cluster_takeovers": "counter",
+    "cluster_settings_behind": "gauge",
+    "cluster_lease_age_seconds": "gauge",
 }
 
 
@@ -110,3 +123,32 @@ def test_every_figure_has_its_name(staleness: float | None) -> None:
     }
     assert expected.items() <= samples.items()
     assert samples.get(("oldest_reading_age_seconds",)) == staleness
+
+
+def test_an_engine_that_shares_its_users_tells_of_the_others() -> None:
+    behind = replace(A, settings=40, behind=True)
+    state = cluster_state(behind, B, SILENT, ownerless=1, ownerless_seconds=3.0, takeovers=31)
+    text = exposition(replace(status(None), cluster=state), Counters(), 2, LoopLag()).decode()
+    families = {each.name.removeprefix(PREFIX): each for each in text_string_to_metric_families(text)}
+    assert {name: each.type for name, each in families.items() if name.startswith("cluster")} == OF_THE_CLUSTER
+    samples = {
+        (each.name.removeprefix(f"{PREFIX}cluster_"), *each.labels.values()): each.value
+        for family in families.values()
+        for each in family.samples
+    }
+    assert (
+        samples.items()
+        >= {
+            ("database_up",): 1,
+            ("member",): 1,
+            ("nodes", "working"): 2,
+            ("nodes", "silent"): 1,
+            ("nodes", "draining"): 0,
+            ("shards",): 64,
+            ("shards_owned",): 32,
+            ("shards_without_owner",): 1,
+            ("takeovers_total",): 31,
+            ("settings_behind",): 2,
+            ("lease_age_seconds",): 0.4,
+        }.items()
+    )

@@ -1,0 +1,146 @@
+"""What the API tells of a cluster: when people are told that something is amiss, and what an engine alone answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api.schema import Problem, Status
+from engine.api.schema.cluster import Cluster
+from engine.cluster.errors import NodeNameTaken
+from engine.cluster.model import EndedTerm
+from engine.cluster.overview import ClusterOverview, NodeCondition, NodeSeen
+from engine.core.errors import Failure
+from engine.server.cluster import ClusterAccess
+from engine.store.errors import DatabaseAway, DatabaseNotPrepared, DatabaseRefused, DatabaseSlow
+from engine.sync.problems import Severity
+from tests.support.served_engine import people, served_engine
+
+NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
+A = NodeSeen(
+    name="a",
+    role="share",
+    condition=NodeCondition.WORKING,
+    is_own=True,
+    is_able=True,
+    is_draining=False,
+    version="1.0",
+    shards=8,
+    quiet_for=timedelta(seconds=0.4),
+    settings=3,
+    behind=False,
+    began=NINE,
+)
+
+
+def seen(ownerless: int = 0, ownerless_for: float | None = None) -> ClusterOverview:
+    return ClusterOverview(
+        nodes=(A,),
+        owners=dict.fromkeys(range(8), "a"),
+        shards=8,
+        own=8,
+        ownerless=ownerless,
+        ownerless_for=None if ownerless_for is None else timedelta(seconds=ownerless_for),
+        lease=timedelta(seconds=10),
+        lease_age=timedelta(seconds=0.25),
+        settings=3,
+        clock_ahead=timedelta(seconds=-1.5),
+        changed_ago=None,
+        takeovers=0,
+    )
+
+
+@dataclass
+class SeenMember:
+    """A membership that has seen what a test says."""
+
+    away: Failure | None = None
+    away_for: timedelta | None = None
+    term: str = "term"
+    found: ClusterOverview | None = field(default_factory=seen)
+    others: tuple[Failure, ...] = ()
+    place: str = "db.corp.example/calendar"
+
+    def overview(self) -> ClusterOverview | None:
+        return self.found
+
+    def problems(self) -> tuple[Failure, ...]:
+        return (*(() if self.away is None else (self.away,)), *self.others)
+
+    async def drain(self, node: str, *, is_draining: bool) -> bool:
+        raise NotImplementedError
+
+    async def ended(self) -> tuple[EndedTerm, ...]:
+        raise DatabaseAway
+
+
+def access(member: SeenMember, unfit: Failure | None = None) -> ClusterAccess:
+    return ClusterAccess("a", member, member, lambda: unfit)
+
+
+@pytest.mark.parametrize(
+    ("failure", "seconds", "state", "told"),
+    [
+        (None, None, "up", {}),
+        (DatabaseSlow("no answer within 2 s"), 2.5, "up", {}),
+        (DatabaseSlow("no answer within 2 s"), 3, "slow", {"database-slow": Severity.DEGRADED}),
+        (DatabaseSlow("no answer within 2 s"), 7, "away", {"database-away": Severity.DOWN}),
+        (DatabaseAway("connection refused"), 1, "up", {}),
+        (DatabaseAway("connection refused"), 4, "away", {"database-away": Severity.DOWN}),
+        (DatabaseRefused("the password is wrong"), 4, "away", {"database-refused": Severity.DOWN}),
+    ],
+)
+def test_people_are_told_of_the_database_when_it_matters(
+    failure: Failure | None, seconds: float | None, state: str, told: Mapping[str, Severity]
+) -> None:
+    member = SeenMember(failure, None if seconds is None else timedelta(seconds=seconds))
+    found = access(member)
+    assert {each.failure.slug: each.severity for each in found.problems()} == told
+    database = found.state({}, NINE).database
+    assert (database.state, database.since) == (state, NINE - timedelta(seconds=seconds or 0) if told else None)
+    assert (database.trouble is None, database.clock_ahead) == (state == "up", -1.5)
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(None, False), (19, False), (21, True)])
+def test_users_without_a_node_are_told_of_after_others_had_time_to_take_them(
+    seconds: float | None, *, is_told: bool
+) -> None:
+    found = access(SeenMember(found=seen(3, seconds)))
+    assert [(each.failure.slug, each.failure.detail) for each in found.problems()] == (
+        [("users-without-node", "3 of 8 shards")] if is_told else []
+    )
+
+
+def test_a_name_that_is_taken_and_a_database_that_does_not_fit_are_told_at_once() -> None:
+    taken = access(SeenMember(term="", others=(NodeNameTaken("a"),)))
+    assert [(each.failure.slug, each.severity) for each in taken.problems()] == [("node-name-taken", Severity.DOWN)]
+    assert not taken.state({}, NINE).member
+    unfit = access(SeenMember(found=None, term=""), DatabaseNotPrepared("it holds no cluster"))
+    assert [each.failure.slug for each in unfit.problems()] == ["database-not-prepared"]
+    state = unfit.state({}, NINE)
+    assert (state.node, state.nodes, state.database.state, state.database.since) == ("a", (), "away", None)
+
+
+async def test_each_node_is_told_with_its_users_and_who_is_gone_as_it_was_known_last() -> None:
+    found = access(SeenMember())
+    state = found.state({"a": 7, "b": 5}, NINE)
+    assert [(each.name, each.condition, each.users, each.quiet_seconds) for each in state.nodes] == [
+        ("a", "working", 7, 0.4)
+    ]
+    assert (state.own_shards, state.lease_age, state.lease_seconds) == (8, 0.25, 10)
+    assert await found.whole(state) == Cluster(is_member=True, state=state)
+
+
+async def test_an_engine_that_works_alone_has_no_cluster(tmp_path: Path) -> None:
+    async with served_engine(tmp_path, people(1)) as served:
+        assert await served.get("/v1/cluster") == {"is_member": False, "state": None, "ended": []}
+        assert "cluster" not in (await served.get("/v1"))["capabilities"]
+        assert msgspec.convert(await served.get("/v1/status"), Status).cluster is None
+        async with served.session().post("/v1/cluster/drain", json={}) as response:
+            problem = msgspec.json.decode(await response.read(), type=Problem)
+            assert (response.status, problem.type) == (409, "works-alone")
+        async with served.session().get("/v1/metrics") as response:
+            assert "cluster" not in await response.text()
