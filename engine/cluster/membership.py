@@ -27,6 +27,9 @@ from engine.core.errors import Failure
 SAID_AFTER = timedelta(seconds=3)
 """How long the database is not reached before that is a problem: a restart of it takes less."""
 
+LONG = timedelta(minutes=1)
+"""How long the database is away before a quarter of all budgets has to do: nothing that is read can be written."""
+
 UNTIL_KNOWN = timedelta(seconds=1)
 """Pause between looks while nothing is known of the cluster."""
 
@@ -170,7 +173,7 @@ class Membership:
         self._ability = Ability()
         self._beliefs: _Beliefs | None = None
         self._new_term = ""
-        self._shared_by = 0
+        self._sharing, self._shared_by = 1, 0
         self._name_taken = False
         self._works_for = set[int]()
         self._own_terms = set[str]()
@@ -289,6 +292,7 @@ class Membership:
                 pause = beliefs.part(1 / 20)
                 now = self._read()
                 beliefs.lease.run_out(now)
+                self._tell_shared_by()
                 if any(claim.is_uncertain(now) for claim in beliefs.lease.claims):
                     self._beat_due.set()
             await self._clock.sleep_until(self._clock.now() + pause)
@@ -365,10 +369,8 @@ class Membership:
         self._tell_lost([each.shard for each in found.shards if self._is_lost(each)])
         if before not in ("", found.incarnation) and beliefs.lease.claims:
             self._holder.server_changed()
-        shared_by = max(1, len(beliefs.nodes.takers(now)))
-        if shared_by != self._shared_by:
-            self._shared_by = shared_by
-            self._holder.shared_by(shared_by)
+        self._sharing = max(1, len(beliefs.nodes.takers(now)))
+        self._tell_shared_by()
         return beliefs
 
     async def _begin(self, beliefs: _Beliefs, found: ClusterState, now: Reading) -> None:
@@ -468,6 +470,14 @@ class Membership:
     def _end_term(self, lease: Lease) -> None:
         lease.begin("")
         self.wake()
+
+    def _tell_shared_by(self) -> None:
+        """Tell among how many nodes budgets are divided, and reduce them while the database is away for long."""
+        is_long = self.away_since is not None and self._clock.now() - self.away_since >= LONG
+        shared_by = self._sharing * (4 if is_long else 1)
+        if shared_by != self._shared_by:
+            self._shared_by = shared_by
+            self._holder.shared_by(shared_by)
 
     def _is_lost(self, found: ShardState) -> bool:
         """Return whether a shard that this node works for is another node's. Under an ended term of this process it is

@@ -261,7 +261,8 @@ async def _service_parts(
     trial_settings = TrialSettings(service, sources)
     zone = guessed_zone(system_zone())
     session = SetupSession(service, sources, installation.stores.setup, installation.state, zone, check_factory.clock)
-    await session.load()
+    with suppress(SharedDatabaseFailure):  # what others have begun is not known before the database can be reached
+        await session.load()
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
     comparison = LivePreviewRoutes(service, api_state, trial_settings, check_factory)

@@ -19,6 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
+
+from engine.core.errors import Failure
 
 TRIES = 2
 PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=24))
@@ -71,10 +74,13 @@ Attempts = tuple[Attempt, ...]
 """The remembered log-ins of one account, oldest first."""
 
 
+F = TypeVar("F", bound=Failure)
+
+
 class Paused(Exception):
     """No log-in may be tried before `until`, after a number of `refused` ones and ones without proof (`undecided`).
 
-    `seen` describes what answered the last of those, if known.
+    `seen` describes what answered the last of those, if known; without any, why others have to be waited for.
     """
 
     def __init__(self, until: datetime, *, refused: int, undecided: int, seen: str = "") -> None:
@@ -84,7 +90,19 @@ class Paused(Exception):
         self.refused = refused
         self.undecided = undecided
 
+    def explain(self, failure: F) -> F:
+        """Return the failure that says this, in words of its own where no log-in has failed."""
+        if self.refused or self.undecided:
+            return failure
+        return failure.in_words(
+            "The log-in waits for the other engines of the cluster",
+            "Nothing to do if this ends within a minute. If the shared database cannot be reached, correct that: "
+            "without it calendar-engine does not know whether another engine tries the same password.",
+        )
+
     def __str__(self) -> str:
+        if not (self.refused or self.undecided):
+            return f"not tried before {self.until:%Y-%m-%d %H:%M:%S} UTC, {self.seen}"
         reasons = [f"{self.refused} refused"] if self.refused else []
         reasons += [f"{self.undecided} without an answer from the service itself"] if self.undecided else []
         reasons += [f"the last one: {self.seen}"] if self.seen else []

@@ -153,7 +153,7 @@ class PbxLink:
             raise self._refused(pause) from None
 
     def _refused(self, pause: Paused) -> PbxLoginRefused:
-        return PbxLoginRefused(f"App object {self._settings.app}: {pause}")
+        return pause.explain(PbxLoginRefused(f"App object {self._settings.app}: {pause}"))
 
     async def set_presence(
         self,

@@ -220,10 +220,14 @@ async def test_after_the_database_was_away_from_all_everybody_has_what_was_its_o
         await running.passes(30)
         assert [each.shards for each in both] == [set(), set()]
         assert [each.engine.works_for for each in both] == before  # calendars are read on
+        assert [each.engine.sharing for each in both] == [2, 2]
+        await running.passes(35)
+        assert [each.engine.sharing for each in both] == [8, 8]  # at a quarter, after a minute
         for each in both:
             each.mend()
         await running.passes(3)
         assert [each.shards for each in both] == [each.engine.works_for for each in both] == before
+        assert [each.engine.sharing for each in both] == [2, 2]
         for each in both:
             each.cut()
         await running.passes(30)

@@ -12,12 +12,15 @@ import pytest
 from cryptography.fernet import Fernet
 
 from engine.core.appointments import ShowAs
+from engine.core.presence.model import CLEARED
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon
 from engine.settings.local_keys import local_part, shared_part
 from engine.simulator.company import Company, RoutedResolver
+from engine.store.errors import SharedDatabaseFailure
 from engine.store.settings_history import Author
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.clocks import SteadyClock
+from engine.sync.events import Side
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
 from tests.support.serving import serving
@@ -25,6 +28,7 @@ from tests.support.site import collect_cancelled_handshakes
 from tests.sync.test_pbx_state_machine import new_world
 
 if TYPE_CHECKING:  # with the client of PostgreSQL
+    from engine.daemon.cluster_node import ClusterNode
     from tests.support.postgres import PostgresDatabase
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -49,9 +53,15 @@ class Node:
         """The users that this node works for."""
         return {*self.service.current.guids()}
 
-    async def hand_over(self) -> None:
+    @property
+    def node(self) -> "ClusterNode":
         assert self.daemon.installation.node is not None
-        await self.daemon.installation.node.hand_over()
+        return self.daemon.installation.node
+
+    @property
+    def claims(self) -> int:
+        """For how many shards it may write."""
+        return len(self.node.membership.shards)
 
 
 async def prepare(company: Company, database: "PostgresDatabase", now: datetime) -> None:
@@ -73,14 +83,15 @@ async def prepare(company: Company, database: "PostgresDatabase", now: datetime)
 
 @asynccontextmanager
 async def running(
-    name: str, company: Company, database: "PostgresDatabase", directory: Path, clock: ManualClock
+    name: str, company: Company, database: "PostgresDatabase", directory: Path, clock: ManualClock, host: str = ""
 ) -> AsyncIterator[Node]:
+    """Run a node; `host` is where it finds the database, if that is not the server itself."""
     state = directory / name
-    state.mkdir(mode=0o700)
+    state.mkdir(mode=0o700, exist_ok=True)
     (state / "secrets.key").write_bytes(KEY)
     (state / "secrets.key").chmod(0o600)
     file = directory / f"{name}.toml"
-    url = f"postgresql://calendar_engine@/{database.name}?host={database.server.directory}"
+    url = f"postgresql://calendar_engine@/{database.name}?host={host or database.server.directory}"
     own = f'[cluster]\ndatabase = "{url}"\nnode = "{name}"\nlease_seconds = 5\n'
     file.write_text(own + local_part(company.settings()))
     dependencies = Dependencies(
@@ -124,9 +135,50 @@ async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
                 await eventually(lambda: b.own and a.own | b.own == everybody and not a.own & b.own)
                 await a.service.change({"presence.language": "de"}, "*", ANNA)
                 await eventually(lambda: b.service.settings and b.service.settings.presence.language == "de")
-                await a.hand_over()
+                await a.node.hand_over()
                 await eventually(lambda: (a.own, b.own) == (set(), everybody))
                 for person in world.people:
                     world.clear(person.mailbox or "")
                 await eventually(lambda: shown(""))
                 assert len(company.pbx.ledger.writes) <= writes + 2 * len(world.people)
+
+
+async def test_without_the_database_calendars_are_read_and_nothing_is_written(
+    cluster_database: "PostgresDatabase", tmp_path: Path
+) -> None:
+    from tests.support.database_proxy import DatabaseProxy
+
+    world = new_world()
+    clock = ManualClock(world.instant("09:20"))
+    for person in world.people:
+        world.put(person.mailbox or "", world.appointment("meeting", "09:00-15:00", show_as=ShowAs.BUSY))
+    proxy = DatabaseProxy(cluster_database.server.directory)
+    (tmp_path / "proxy").mkdir()
+    async with Company(world, tmp_path, clock) as company, proxy.running(tmp_path / "proxy") as host:
+
+        def shown(activity: str) -> bool:
+            return all(company.pbx.calendar_presence(each.guid).activity == activity for each in world.people)
+
+        def decided(node: Node) -> bool:
+            users = [node.service.current.summary(guid) for guid in node.own]
+            return len(users) == len(world.people) and all(each and each.desired == CLEARED for each in users)
+
+        await prepare(company, cluster_database, clock.now())
+        async with running("a", company, cluster_database, tmp_path, clock, host) as a:
+            await eventually(lambda: shown("busy"))
+            proxy.refuse()
+            await eventually(lambda: not a.claims)
+            writes = len(company.pbx.ledger.writes)
+            for person in world.people:
+                world.clear(person.mailbox or "")
+            await eventually(lambda: decided(a))
+            await eventually(lambda: "database-away" in [each.failure.slug for each in a.node.access.problems()])
+            with pytest.raises(SharedDatabaseFailure):
+                await a.service.change({"presence.language": "de"}, "*", ANNA)
+            assert len(company.pbx.ledger.writes) == writes
+        async with running("a", company, cluster_database, tmp_path, clock, host) as a:  # begun without the database
+            # No log-in that is not proved is tried, because others may try the same.
+            await eventually(lambda: "waits for the other engines" in str(a.service.current.link(Side.PBX).failure))
+            assert len(company.pbx.ledger.writes) == writes
+            proxy.mend()
+            await eventually(lambda: shown(""))

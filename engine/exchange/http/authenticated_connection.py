@@ -156,7 +156,7 @@ class PinnedConnection:
     def _named(self, pause: Paused, who: str) -> ExchangeFailure:
         kind = LoginRefused if pause.refused else LoginUnproved
         left = (pause.until - self._clock.now()).total_seconds()
-        return kind(f"{who}: {pause}", retry_after=max(left, 0.0))
+        return pause.explain(kind(f"{who}: {pause}", retry_after=max(left, 0.0)))
 
     async def _new_connection(self) -> HttpConnection:
         await self.close()

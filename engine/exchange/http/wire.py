@@ -105,7 +105,7 @@ async def logged_in_at_proxy(network: Network) -> AsyncIterator[None]:
                 raise
             await log_in.proved()
     except Paused as pause:
-        raise ProxyLogInRefused(f"{network.proxy}: {pause}") from None
+        raise pause.explain(ProxyLogInRefused(f"{network.proxy}: {pause}")) from None
 
 
 class Wire(asyncio.Protocol):

@@ -219,7 +219,7 @@ class BearerTokens:
         except Paused as pause:
             kind = source.refusal if pause.refused else AuthorityUnreachable
             left = (pause.until - self._clock.now()).total_seconds()
-            raise kind(f"{self.user}: {pause}", retry_after=max(left, 0.0)) from None
+            raise pause.explain(kind(f"{self.user}: {pause}", retry_after=max(left, 0.0))) from None
 
     async def _ask_for_token(self, source: TokenSource) -> Token:
         return await asyncio.to_thread(source.token, other_than_before=self._replaced)
