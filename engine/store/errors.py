@@ -208,7 +208,32 @@ class DatabaseNotPrepared(SharedDatabaseFailure):
 
     fault = Fault.SETTINGS
     meaning = "The shared database is not prepared for this version of calendar-engine"
-    remedy = "Check that it is the right database, and prepare it with a role that may create tables."
+    remedy = (
+        "Check that it is the right database. A new one is prepared with calendar-engine cluster join --create, one of "
+        "an older version with calendar-engine cluster migrate."
+    )
+
+
+class DatabaseNeedsAdministrator(SharedDatabaseFailure):
+    """The role may not make what is missing in the database. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    meaning = "This role may not prepare the shared database"
+    remedy = (
+        "Name one that may make roles and tables with --as ROLE; or let the administrator of the database execute what "
+        "the same command prints with --sql, and repeat it without --create."
+    )
+
+
+class DatabaseClientMissing(SharedDatabaseFailure):
+    """The library that speaks to PostgreSQL is not installed."""
+
+    fault = Fault.SETTINGS
+    meaning = "The client of PostgreSQL is not installed"
+    remedy = (
+        "Install it where calendar-engine is: pipx inject calendar-tui 'psycopg[binary]', or pip install "
+        "'calendar-tui[cluster]'. The Debian package brings it along."
+    )
 
 
 class DatabaseOfNewerVersion(SharedDatabaseFailure):
@@ -246,3 +271,38 @@ class SharedDatabaseInUse(StoreFailure):
     scope = Scope.SERVICE
     meaning = "The shared database is in use already"
     remedy = "Join the engines that use it, or name an empty database."
+
+
+class NoSharedDatabase(StoreFailure):
+    """The settings name no database to share."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "No shared database is set"
+    remedy = (
+        "Set it first: calendar-engine config set cluster.database=postgresql://calendar_engine@db.example.com/calendar"
+    )
+
+
+class NotJoined(StoreFailure):
+    """The engine has not joined the cluster that its settings file names. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "This engine has not joined the cluster: its settings file still has all settings"
+    remedy = (
+        "To let it work alone, remove the table [cluster] from the file. If joining was interrupted, finish it: "
+        "calendar-engine cluster join."
+    )
+
+
+class OtherEnginesRemain(StoreFailure):
+    """Other engines of the cluster have not left it, and would find nothing any more. Nothing was changed."""
+
+    fault = Fault.SETTINGS
+    scope = Scope.SERVICE
+    meaning = "Other engines of the cluster are stopped, and have not left it"
+    remedy = (
+        "Start one of them if the cluster is to go on, or let each leave it: calendar-engine cluster leave. With "
+        "--last this engine takes everything back, and the others find nothing any more."
+    )

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 IN_STATE = (
-    r"\.(secrets\.(key|enc)|engine\.db(\.schema-\d+)?|(setup|presence-test)\.json|restore\.pending"
+    r"\.(secrets\.(key|enc(\.joined(-\d+)?)?)|engine\.db(\.schema-\d+)?|(setup|presence-test)\.json"
+    r"|(restore|leave)\.pending|shared\.toml"
     r"|pbx-(listen\.pem|addresses)|(pbx|exchange)-authority\.pem)\.[0-9a-f]{8}",
     r"\.setup\.json\.new",
     r"pbx-(listen|addresses)\.new",

@@ -1,5 +1,7 @@
 """Where the shared database is, and how a connection to it is opened: encrypted, verified, and given up in time."""
 
+import os
+import pwd
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +46,11 @@ class DatabaseAddress:
     password: Secret = field(default=Secret(""), repr=False)
 
     @property
+    def role(self) -> str:
+        """The role to connect as; as libpq does it, the one of the account's name if none is given."""
+        return str(self.parameters.get("user") or pwd.getpwuid(os.geteuid()).pw_name)
+
+    @property
     def place(self) -> str:
         """Host and database, for messages."""
         return f"{self.parameters.get('host') or 'local socket'}, database {self.parameters.get('dbname', '')}"
@@ -54,8 +61,10 @@ class DatabaseAddress:
         return {**self.parameters, "password": password} if password else dict(self.parameters)
 
 
-def database_address(url: str, password: Secret | None = None, *, node: str = "") -> DatabaseAddress:
+def database_address(url: str, password: Secret | None = None, *, node: str = "", role: str = "") -> DatabaseAddress:
     """Return the address that a URL or a text of parameters names; `node` is shown among the database's sessions.
+
+    `role` replaces the one that the URL names.
 
     Raises `DatabaseAddressUnusable` if it is none, if it contains a password, or if it would allow connections to
     another machine whose certificate is not verified.
@@ -78,6 +87,8 @@ def database_address(url: str, password: Secret | None = None, *, node: str = ""
         if not all(hosts):
             raise DatabaseAddressUnusable("it names no host")
         given.setdefault("sslrootcert", _trusted_authorities())
+    if role:
+        given["user"] = role
     name = f"calendar-engine {node}".strip()
     parameters = MappingProxyType({**given, **_OF_THE_ENGINE, "application_name": name})
     return DatabaseAddress(parameters, password or Secret(""))

@@ -151,7 +151,7 @@ async def latest_versions(connection: Connection) -> tuple[Version, ...]:
 
 async def write_versions(connection: Connection, versions: Sequence[Version], node: str) -> None:
     """Write the versions of a `node`, the newest first, where there are none, under their own numbers; the newest is in
-    force. Only the role that owns the schema may do so."""
+    force."""
     previous = 0
     for version in reversed(versions):
         values = _values(replace(version, node=node), previous)

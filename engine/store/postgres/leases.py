@@ -40,6 +40,8 @@ class Leases:
         if incarnation is None:
             raise DatabaseAway("the server is a replica, which takes no changes")
         state = msgspec.json.decode(found, type=ClusterState)
+        if not state.shards:
+            raise DatabaseNotPrepared("no engine has joined it, or the last one has left")
         self._connection.within = timedelta(seconds=state.lease_seconds) / 5
         return state
 

@@ -1,15 +1,12 @@
 """The schema of the shared database: made once, changed by additions, and checked by every engine that starts."""
 
-import secrets
-from uuid import uuid4
-
 from engine.store.errors import DatabaseNotPrepared, DatabaseOfNewerVersion
 from engine.store.postgres.database import Connection
 
 SHARDS, LEASE_SECONDS = 64, 10
 """What a cluster begins with; both change only while all engines are stopped."""
 
-_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1667329125, 1)"
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1667329125, 1)"
 """The first number is "cale" in bytes."""
 
 _SCHEMA_1 = """
@@ -131,6 +128,7 @@ $$;
 REVOKE ALL ON SCHEMA calendar_engine FROM PUBLIC;
 GRANT USAGE ON SCHEMA calendar_engine TO calendar_engine, calendar_engine_view;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA calendar_engine TO calendar_engine;
+GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA calendar_engine TO calendar_engine;
 GRANT SELECT ON calendar_engine.cluster, calendar_engine.term, calendar_engine.shard TO calendar_engine_view
 """
 
@@ -147,22 +145,31 @@ async def prepare(connection: Connection, *, shards: int = SHARDS, lease_seconds
     The roles `calendar_engine` and `calendar_engine_view` must exist. Raises `DatabaseNotPrepared` if the database
     cannot hold every text, and `DatabaseOfNewerVersion`.
     """
-    await connection.execute(_ONE_AT_A_TIME)
+    await connection.execute(ONE_AT_A_TIME)
     encoding = await _value(connection, "SHOW server_encoding")
     if encoding != "UTF8":
         raise DatabaseNotPrepared(f"its encoding is {encoding}, not UTF8")
+    for statements in await missing(connection, shards=shards, lease_seconds=lease_seconds):
+        await connection.execute(statements)
+
+
+async def missing(
+    connection: Connection, *, shards: int = SHARDS, lease_seconds: int = LEASE_SECONDS
+) -> tuple[str, ...]:
+    """Return the statements that bring the schema up to date, none if it is. Raises `DatabaseOfNewerVersion`."""
     version, oldest = await _version(connection)
     if oldest > SCHEMA:
         raise DatabaseOfNewerVersion(f"its schema is {version}, this version knows {SCHEMA}")
-    if not version:
-        await connection.execute("CREATE SCHEMA IF NOT EXISTS calendar_engine")
-    for migration in MIGRATIONS[version:]:
-        await connection.execute(migration)
-    if not version:
-        await connection.execute(_FIRST, (uuid4(), SCHEMA, SCHEMA, shards, lease_seconds, secrets.token_bytes(32)))
-        await connection.execute(_SHARDS, (shards,))
-    elif version < SCHEMA:
-        await connection.execute("UPDATE calendar_engine.cluster SET schema = %s", (SCHEMA,))
+    return statements_from(version, shards=shards, lease_seconds=lease_seconds)
+
+
+def statements_from(version: int, *, shards: int = SHARDS, lease_seconds: int = LEASE_SECONDS) -> tuple[str, ...]:
+    """Return the statements that bring a schema of that version up to date; 0: there is none yet."""
+    if version >= SCHEMA:
+        return ()
+    if version:
+        return (*MIGRATIONS[version:], _RAISED.format(schema=SCHEMA))
+    return (_MAKE_SCHEMA, *MIGRATIONS, _FIRST.format(schema=SCHEMA, shards=shards, lease_seconds=lease_seconds))
 
 
 async def check_schema(connection: Connection) -> None:
@@ -174,11 +181,16 @@ async def check_schema(connection: Connection) -> None:
         raise DatabaseOfNewerVersion(f"its schema is {version}, this version knows {SCHEMA}")
 
 
+_RAISED = "UPDATE calendar_engine.cluster SET schema = {schema:d}"
+_MAKE_SCHEMA = """
+DO $$ BEGIN IF to_regnamespace('calendar_engine') IS NULL THEN CREATE SCHEMA calendar_engine; END IF; END $$
+"""
 _FIRST = """
 INSERT INTO calendar_engine.cluster (id, schema, oldest, shards, lease_seconds, log_in_salt)
-VALUES (%s, %s, %s, %s, %s, %s)
+VALUES (gen_random_uuid(), {schema:d}, {schema:d}, {shards:d}, {lease_seconds:d},
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+INSERT INTO calendar_engine.shard (shard) SELECT generate_series(0, {shards:d} - 1)
 """
-_SHARDS = "INSERT INTO calendar_engine.shard (shard) SELECT generate_series(0, %s::int - 1)"
 
 
 async def _version(connection: Connection) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Moves what an engine has stored into an empty shared database, and back."""
+"""Moves what an engine has stored into an empty shared database, adds to what is there, and takes all of it back."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -34,20 +34,21 @@ class SharedState:
 async def write_state(
     connection: Connection, state: SharedState, shard_of: ShardOf, *, node: str, key: bytes | None
 ) -> None:
-    """Make this the state that engines share, in a transaction at leisure of the role that owns the schema.
+    """Make this the state that engines share, in a transaction at leisure.
 
     It was made at `node`, and its secrets are encrypted with `key`, which there must be if there are any. The newest
     version of the settings is in force. Raises `SharedDatabaseInUse` if there is a state already.
     """
     await connection.execute("LOCK TABLE cluster IN EXCLUSIVE MODE")
-    [(in_use,)] = await _rows(connection, _IN_USE)
-    if in_use:
-        raise SharedDatabaseInUse(in_use)
+    found = await in_use(connection)
+    if found:
+        raise SharedDatabaseInUse(found)
     stored = state.stored
     place = stored.place
     await connection.execute(
         _CLUSTER, (place and place.pbx, place and place.contact, stored.let_through, stored.log_in_salt)
     )
+    await connection.execute(_SHARDS)
     await _write_presences(connection, stored, shard_of)
     await write_versions(connection, stored.versions, node)
     await add_records(connection, node, stored.audit)
@@ -59,6 +60,29 @@ async def write_state(
         await connection.execute("INSERT INTO setup (version, node, state) VALUES (1, %s, %s)", (node, state.setup))
     if key is not None:
         await replace_secrets(connection, key, put=state.secrets, drop=())
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What an engine has to know of a cluster that it joins: the number of shards, the shared settings in force, "" if
+    there are none yet, and the names of the engines that have not ended."""
+
+    shards: int
+    settings: str
+    nodes: frozenset[str]
+
+
+async def facts_of(connection: Connection) -> ClusterFacts:
+    """Return what an engine has to know to join."""
+    [(shards, settings)] = await _rows(connection, _FACTS)
+    nodes = await _rows(connection, "SELECT node FROM term WHERE ended IS NULL")
+    return ClusterFacts(shards, settings or "", frozenset(node for (node,) in nodes))
+
+
+async def in_use(connection: Connection) -> str:
+    """Return what engines that share the database have stored there, "" if nothing."""
+    [(found,)] = await _rows(connection, _IN_USE)
+    return found or ""
 
 
 async def read_state(connection: Connection, keys: tuple[bytes, ...]) -> SharedState:
@@ -84,27 +108,50 @@ async def read_state(connection: Connection, keys: tuple[bytes, ...]) -> SharedS
     return SharedState(stored=stored, secrets=await load_secrets(connection, keys), setup=setup[0][0] if setup else "")
 
 
-async def add_unknown(connection: Connection, stored: StoredState, shard_of: ShardOf) -> None:
-    """Add the presences of an engine that joins others, as far as nothing is known of those users. They are in doubt.
+async def clear(connection: Connection, mark: str) -> None:
+    """Delete the state that engines share, and all shards: an engine that comes back has nothing to work for.
+
+    `mark`, a UUID, tells from now on that this has been done (`mark_of`).
+    """
+    for table in (*_TABLES, "shard", "term"):
+        await connection.execute(f"DELETE FROM {table}")  # noqa: S608 (names of ours)
+    await connection.execute(_CLEARED, (mark,))
+
+
+async def mark_of(connection: Connection) -> str:
+    """Return what `clear` was given, until the next engine moves its state into the database."""
+    [(mark,)] = await _rows(connection, "SELECT id::text FROM cluster")
+    return str(mark)
+
+
+async def add_unknown(connection: Connection, stored: StoredState, shard_of: ShardOf) -> int:
+    """Add the presences of an engine that joins others, as far as nothing is known of those users, and return how many.
+    They are in doubt.
 
     What it wrote to another PBX is left out; what it wrote to another contact is left there.
     """
     [(pbx, contact)] = await _rows(connection, "SELECT pbx, contact FROM cluster FOR KEY SHARE")
     place = stored.place
-    if place is None or pbx not in (None, place.pbx):
-        return
+    if place is None or not stored.presences or pbx not in (None, place.pbx):
+        return 0
     moved = (place.contact,) if contact not in (None, place.contact) else ()
     rows = [
         (guid, shard_of(guid), record.ends, _left(stored.leftovers.get(guid, ()), moved, contact))
         for guid, record in stored.presences.items()
     ]
-    await connection.cursor().executemany(_ADD_UNKNOWN, rows)
+    cursor = connection.cursor()
+    await cursor.executemany(_ADD_UNKNOWN, rows)
+    return cursor.rowcount
 
 
 def _left(before: tuple[str, ...], moved: tuple[str, ...], contact: str | None) -> list[str]:
     return sorted({*before, *moved} - {contact})
 
 
+_FACTS = """
+    SELECT shards, text FROM cluster LEFT JOIN settings_version ON settings_version.id = cluster.settings
+"""
+_TABLES = ("presence", "settings_version", "audit", "secret", "setup", "log_in", "tenant_facts")
 _IN_USE = """
     SELECT CASE
         WHEN EXISTS (SELECT FROM presence) THEN 'presences'
@@ -116,7 +163,13 @@ _IN_USE = """
         WHEN EXISTS (SELECT FROM tenant_facts) THEN 'facts about a tenant'
     END
 """
-_CLUSTER = "UPDATE cluster SET pbx = %s, contact = %s, let_through = %s, log_in_salt = %s"
+_CLUSTER = "UPDATE cluster SET id = gen_random_uuid(), pbx = %s, contact = %s, let_through = %s, log_in_salt = %s"
+_SHARDS = """
+    INSERT INTO shard (shard) SELECT generate_series(0, shards - 1) FROM cluster ON CONFLICT (shard) DO NOTHING
+"""
+_CLEARED = """
+    UPDATE cluster SET id = %s, settings = 0, secrets = secrets + 1, pbx = NULL, contact = NULL, let_through = NULL
+"""
 _READ_CLUSTER = "SELECT pbx, contact, let_through, log_in_salt FROM cluster"
 _LEFTOVERS = "SELECT guid, leftovers FROM presence WHERE leftovers <> '{}'"
 _LOG_INS = "SELECT kind, name, attempts FROM log_in WHERE attempts <> '[]' ORDER BY kind, name"
