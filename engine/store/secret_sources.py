@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from engine.core.secret import Secret
 from engine.settings.model import ExchangeSettings, ExchangeType
+from engine.settings.reader import read_cluster_settings
 from engine.store.own_certificates import (
     NEXT_CERTIFICATE,
     OWN_CERTIFICATE,
@@ -73,12 +74,17 @@ class SecretSources:
         """
         return await self._in_turn(lambda: self._secrets(exchange))
 
+    async def database_password(self) -> Secret:
+        """Return the password of the shared database, empty if there is none. Raises `SettingsDirectoryExposed`."""
+        return await self._in_turn(self._database_password)
+
     async def known(self) -> Mapping[str, Secret]:
         """Return all secrets, by name."""
         return await self._in_turn(self._known)
 
     async def origins(self) -> tuple[SecretProvenance, ...]:
-        """Return the origin of every possible secret; of the password of a shared database only where there is one."""
+        """Return the origin of every possible secret; of the password of a shared database only where one is set, or
+        there is one."""
         return await self._in_turn(self._origins)
 
     async def put(self, secrets: Mapping[str, Secret]) -> None:
@@ -126,15 +132,29 @@ class SecretSources:
         return given_secrets(self._environment, self._file)
 
     def _secrets(self, exchange: ExchangeSettings) -> Secrets:
-        with suppress(OSError):  # if this cannot be checked, the settings cannot be read either
-            exposed = exposure_of_file(self._settings_file)
-            if exposed:
-                raise SettingsDirectoryExposed(exposed)
+        self._check_settings_file()
         found = self._given()
         may_have_certificate = exchange.type is not ExchangeType.ON_PREMISES and exchange.certificate is None
         if may_have_certificate or missing_secrets(found, exchange):
             found = self._known()
         return chosen_secrets(found, exchange)
+
+    def _database_password(self) -> Secret:
+        self._check_settings_file()
+        return self._given().get(DATABASE_PASSWORD) or self._known().get(DATABASE_PASSWORD, Secret(""))
+
+    def _check_settings_file(self) -> None:
+        with suppress(OSError):  # if this cannot be checked, the settings cannot be read either
+            exposed = exposure_of_file(self._settings_file)
+            if exposed:
+                raise SettingsDirectoryExposed(exposed)
+
+    def _names_a_database(self) -> bool:
+        try:
+            text = self._settings_file.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return False
+        return bool(read_cluster_settings(text).database)
 
     def _known(self) -> dict[str, Secret]:
         return {name: each.value for name, each in self._secret_store.load().items()} | self._given()
@@ -147,7 +167,7 @@ class SecretSources:
             place: SecretPlace | None = "store" if name in stored else None
             if name in given:
                 place = "environment" if name in in_environment else "secrets file"
-            if place is None and name == DATABASE_PASSWORD:
+            if place is None and name == DATABASE_PASSWORD and not self._names_a_database():
                 continue
             origins.append(SecretProvenance(name, place, stored[name].since if name in stored else None))
         return tuple(origins)
