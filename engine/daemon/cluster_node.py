@@ -1,6 +1,7 @@
 """This process as a node of a cluster: the shared database, its membership, and what it hears from the others."""
 
 import asyncio
+import re
 import socket
 from contextlib import suppress
 from datetime import timedelta
@@ -55,6 +56,11 @@ LEAVE_WITHIN = timedelta(seconds=10)
 """How long handing over all users may take at the end; whoever takes them without that waits for a lease."""
 
 
+def node_name(settings: ClusterSettings) -> str:
+    """Return the name of this engine among the others: as set, else that of the machine."""
+    return settings.node or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:63]
+
+
 class ClusterNode:
     """Run it with `run`, while the supervisor runs; `hand_over` before that ends.
 
@@ -72,7 +78,7 @@ class ClusterNode:
         network_clock: Clock,
         random: Random,
     ) -> None:
-        self.name = settings.node or socket.gethostname()
+        self.name = node_name(settings)
         self._network_clock = network_clock
         self._random = random
         self._database = SharedDatabase(database_address(settings.database, password, node=self.name))
