@@ -69,6 +69,12 @@ def instance(name: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def instance_name(name: str) -> str:
+    """Parse the name of an instance of the service."""
+    instance(name)
+    return name
+
+
 def attached_or_beside() -> argparse.ArgumentParser:
     """Return a parent for the parsers of commands that work with or without a running engine."""
     parent = attached()

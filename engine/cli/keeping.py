@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from engine.cli.arguments import SubParsers, at_socket, attached_or_beside, instance, positive
+from engine.cli.arguments import SubParsers, at_socket, attached_or_beside, instance_name, positive
 
 
 def add_backup(commands: SubParsers) -> None:
@@ -26,7 +26,7 @@ def add_backup(commands: SubParsers) -> None:
     place.add_argument("--settings", type=Path, metavar="FILE", help="where the settings file is to be")
     place.add_argument(
         "--instance",
-        type=_instance_name,
+        type=instance_name,
         dest="name",
         metavar="NAME",
         help="restore that of the service calendar-engine@NAME",
@@ -46,12 +46,6 @@ def _run_restore(options: argparse.Namespace) -> int:
     from engine.cli.backup import run_restore
 
     return run_restore(options)
-
-
-def _instance_name(name: str) -> str:
-    """Return the name of an instance of the service if it can be one."""
-    instance(name)
-    return name
 
 
 def add_health(commands: SubParsers) -> None:

@@ -50,8 +50,8 @@ def restore(backup: Backup, file: SettingsFile, credentials: Path | None, *, rep
         files = {STORE: store, SECRETS: None, **{name: backup.files.get(name) for name in STATE_FILES}}
         if backup.secrets:
             files |= SecretStore(state, credentials).files_with(backup.secrets)
-        _stage(state, PendingRestore(settings=backup.settings, files=files))
-        _put_in_place(state, file)
+        stage(state, PendingRestore(settings=backup.settings, files=files))
+        put_in_place(state, file)
     return state
 
 
@@ -61,8 +61,8 @@ def restore_store(store: bytes, file: SettingsFile) -> Path:
     state = state_directory(file.engine_settings())
     prepared = store_to_restore(store)
     with locked(state):
-        _stage(state, PendingRestore(settings=None, files={STORE: prepared}))
-        _put_in_place(state, file)
+        stage(state, PendingRestore(settings=None, files={STORE: prepared}))
+        put_in_place(state, file)
     return state
 
 
@@ -72,7 +72,7 @@ def finish_restore(state: Path, file: SettingsFile) -> bool:
     if not (state / PENDING).exists():
         return False
     with locked(state):
-        _put_in_place(state, file)
+        put_in_place(state, file)
     return True
 
 
@@ -92,14 +92,15 @@ def _check_writable(file: SettingsFile) -> None:
         raise SettingsUnwritable(f"{file.path}: {directory} cannot be written")
 
 
-def _stage(state: Path, pending: PendingRestore) -> None:
+def stage(state: Path, pending: PendingRestore) -> None:
+    """Write down what has to be put in place; the next start of the engine does it. Raises `RestoreUnfinished`."""
     try:
         replace_file(state / PENDING, msgspec.msgpack.encode(pending))
     except OSError as error:
         raise RestoreUnfinished(f"{state}: {error.strerror}; nothing was changed") from error
 
 
-def _put_in_place(state: Path, file: SettingsFile) -> None:
+def put_in_place(state: Path, file: SettingsFile) -> None:
     """Do what the pending file says, and remove it at the end; doing it again does no harm."""
     try:
         pending = msgspec.msgpack.decode((state / PENDING).read_bytes(), type=PendingRestore)

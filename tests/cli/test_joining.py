@@ -1,0 +1,481 @@
+"""The commands `cluster join`, `leave` and `migrate`, with a real PostgreSQL: nothing that is stored is ever lost."""
+
+import argparse
+import io
+import itertools
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.fernet import Fernet
+
+from engine.cli import joining
+from engine.cli.main import main
+from engine.core.secret import Secret
+from engine.settings.local_keys import combined
+from engine.store.database import locked
+from engine.store.errors import NoSharedDatabase
+from engine.store.moving import StoredState, read_state
+from engine.store.postgres import migrations
+from engine.store.postgres.database import SharedDatabase
+from engine.store.secret_store import SecretStore, StoredSecret
+from tests.support.cluster import made_small
+from tests.support.postgres import ENGINE, OWNER, PASSWORD, VIEW, WITH_PASSWORD, PostgresDatabase
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+STORE = Path(__file__).parents[1] / "fixtures" / "stores" / "schema-7.sql"
+SETTINGS = """\
+# The one in the cellar.
+[pbx]
+master = "headquarters"
+host = "127.0.0.1"  # behind the switch
+ca_file = "/etc/ssl/pbx.pem"
+
+[exchange]
+type = "on-premises"
+user = "svc@corp.example"
+
+[presence]
+language = "de"
+
+[engine]
+state_dir = "{directory}/state"
+socket = "{directory}/engine.sock"
+
+[cluster]
+database = "{url}"
+node = "{name}"
+lease_seconds = 5
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.status == 0, self.err
+        return json.loads(self.out)
+
+
+class TimePasses:
+    """A clock for whoever waits, while the engine `at_work` goes on."""
+
+    def __init__(self, database: PostgresDatabase, at_work: str) -> None:
+        self._database = database
+        self._at_work = at_work
+        self._now = NOON
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep_until(self, instant: datetime) -> None:
+        self._now = max(self._now, instant)
+        with self._database.connection() as connection:
+            connection.execute("UPDATE term SET beat = beat + 1 WHERE node = %s AND ended IS NULL", (self._at_work,))
+
+
+@dataclass
+class Machine:
+    """A machine with the engine `name`, on which commands are called."""
+
+    name: str
+    directory: Path
+    database: PostgresDatabase
+    capture: Callable[[], tuple[str, str]]
+    role: str = ENGINE
+    typed: str = ""
+    key: bytes = field(default_factory=Fernet.generate_key)
+
+    def __post_init__(self) -> None:
+        self.state.mkdir(mode=0o700, parents=True)
+        (self.state / "secrets.key").write_bytes(self.key)
+        (self.state / "secrets.key").chmod(0o600)
+        self.file.write_text(SETTINGS.format(directory=self.directory, url=self.url, name=self.name))
+
+    @property
+    def url(self) -> str:
+        return f"postgresql:///{self.database.name}?host={self.database.server.directory}&user={self.role}"
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state"
+
+    @property
+    def file(self) -> Path:
+        return self.directory / "engine.toml"
+
+    def run(self, *arguments: str, typed: str = "", at_work: str = "") -> Ended:
+        """Call a command, with the engine `at_work` on another machine meanwhile."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("sys.stdin", io.StringIO(typed))
+            patched.setattr(joining, "SteadyClock", lambda: TimePasses(self.database, at_work))
+            status = main([*arguments, "--settings", str(self.file)])
+        return Ended(status, *self.capture())
+
+    def do(self, action: str) -> int:
+        """Call a command without its command line, whose parser takes longer than all else."""
+        options = argparse.Namespace(settings=self.file, secrets=None, create=False, sql=False, check=False, last=False)
+        options.action, options.json = action, True
+        return joining.run_joining(options)
+
+    def fill(self) -> None:
+        """Let this be the machine of an engine that has worked alone for long."""
+        (self.state / "engine.db").touch(mode=0o600)
+        with closing(sqlite3.connect(self.state / "engine.db")) as connection:
+            connection.executescript(STORE.read_text())
+            connection.execute("UPDATE settings_version SET text = ? WHERE id = 2", (self.file.read_text(),))
+            connection.commit()
+        (self.state / "setup.json").write_text('{"é": 1}')
+        SecretStore(self.state, None).store({"pbx.password": StoredSecret(Secret("Tr0ub4dor"), NOON)})
+
+    def stored(self) -> StoredState:
+        """Return what an engine that works alone finds."""
+        with closing(sqlite3.connect(self.state / "engine.db")) as connection:
+            return read_state(connection)
+
+    def secrets(self) -> dict[str, str]:
+        return {name: each.value.reveal() for name, each in SecretStore(self.state, None).load().items()}
+
+
+Make = Callable[..., Machine]
+
+
+@pytest.fixture
+def make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Make:
+    def made(name: str, database: PostgresDatabase, **others: Any) -> Machine:
+        def capture() -> tuple[str, str]:
+            out, err = capsys.readouterr()
+            return out, err
+
+        return Machine(name, tmp_path / name, database, capture, **others)
+
+    return made
+
+
+LOCAL = """\
+# The one in the cellar.
+[pbx]
+ca_file = "/etc/ssl/pbx.pem"
+
+[exchange]
+
+[presence]
+
+"""
+
+
+def begin(database: PostgresDatabase, node: str) -> None:
+    """Let an engine begin to work, and own a shard."""
+    with database.connection() as connection:
+        term = str(uuid4())
+        connection.execute(
+            "INSERT INTO term (term, node, role, version, schema, keys) VALUES (%s, %s, 'share', '1', 1, '{}')",
+            (term, node),
+        )
+        connection.execute("UPDATE shard SET term = %s WHERE shard = %s", (term, ord(node) % 8))
+
+
+def names_in(directory: Path) -> set[str]:
+    return {each.name for each in directory.iterdir()} - {"engine.lock", "secrets.key", "secrets.enc"}
+
+
+def test_everything_moves_into_a_new_database_and_comes_back(make: Make, empty_database: PostgresDatabase) -> None:
+    a = make("a", empty_database)
+    a.fill()
+    text, before = a.file.read_text(), a.stored()
+    assert a.run("secret", "set", "cluster.password", typed="not needed\n").status == 0
+    before = a.stored()
+
+    ended = a.run("cluster", "join")
+    assert (ended.status, "cluster join --create" in ended.err) == (2, True)
+    with locked(a.state):
+        ended = a.run("cluster", "join", "--create")
+        assert (ended.status, "Another engine is running" in ended.err) == (2, True)
+    joined = a.run("cluster", "join", "--create", "--json").json
+    assert joined == {
+        "node": "a",
+        "database": f"{empty_database.server.directory}, database {empty_database.name}",
+        "is_first": True,
+        "presences": len(before.presences),
+        "versions": 2,
+        "secrets": ["pbx.password"],
+        "differing": [],
+        "differing_secrets": [],
+        "has_namesake": False,
+        "kept": [str(a.file) + ".joined", str(a.state / "setup.json.joined"), str(a.state / "engine.db.joined")],
+    }
+    assert a.file.read_text() == LOCAL + text[text.index("[engine]") :]
+    assert Path(joined["kept"][0]).read_text() == text
+    assert Path(joined["kept"][0]).stat().st_mode & 0o777 == 0o600
+    assert names_in(a.state) == {"engine.db.joined", "setup.json.joined"}
+    assert a.secrets() == {"cluster.password": "not needed", "pbx.password": "Tr0ub4dor"}
+    with empty_database.connection() as connection:
+        assert connection.execute("SELECT shards, lease_seconds FROM cluster").fetchall() == [(64, 5)]
+        assert connection.execute("SELECT count(*) FROM shard").fetchall() == [(64,)]
+    assert a.run("config", "get", "presence.language").out == '"de"\n'
+    assert a.run("secret", "set", "exchange.password", typed="another\n").status == 0
+
+    assert a.run("cluster", "leave").err == ""
+    back = a.stored()
+    assert replace(back, audit=(), versions=(), tenants={}) == replace(before, audit=(), versions=(), tenants={})
+    assert [replace(each, text="") for each in back.versions] == [replace(each, text="") for each in before.versions]
+    assert [each.action for each in back.audit[len(before.audit) :]] == ["join_cluster", "set_secret", "leave_cluster"]
+    assert a.secrets() == {
+        "cluster.password": "not needed",
+        "exchange.password": "another",
+        "pbx.password": "Tr0ub4dor",
+    }
+    assert back.versions[0].text == a.file.read_text() == text.partition("[cluster]")[0] + "[cluster]\n"
+    assert combined("", back.versions[1].text) == combined("", before.versions[1].text)
+    assert [each["id"] for each in a.run("config", "history", "--json").json["versions"]] == [2, 1]
+    assert (a.state / "setup.json").read_text() == '{"é": 1}'
+
+
+def test_others_bring_what_is_unknown_and_leave_without_anything(
+    make: Make, cluster_database: PostgresDatabase
+) -> None:
+    made_small(cluster_database)
+    a = make("a", cluster_database)
+    b = make("b", cluster_database, key=a.key)
+    a.fill()
+    b.fill()
+    b.file.write_text(b.file.read_text().replace('"de"', '"fr"').replace("svc@", "other@"))
+    with closing(sqlite3.connect(b.state / "engine.db")) as connection:
+        connection.execute("INSERT INTO presence (guid, activity) VALUES ('b', 'busy')")
+        connection.commit()
+    SecretStore(b.state, None).store({"pbx.password": StoredSecret(Secret("unlike a's"), NOON)})
+    text, before = b.file.read_text(), b.stored()
+
+    would = a.run("cluster", "join", "--check").out
+    assert "would join" in would
+    assert "1 presence, 2 versions of the settings, 1 secret" in would
+    assert names_in(a.state) == {"engine.db", "setup.json"}
+    assert a.run("cluster", "join").status == 0
+    assert a.run("cluster", "join", "--json").json["is_first"] is False  # once more, without effect
+
+    would = b.run("cluster", "join", "--check").out
+    assert "  presence.language: de, here fr" in would
+    assert (b.file.read_text(), b.stored()) == (text, before)
+    joined = b.run("cluster", "join", "--json").json
+    assert joined["presences"] == 1
+    assert joined["differing"] == [
+        {"key": "exchange.user", "before": "other@corp.example", "after": "svc@corp.example"},
+        {"key": "presence.language", "before": "fr", "after": "de"},
+    ]
+    assert joined["differing_secrets"] == ["pbx.password"]
+    assert names_in(b.state) == {"engine.db.joined", "secrets.enc.joined", "setup.json.joined"}
+    with cluster_database.connection() as connection:
+        found = connection.execute("SELECT guid, activity, token FROM presence WHERE guid = 'b'").fetchall()
+        assert found == [("b", None, 0)]
+
+    for node in ("a", "b"):
+        begin(cluster_database, node)
+    assert b.run("cluster", "join", "--json", "--check").json["has_namesake"] is True
+    ended = b.run("cluster", "leave", at_work="b")
+    assert (ended.status, "under the name of this node" in ended.err) == (2, True)
+    ended = b.run("cluster", "leave", "--last", at_work="a")
+    assert (ended.status, "are at work: a" in ended.err) == (2, True)
+    assert "These go on without it: a" in b.run("cluster", "leave", "--check", at_work="a").out
+    assert b.run("cluster", "leave", "--json", at_work="a").json["others"] == ["a"]
+    assert (b.secrets(), "cluster.database" in b.file.read_text()) == ({}, False)
+    with cluster_database.connection() as connection:
+        assert connection.execute("SELECT DISTINCT node FROM term").fetchall() == [("a",)]
+    ended = b.run("cluster", "leave")
+    assert (ended.status, "No shared database is set" in ended.err) == (2, True)
+
+
+def test_the_last_one_takes_back_only_what_nobody_else_will_look_for(
+    make: Make, cluster_database: PostgresDatabase
+) -> None:
+    made_small(cluster_database)
+    a = make("a", cluster_database)
+    b = make("b", cluster_database, key=a.key)
+    a.fill()
+    assert a.run("cluster", "join").status == b.run("cluster", "join").status == 0
+    for node in ("a", "b"):
+        begin(cluster_database, node)
+    with cluster_database.connection() as connection:
+        connection.execute("UPDATE term SET ended = clock() WHERE node = 'a'")
+
+    joined = a.file.read_text()
+    ended = a.run("cluster", "leave")
+    assert (ended.status, "stopped, and have not left it: b" in ended.err) == (2, True)
+    assert a.file.read_text() == joined
+    assert "Nothing was changed." in a.run("cluster", "leave", "--last", "--check").out
+    assert a.run("cluster", "leave", "--last").status == 0
+    assert a.stored().presences
+    with cluster_database.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM shard").fetchall() == [(0,)]
+    left = b.run("cluster", "leave", "--json").json
+    assert (left["is_last"], left["presences"]) == (True, 0)
+
+    # It works alone now, and may join once more.
+    assert a.run("cluster", "leave").status == 2
+    a.file.write_text(f'{a.file.read_text()}\ndatabase = "{a.url}"\nnode = "a"\n')
+    ended = a.run("cluster", "leave")
+    assert (ended.status, "has not joined" in ended.err) == (2, True)
+    assert a.run("cluster", "join", "--json").json["is_first"] is True
+    with cluster_database.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM shard").fetchall() == [(8,)]
+    assert {"engine.db.joined", "engine.db.joined-2"} <= names_in(a.state)
+
+
+def test_who_may_not_make_roles_and_tables_is_told_who_may(make: Make, empty_database: PostgresDatabase) -> None:
+    a = make("a", empty_database)
+    a.fill()
+    ended = a.run("cluster", "join", "--create", "--as", VIEW)
+    assert (ended.status, "permission denied" in ended.err, "--sql" in ended.err) == (2, True, True)
+    script = a.run("cluster", "join", "--sql").out
+    with empty_database.connection() as connection:
+        connection.execute(script)
+        tables = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'calendar_engine'"
+        assert connection.execute(tables).fetchall() == [(OWNER,)]
+    assert a.run("cluster", "join", "--json").json["is_first"] is True
+    assert a.run("cluster", "migrate", "--json").json["changed"] is False
+    assert a.run("cluster", "migrate", "--sql").out == ""
+
+
+def test_roles_are_made_with_the_password_that_is_stored(make: Make, empty_database: PostgresDatabase) -> None:
+    login, administrator = (f"{name}_{uuid4().hex}" for name in ("engine", "administrator"))
+    a = make("a", empty_database, role=login)
+    a.fill()
+    assert a.run("secret", "set", "cluster.password", typed="correct horse\n").status == 0
+    ended = a.run("cluster", "join", "--create", "--as", WITH_PASSWORD, typed="wrong\n")
+    assert (ended.status, "authentication failed" in ended.err) == (1, True)
+    ended = a.run("cluster", "join", "--create", "--as", WITH_PASSWORD, typed=f"{PASSWORD}\n")
+    assert (ended.status, "permission denied" in ended.err) == (2, True)
+    with empty_database.connection() as connection:
+        connection.execute(f"CREATE ROLE {administrator} LOGIN CREATEROLE")
+        connection.execute(f"GRANT {ENGINE}, {OWNER} TO {administrator} WITH ADMIN OPTION")
+        connection.execute(f"ALTER DATABASE {empty_database.name} OWNER TO {administrator}")
+        try:
+            assert a.run("cluster", "join", "--create", "--as", administrator, "--json").json["is_first"] is True
+            hashed = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (login,)).fetchone()
+            assert hashed is not None
+            assert hashed[0].startswith("SCRAM-SHA-256$")
+        finally:
+            connection.execute(f"REASSIGN OWNED BY {administrator} TO postgres; DROP OWNED BY {administrator}, {login}")
+            connection.execute(f"DROP ROLE {login}, {administrator}")
+
+
+def test_a_newer_version_adds_to_the_tables(
+    make: Make, cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("a", cluster_database)
+    a.fill()
+    assert a.run("cluster", "join").status == 0
+    addition = "ALTER TABLE calendar_engine.term ADD COLUMN nickname text"
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, addition))
+    monkeypatch.setattr(migrations, "SCHEMA", migrations.SCHEMA + 1)
+    ended = a.run("cluster", "leave")
+    assert (ended.status, "calendar-engine cluster migrate" in ended.err) == (2, True)
+    assert addition in a.run("cluster", "migrate", "--sql").out
+    assert a.run("cluster", "migrate", "--json").json["changed"] is True
+    assert a.run("cluster", "migrate", "--json").json["changed"] is False
+    assert a.run("cluster", "leave").status == 0
+
+
+def test_what_cannot_be_read_or_used_changes_nothing(make: Make, cluster_database: PostgresDatabase) -> None:
+    a, b = make("a", cluster_database), make("b", cluster_database)
+    a.fill()
+    text = a.file.read_text()
+    a.file.write_text(text.replace('host = "127.0.0.1"', "host = 5"))
+    ended = a.run("cluster", "join")
+    assert (ended.status, "pbx.host" in ended.err) == (2, True)
+    a.file.write_text(text)
+    a.file.chmod(0o666)
+    ended = a.run("cluster", "join")
+    assert (ended.status, "directory of the settings file" in ended.err) == (2, True)
+    a.file.chmod(0o600)
+    assert names_in(a.directory) == {"engine.toml", "state"}
+    assert a.run("cluster", "join").status == 0
+    ended = b.run("cluster", "join")
+    assert (ended.status, "Copy secrets.key" in ended.err) == (2, True)
+    assert "[exchange]\ntype" in b.file.read_text()
+
+
+def killed_at(step: int, machine: Machine, action: str) -> bool:
+    """Call a command in a process that is killed (SIGKILL) right before its change number `step` of files or of the
+    database, or after that of the database; return whether there was one."""
+    if pid := os.fork():
+        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    try:
+        count_changes(step)
+        os._exit(machine.do(action))
+    finally:
+        os._exit(99)
+
+
+def count_changes(step: int) -> None:
+    """Let this process be killed at one of its changes."""
+    done = itertools.count()
+
+    def reached() -> None:
+        if next(done) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counting(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changing(*arguments: Any, **options: Any) -> Any:
+            reached()
+            return change(*arguments, **options)
+
+        return changing
+
+    for name in ("replace", "rename", "unlink"):
+        setattr(os, name, counting(getattr(os, name)))
+    run = SharedDatabase.run
+
+    async def counted_run(*arguments: Any, **options: Any) -> Any:
+        result = await run(*arguments, **options)
+        reached()
+        return result
+
+    SharedDatabase.run = counting(counted_run)  # type: ignore[method-assign]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_kill_9_at_any_step_loses_nothing(make: Make, cluster_database: PostgresDatabase) -> None:
+    made_small(cluster_database)
+    a = make("a", cluster_database)
+    a.fill()
+    text, before = a.file.read_text(), a.stored()
+    alone = text.partition("[cluster]")[0] + "[cluster]\n"
+    for step in itertools.count():
+        was_killed = killed_at(step, a, "join")
+        if was_killed:
+            assert a.do("join") == 0
+        assert a.file.read_text().startswith(LOCAL)
+        assert names_in(a.state) & {"engine.db", "setup.json"} == set()
+        with cluster_database.connection() as connection:
+            assert connection.execute("SELECT count(*) FROM presence").fetchall() == [(len(before.presences),)]
+
+        if killed_at(step, a, "leave"):
+            was_killed = True
+            with suppress(NoSharedDatabase):  # killed after everything was done
+                a.do("leave")
+        assert a.file.read_text() == alone
+        back = a.stored()
+        assert replace(back, audit=(), versions=()) == replace(before, audit=(), versions=())
+        assert [each.id for each in back.versions] == [2, 1]
+        assert back.audit[: len(before.audit)] == before.audit
+        assert a.secrets() == {"pbx.password": "Tr0ub4dor"}
+        assert (a.state / "setup.json").read_text() == '{"é": 1}'
+        if not was_killed:
+            break
+        a.file.write_text(text)
+    assert step > 15
