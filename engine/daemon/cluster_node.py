@@ -16,9 +16,11 @@ from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.errors import Failure
 from engine.core.secret import Secret
+from engine.daemon.cluster_backup import ClusterBackup
 from engine.daemon.shard_holder import ShardHolder
 from engine.daemon.stores import Stores
 from engine.server.cluster import ClusterAccess
+from engine.server.handlers.backup import OwnBackup
 from engine.settings.model import ClusterSettings
 from engine.store.cluster_secrets import ClusterSecrets
 from engine.store.errors import SharedDatabaseFailure, StoreFailure
@@ -80,6 +82,7 @@ class ClusterNode:
     ) -> None:
         self.name = node_name(settings)
         self._network_clock = network_clock
+        self._file = file
         self._random = random
         self._database = SharedDatabase(database_address(settings.database, password, node=self.name))
         self._leases = Leases(self._database, network_clock)
@@ -124,6 +127,10 @@ class ClusterNode:
         found = self.membership.state
         lease = timedelta(seconds=SHORTEST_LEASE if found is None else found.lease_seconds)
         return Sharing(self.membership, self._presences, lease / 10)
+
+    def backup(self, own: OwnBackup) -> ClusterBackup:
+        """Return what a backup holds that is made at this node, which has `own` files."""
+        return ClusterBackup(self._database, self._file, self._settings, own)
 
     def serve(self, service: Supervisor, tenants: KnownTenants) -> None:
         """Work for whatever engine the supervisor runs; `tenants` are loaded again whenever others learn of them."""

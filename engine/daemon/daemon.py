@@ -30,7 +30,7 @@ from engine.documents.status import status_line
 from engine.logins.breaker import LogIns
 from engine.server.app import ApiServer, MetricsServer
 from engine.server.handlers.access import AccessRoutes
-from engine.server.handlers.backup import BackupRoutes
+from engine.server.handlers.backup import BackupRoutes, BackupSource, OwnBackup
 from engine.server.handlers.checks import CheckRoutes
 from engine.server.handlers.cloud import CloudRoutes
 from engine.server.handlers.cluster import ClusterRoutes
@@ -98,6 +98,11 @@ class Installation:
         """Return the problems of what is kept here."""
         own = self.database.aside or self.unfinished.concern()
         return () if own is None else (own,)
+
+    def backup(self) -> BackupSource:
+        """Return what a backup holds."""
+        own = OwnBackup(self.file, self.database, self.state)
+        return own if self.node is None else self.node.backup(own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +276,7 @@ async def _service_parts(
     return (
         SettingsRoutes(service, api_state),
         SecretRoutes(sources, service, api_state),
-        BackupRoutes(api_state, service.file, installation.database, sources, installation.state),
+        BackupRoutes(api_state, installation.backup(), sources),
         CloudRoutes(sources, installation.tenants, service, api_state),
         CheckRoutes(api_state, trial_settings, check_factory, directories),
         AccessRoutes(api_state, trial_settings, check_factory),

@@ -1,9 +1,6 @@
 """Takes an engine out of its cluster; the last one takes everything back, and works alone again."""
 
 import asyncio
-import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,21 +9,18 @@ from uuid import uuid4
 import msgspec
 
 from engine.cluster.errors import NodeNameTaken
-from engine.core import bounded
 from engine.core.clock import Clock
 from engine.daemon.cluster_node import LAST_READ
 from engine.daemon.restore import STORE, PendingRestore, put_in_place, stage
 from engine.daemon.stopped_node import StoppedNode
 from engine.daemon.stores import SETUP
-from engine.settings.editor import SettingsNotEditable, SettingValue, edited
+from engine.settings.editor import edited
 from engine.settings.forms import differences
 from engine.settings.keys import KEYS
-from engine.settings.local_keys import combined, is_local, shared_part
-from engine.settings.reader import dotted, leaves
+from engine.settings.local_keys import shared_part, whole_text
 from engine.store.audit import AuditRecord
-from engine.store.database import prepare
 from engine.store.errors import NotJoined, OtherEnginesRemain, StoreUnusable
-from engine.store.moving import write_state
+from engine.store.moving import database_of
 from engine.store.postgres.audit import add_records
 from engine.store.postgres.database import Connection
 from engine.store.postgres.moving import SharedState, clear, in_use, mark_of, read_state
@@ -194,37 +188,14 @@ def _pending(node: StoppedNode, state: SharedState) -> PendingRestore:
     text = versions[0].text if versions else whole_text(node.text, "")
     if versions:
         node.file.settings(text)
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        prepare(connection)
-        connection.execute("BEGIN")
-        write_state(connection, replace(state.stored, versions=versions))
-        connection.execute("COMMIT")
-        store = connection.serialize()
     own = {name: each for name, each in node.secrets().items() if name == DATABASE_PASSWORD}
     files: dict[str, bytes | None] = {
-        STORE: store,
+        STORE: database_of(replace(state.stored, versions=versions)),
         LAST_READ: None,
         SETUP: state.setup.encode() or None,
         **(node.vault.files_with({**state.secrets, **own}) if state.secrets or own else {}),
     }
     return PendingRestore(settings=text, files=files)
-
-
-def whole_text(local: str, shared: str) -> str:
-    """Return the settings file of an engine that works alone: the shared text with its comments, and in it the keys of
-    this machine but those of the cluster."""
-    changes = {key: value for key, value in _values(local).items() if is_local(key) and not key.startswith("cluster.")}
-    try:
-        return edited(shared, changes)
-    except SettingsNotEditable:
-        without = edited(local, dict.fromkeys(each for each in KEYS if each.startswith("cluster.")))
-        return combined(without, shared)
-
-
-def _values(text: str) -> Mapping[str, SettingValue]:
-    return {
-        dotted(path): tuple(value) if isinstance(value, list) else value for path, value in leaves(bounded.toml(text))
-    }
 
 
 def _keep(node: StoppedNode, taken_back: TakenBack) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import tomlkit
 
 from engine.core import bounded
-from engine.settings.editor import edited
+from engine.settings.editor import SettingsNotEditable, edited
 from engine.settings.keys import KEYS
 from engine.settings.problems import SettingsInvalid
 from engine.settings.reader import InvalidEntry, collect, dotted, leaves, problems_of, syntax_problem
@@ -56,6 +56,18 @@ def combined(local: str, shared: str) -> str:
     return tomlkit.dumps(document)
 
 
+def whole_text(local: str, shared: str) -> str:
+    """Return the settings file of an engine that works alone: the shared text with its comments, and in it the keys of
+    this machine but those of the cluster."""
+    own = {dotted(path): value for path, value in leaves(_parsed(local))}
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
+    changes = {key: value for key, value in values.items() if is_local(key) and not _is_of_cluster(key)}
+    try:
+        return edited(shared, changes)
+    except SettingsNotEditable:
+        return combined(_without(local, _is_of_cluster), shared)
+
+
 def check_local_file(text: str, source: str) -> None:
     """Raise `SettingsInvalid` if the file of an engine that shares its settings has mistakes, or a shared key.
 
@@ -76,6 +88,10 @@ def check_local_file(text: str, source: str) -> None:
 
 
 _SET = "Remove it here; calendar-engine config set {} changes it for all."
+
+
+def _is_of_cluster(key: str) -> bool:
+    return key.startswith("cluster.")
 
 
 def _without(text: str, is_unwanted: Callable[[str], bool]) -> str:

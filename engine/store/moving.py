@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from engine.logins.rules import Account, Attempts
 from engine.store.audit import AuditRecord, add_records, all_records
+from engine.store.database import prepare
 from engine.store.logins import all_attempts, salt_of, write_attempts
 from engine.store.presence import (
     PresenceRecord,
@@ -80,6 +82,16 @@ def write_state(connection: sqlite3.Connection, state: StoredState) -> None:
     connection.executemany(
         "INSERT INTO tenant_facts VALUES (?, ?, ?)", [(*key, text) for key, text in state.tenants.items()]
     )
+
+
+def database_of(state: StoredState) -> bytes:
+    """Return the database of an engine that works alone with this content, as a file."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection)
+        connection.execute("BEGIN")
+        write_state(connection, state)
+        connection.execute("COMMIT")
+        return connection.serialize()
 
 
 _TENANTS = "SELECT tenant_id, client_id, facts FROM tenant_facts"

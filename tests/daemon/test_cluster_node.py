@@ -1,8 +1,9 @@
 """Two daemons as nodes of a cluster, over a real PostgreSQL, simulated PBX and Exchange."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +16,10 @@ from engine.core.appointments import ShowAs
 from engine.core.presence.model import CLEARED
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon
 from engine.settings.local_keys import local_part, shared_part
+from engine.settings.model import SiteSettings
 from engine.simulator.company import Company, RoutedResolver
 from engine.store.errors import SharedDatabaseFailure
+from engine.store.moving import read_state
 from engine.store.settings_history import Author
 from engine.supervisor.supervisor import Supervisor
 from engine.sync.clocks import SteadyClock
@@ -113,6 +116,16 @@ async def running(
         collect_cancelled_handshakes()
 
 
+async def backed_up(node: Node) -> tuple[SiteSettings, set[str]]:
+    """Return the settings that a backup made at a node holds, and whose presences."""
+    source = node.daemon.installation.backup()
+    text = await source.settings()
+    assert text is not None
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.deserialize(await source.store())
+        return node.service.file.settings(text), {*read_state(connection).presences}
+
+
 async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
     cluster_database: "PostgresDatabase", tmp_path: Path
 ) -> None:
@@ -135,6 +148,10 @@ async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
                 await eventually(lambda: b.own and a.own | b.own == everybody and not a.own & b.own)
                 await a.service.change({"presence.language": "de"}, "*", ANNA)
                 await eventually(lambda: b.service.settings and b.service.settings.presence.language == "de")
+                settings, stored = await backed_up(b)
+                assert stored == everybody
+                assert settings.presence.language == "de"
+                assert (settings.pbx, settings.cluster.database) == (b.service.settings.pbx, "")  # type: ignore[union-attr]
                 await a.node.hand_over()
                 await eventually(lambda: (a.own, b.own) == (set(), everybody))
                 for person in world.people:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
@@ -18,25 +19,68 @@ from engine.store.database import Database
 from engine.store.errors import DiskUnusable
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import StoredSecret
+from engine.store.secrets import DATABASE_PASSWORD
 from engine.supervisor.errors import SettingsMissing
 from engine.supervisor.settings_file import SettingsFile
 
 BINARY = "application/octet-stream"
 
 
+class BackupSource(Protocol):
+    """What an engine that works alone would find, but for the secrets. Every method may raise a failure."""
+
+    async def settings(self) -> str | None:
+        """Return the text of its settings file, None if there is none."""
+        ...
+
+    async def store(self) -> bytes:
+        """Return its database."""
+        ...
+
+    async def files(self) -> dict[str, bytes]:
+        """Return those of `STATE_FILES` that there are."""
+        ...
+
+
+class OwnBackup:
+    """The settings `file`, the `database` and the files in `state` of an engine that works alone."""
+
+    def __init__(self, file: SettingsFile, database: Database, state: Path) -> None:
+        self._file = file
+        self._database = database
+        self._state = state
+
+    async def settings(self) -> str | None:
+        """Return the text of the file, None if there is none."""
+        try:
+            return await asyncio.to_thread(self._file.read)
+        except SettingsMissing:
+            return None
+
+    async def store(self) -> bytes:
+        """Return the database."""
+        return await self._database.run(sqlite3.Connection.serialize)
+
+    async def files(self) -> dict[str, bytes]:
+        """Return those of `STATE_FILES` that there are."""
+        return await asyncio.to_thread(self._files)
+
+    def _files(self) -> dict[str, bytes]:
+        try:
+            return {name: (self._state / name).read_bytes() for name in STATE_FILES if (self._state / name).exists()}
+        except OSError as error:
+            raise DiskUnusable(f"{error.filename}: {error.strerror}") from error
+
+
 class BackupRoutes:
-    """Makes backups of the settings `file`, the `database`, the secrets of all `sources`, and files in `state`."""
+    """Makes backups of what `source` has, and of the secrets of all `sources`."""
 
     capabilities = ("backup",)
 
-    def __init__(
-        self, api_state: ApiState, file: SettingsFile, database: Database, sources: SecretSources, state: Path
-    ) -> None:
+    def __init__(self, api_state: ApiState, source: BackupSource, sources: SecretSources) -> None:
         self._api_state = api_state
-        self._file = file
-        self._database = database
+        self._source = source
         self._sources = sources
-        self._state = state
         self._alone = asyncio.Lock()
 
     def routes(self) -> tuple[Route, ...]:
@@ -72,20 +116,12 @@ class BackupRoutes:
         return Backup(
             made=now,
             version=VERSION,
-            settings=await asyncio.to_thread(self._settings),
-            store=await self._database.run(sqlite3.Connection.serialize),
-            secrets={name: StoredSecret(value, origins.get(name) or now) for name, value in known.items()},
-            files=await asyncio.to_thread(self._files),
+            settings=await self._source.settings(),
+            store=await self._source.store(),
+            secrets={
+                name: StoredSecret(value, origins.get(name) or now)
+                for name, value in known.items()
+                if name != DATABASE_PASSWORD  # an engine that works alone has no use for it
+            },
+            files=await self._source.files(),
         )
-
-    def _settings(self) -> str | None:
-        try:
-            return self._file.read()
-        except SettingsMissing:
-            return None
-
-    def _files(self) -> dict[str, bytes]:
-        try:
-            return {name: (self._state / name).read_bytes() for name in STATE_FILES if (self._state / name).exists()}
-        except OSError as error:
-            raise DiskUnusable(f"{error.filename}: {error.strerror}") from error

@@ -87,10 +87,24 @@ async def in_use(connection: Connection) -> str:
 
 async def read_state(connection: Connection, keys: tuple[bytes, ...]) -> SharedState:
     """Return the state that engines share, its secrets decrypted with one of the keys."""
+    return SharedState(
+        stored=await read_stored(connection),
+        secrets=await load_secrets(connection, keys),
+        setup=await read_setup(connection),
+    )
+
+
+async def read_setup(connection: Connection) -> str:
+    """Return the set-up under way, empty if there is none."""
+    rows = await _rows(connection, "SELECT state FROM setup")
+    return rows[0][0] if rows else ""
+
+
+async def read_stored(connection: Connection) -> StoredState:
+    """Return what is in the database of an engine that works alone."""
     [(pbx, contact, let_through, salt)] = await _rows(connection, _READ_CLUSTER)
     rows = await _rows(connection, PRESENCES)
-    setup = await _rows(connection, "SELECT state FROM setup")
-    stored = StoredState(
+    return StoredState(
         presences={row[0]: record_of(row) for row in rows},
         leftovers={guid: tuple(contacts) for guid, contacts in await _rows(connection, _LEFTOVERS)},
         place=None if pbx is None else PresenceTarget(pbx, contact),
@@ -105,7 +119,6 @@ async def read_state(connection: Connection, keys: tuple[bytes, ...]) -> SharedS
         log_in_salt=bytes(salt),
         tenants={(tenant, client): facts for tenant, client, facts in await _rows(connection, _TENANTS)},
     )
-    return SharedState(stored=stored, secrets=await load_secrets(connection, keys), setup=setup[0][0] if setup else "")
 
 
 async def clear(connection: Connection, mark: str) -> None:

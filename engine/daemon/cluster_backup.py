@@ -1,0 +1,45 @@
+"""What a backup of a cluster holds: all that an engine which works alone needs to go on instead of it."""
+
+import asyncio
+from dataclasses import replace
+
+from engine.daemon.stores import SETUP
+from engine.server.handlers.backup import OwnBackup
+from engine.settings.local_keys import whole_text
+from engine.store.moving import database_of
+from engine.store.postgres.database import SharedDatabase
+from engine.store.postgres.moving import read_setup, read_stored
+from engine.supervisor.settings_file import SettingsFile
+from engine.supervisor.shared_settings import SharedSettings
+
+
+class ClusterBackup:
+    """Implements `BackupSource` for a node: what is in the shared database, with the keys and files of this machine."""
+
+    def __init__(self, database: SharedDatabase, file: SettingsFile, shared: SharedSettings, own: OwnBackup) -> None:
+        self._database = database
+        self._file = file
+        self._shared = shared
+        self._own = own
+
+    async def settings(self) -> str | None:
+        """Return this machine's settings together with the shared ones, None if there are none."""
+        if not self._shared.kept:
+            return None
+        return whole_text(await asyncio.to_thread(self._file.read), self._shared.kept)
+
+    async def store(self) -> bytes:
+        """Return what engines share as the database of one that works alone. Raises a `SharedDatabaseFailure`."""
+        stored = await self._database.run(read_stored, at_leisure=True)
+        local = await asyncio.to_thread(self._file.read)
+
+        def made() -> bytes:
+            versions = tuple(replace(each, text=whole_text(local, each.text)) for each in stored.versions)
+            return database_of(replace(stored, versions=versions))
+
+        return await asyncio.to_thread(made)
+
+    async def files(self) -> dict[str, bytes]:
+        """Return the files of this machine, and the set-up under way. Raises a `SharedDatabaseFailure`."""
+        setup = await self._database.run(read_setup)
+        return {**await self._own.files(), **({SETUP: setup.encode()} if setup else {})}
