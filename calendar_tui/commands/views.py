@@ -2,7 +2,7 @@
 
 from calendar_tui.commands.command import EVERYWHERE, Command
 
-OVERVIEW, PROBLEM, ERRORS, USERS, DAY = "overview", "problem", "errors", "users", "day"
+OVERVIEW, PROBLEM, ERRORS, USERS, DAY, NODES = "overview", "problem", "errors", "users", "day", "nodes"
 
 DAY_VIEW = Command("day", EVERYWHERE, ("5",), "Go to everybody's day", "open('day')", capability="days")
 
@@ -30,6 +30,35 @@ VIEW_COMMANDS = (
         label="read again",
         changes=True,
         capability="resync",
+    ),
+    Command(
+        "nodes",
+        OVERVIEW,
+        ("N",),
+        "Show the engines that share the users, and drain them",
+        "nodes",
+        label="nodes",
+        capability="cluster",
+        wide=True,
+        synonyms="cluster node shards lease database standby drain undrain",
+    ),
+    Command(
+        "drain",
+        NODES,
+        ("d",),
+        "Have the node under the cursor hand over all its users",
+        "drain",
+        label="drain",
+        changes=True,
+    ),
+    Command(
+        "undrain",
+        NODES,
+        ("u",),
+        "Let the node under the cursor have users again",
+        "undrain",
+        label="undrain",
+        changes=True,
     ),
     Command("copy commands", PROBLEM, ("c",), "Copy the commands that mend it", "copy", label="copy"),
     Command("write commands", PROBLEM, ("w",), "Write the commands that mend it to a file", "save", label="write"),

@@ -10,6 +10,7 @@ from engine.api.schema import ChangeEvent, Concern, Status
 from engine.api.schema.checks import RungAccount
 from engine.api.schema.setup import Setup
 from engine.display import counted
+from engine.documents.cluster import node_lines
 from engine.documents.columns import columns
 from engine.documents.lines import Document, Line, Role, Span, beside, cut, heading, line, wrapped
 from engine.documents.links import link_lines, spread, user_figures
@@ -37,6 +38,14 @@ def states(model: Model, width: int) -> list[Line]:
     figures = (partial(spread, user_figures(status)), partial(_last_hour, model, status))
     lines = list(link_lines(status, model.zone, width, figures, known_until=model.stale_since))
     return faded(model, lines)
+
+
+def nodes(model: Model, width: int, most: int) -> list[Line]:
+    """Return a line for each node of a cluster, at most so many."""
+    cluster = model.status.cluster if model.status is not None else None
+    if cluster is None:
+        return []
+    return faded(model, list(node_lines(cluster, model.zone, model.now, width, most, known_until=model.stale_since)))
 
 
 def _last_hour(model: Model, status: Status, room: int) -> list[Span]:

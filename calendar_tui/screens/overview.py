@@ -28,6 +28,9 @@ NOTHING_TO_COPY = "There is no command for this problem."
 LOOK = 10.0
 """Seconds after which the machine is looked at again, if something was wrong with it."""
 
+MOST_NODES, MOST_NODES_WIDE = 4, 8
+"""Rows for the nodes of a cluster, in 24 rows and in more."""
+
 NOTHING_SET_UP = "Nothing is set up yet: choose below how to begin."
 
 
@@ -173,8 +176,12 @@ class OverviewView(View):
         return StateRow(make=lambda width: overview.states(self.model, width)[0]) if self.is_set_up else Row()
 
     def above(self, width: int) -> Document:
-        """Return the states of the other connections."""
-        return Document([*overview.states(self.model, width)[1:], line()] if self.is_set_up else ())
+        """Return the states of the other connections, and of the nodes where several engines share the users."""
+        if not self.is_set_up:
+            return Document()
+        most = MOST_NODES_WIDE if self.shell.is_wide else MOST_NODES
+        nodes = overview.nodes(self.model, width, most)
+        return Document([*overview.states(self.model, width)[1:], *nodes, line()])
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Return problems and changes, in the wide layout the problems alone; or what to do before the first start."""
@@ -206,6 +213,12 @@ class OverviewView(View):
             self.shell.open_log(*conditions_of_problem(concern, rows))
         else:
             self.shell.open_log(*(conditions_of_user(row) if row else ()))
+
+    def action_nodes(self) -> None:
+        """Show the engines that share the users."""
+        from calendar_tui.screens.nodes import NodesView  # most engines work alone
+
+        self.shell.push(NodesView(self.shell))
 
     def action_errors(self) -> None:
         """List the errors of the last hour."""

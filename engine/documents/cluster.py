@@ -162,13 +162,25 @@ def _ended(term: EndedTerm, zone: tzinfo, now: datetime, width: int) -> Line:
     return line(Span(at, Role.MUTED), cut(f"{term.node} {how}{ran}", width - columns(at) - 1))
 
 
-def node_lines(state: ClusterState, zone: tzinfo, now: datetime, width: int, most: int) -> Iterator[Line]:
-    """Yield how the nodes are below the links of an overview, at most so many, and what is amiss between them."""
+def node_lines(
+    state: ClusterState,
+    zone: tzinfo,
+    now: datetime,
+    width: int,
+    most: int,
+    *,
+    known_until: datetime | None = None,
+) -> Iterator[Line]:
+    """Yield how the nodes are below the links of an overview, at most so many, and what is amiss between them.
+
+    `known_until` is when the engine answered last, None if it does.
+    """
     name = min(LONGEST_NAME, max((NAME, *(columns(each.name) for each in state.nodes))))
     place = max(FIGURES, name + WORD + REMARK + 4)
     for node in state.nodes[: most if len(state.nodes) <= most else most - 1]:
-        remark = _remark(node, state)
-        mark = CONDITIONS[node.condition]
+        mark, remark = CONDITIONS[node.condition], _remark(node, state)
+        if known_until is not None:
+            mark, remark = Span("? unknown", Role.MUTED), Span(f"was {node.condition}", Role.MUTED)
         start = (f" {fitted(_short(node.name, name), name)} ", mark._replace(text=f"{mark.text:<{WORD}}"), remark)
         used = name + 2 + WORD + columns(remark.text)
         figures = f"{counted(node.users, 'user')}  {counted(node.shards, 'shard')}"

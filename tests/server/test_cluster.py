@@ -1,8 +1,7 @@
 """What the API tells of a cluster: when people are told that something is amiss, and what an engine alone answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -11,74 +10,11 @@ import pytest
 from engine.api.schema import Problem, Status
 from engine.api.schema.cluster import Cluster
 from engine.cluster.errors import NodeNameTaken
-from engine.cluster.model import EndedTerm
-from engine.cluster.overview import ClusterOverview, NodeCondition, NodeSeen
 from engine.core.errors import Failure
-from engine.server.cluster import ClusterAccess
 from engine.store.errors import DatabaseAway, DatabaseNotPrepared, DatabaseRefused, DatabaseSlow
 from engine.sync.problems import Severity
+from tests.support.seen_member import NINE, SeenMember, access, seen
 from tests.support.served_engine import people, served_engine
-
-NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
-A = NodeSeen(
-    name="a",
-    role="share",
-    condition=NodeCondition.WORKING,
-    is_own=True,
-    is_able=True,
-    is_draining=False,
-    version="1.0",
-    shards=8,
-    quiet_for=timedelta(seconds=0.4),
-    settings=3,
-    behind=False,
-    began=NINE,
-)
-
-
-def seen(ownerless: int = 0, ownerless_for: float | None = None) -> ClusterOverview:
-    return ClusterOverview(
-        nodes=(A,),
-        owners=dict.fromkeys(range(8), "a"),
-        shards=8,
-        own=8,
-        ownerless=ownerless,
-        ownerless_for=None if ownerless_for is None else timedelta(seconds=ownerless_for),
-        lease=timedelta(seconds=10),
-        lease_age=timedelta(seconds=0.25),
-        settings=3,
-        clock_ahead=timedelta(seconds=-1.5),
-        changed_ago=None,
-        takeovers=0,
-    )
-
-
-@dataclass
-class SeenMember:
-    """A membership that has seen what a test says."""
-
-    away: Failure | None = None
-    away_for: timedelta | None = None
-    term: str = "term"
-    found: ClusterOverview | None = field(default_factory=seen)
-    others: tuple[Failure, ...] = ()
-    place: str = "db.corp.example/calendar"
-
-    def overview(self) -> ClusterOverview | None:
-        return self.found
-
-    def problems(self) -> tuple[Failure, ...]:
-        return (*(() if self.away is None else (self.away,)), *self.others)
-
-    async def drain(self, node: str, *, is_draining: bool) -> bool:
-        raise NotImplementedError
-
-    async def ended(self) -> tuple[EndedTerm, ...]:
-        raise DatabaseAway
-
-
-def access(member: SeenMember, unfit: Failure | None = None) -> ClusterAccess:
-    return ClusterAccess("a", member, member, lambda: unfit)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from calendar_tui.commands.palette import entries, found
 from calendar_tui.documents.frame import help_document, palette_document
 from calendar_tui.main import make_parser
 from calendar_tui.model import Model
+from calendar_tui.screens.nodes import NodesView
 from calendar_tui.screens.overview import ProblemView
 from calendar_tui.screens.setup_finished import FinishedView
 from engine.api.schema.setup import SetupApplied
@@ -119,6 +120,8 @@ async def to_place(shown: Terminal, place: str) -> None:
         await shown.shows("Appointments")
     if place == "problem":
         shown.app.frame.push(ProblemView(shown.app.frame, "any"))
+    if place == "nodes":
+        shown.app.frame.push(NodesView(shown.app.frame))
     if place == "finished":
         shown.app.frame.push(FinishedView(shown.app.frame, APPLIED))
     if place in BESIDE:
