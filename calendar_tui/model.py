@@ -260,6 +260,11 @@ class Model:
         begin = self.now - MINUTES * MINUTE
         return [each for each in self.errors if each.at > begin]
 
+    @property
+    def node(self) -> str:
+        """The name of the engine where several share the users, "" for one that works alone."""
+        return self.status.cluster.node if self.status is not None and self.status.cluster is not None else ""
+
     def concern(self, slug: str) -> Concern | None:
         """Return the problem with that name, None if there is none any more."""
         concerns = self.status.concerns if self.status else ()

@@ -50,6 +50,8 @@ def summary(model: Model, query: Query, total: int) -> tuple[Span, ...]:
     if not query.is_filter:
         status = model.status
         figures = [*user_figures(status)[1:2], *problem_figure(status)] if status is not None else []
+        if status is not None and status.cluster is not None:
+            figures.insert(0, Span(f"{status.users:,} here"))
         parts = [part for figure in figures for part in (Span(" · ", Role.MUTED), figure)]
         return (Span(counted(everybody, "user")), Span("   "), *parts[1:])
     names = [query.words, query.problem_title or query.problem, "problems" if query.errors_only else ""]

@@ -49,7 +49,7 @@ class LogView(LogBaseView):
         if self.errors:
             right += [Span(f"    {counted(self.errors, 'error')} "), Span("E", Role.KEY, "command('next error')")]
         room = self.shell.width - 3 - sum(columns(span.text) for span in right)
-        return Row(capture_line(self.capture, self.model.zone, room).spans[1:], tuple(right))
+        return Row(capture_line(self.capture, self.model.zone, room, self.model.node).spans[1:], tuple(right))
 
     def sheet(self, width: int, height: int) -> Sheet:
         """Return the entries below the conditions."""

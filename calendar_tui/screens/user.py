@@ -66,7 +66,9 @@ class UserView(View):
     def action_entries(self) -> None:
         """Show this user's log entries."""
         row = self._row
-        if row is not None:
+        if row is not None and row.owner:
+            self.tell(f"The log of this user is kept by node {row.owner}: ask there.")
+        elif row is not None:
             self.shell.open_log(*conditions_of_user(row))
 
     def action_copy(self) -> None:

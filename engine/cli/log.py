@@ -31,7 +31,7 @@ from engine.documents.lines import UNLIMITED, Line
 from engine.documents.log_chart import histogram_document
 from engine.documents.log_entry import body_document, headers, summary
 from engine.documents.log_rows import numbered_heads, numbered_line
-from engine.documents.log_status import capture_document, figures_document, whole_findings
+from engine.documents.log_status import capture_document, figures_document, kept_by, whole_findings
 
 MOST = 1000
 """Number of rows per request."""
@@ -55,6 +55,8 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
     client = CommandClient(path)
     status = await EngineRequests(client).status()
     log = LogCommands(client, ZoneInfo(status.timezone), as_json=options.json)
+    if status.cluster is not None:
+        remark(kept_by(status.cluster))
     match options.action:
         case "show" if len(options.filter) == 1 and options.filter[0].isdecimal():
             return await log.one(options.filter[0], raw=options.raw)

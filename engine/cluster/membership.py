@@ -198,6 +198,11 @@ class Membership:
         """Return the claim to a user, None if this node does not own the user."""
         return self.claim_to(self.shard_of(guid))
 
+    def owners(self) -> Mapping[int, str]:
+        """Return the names of the living nodes that own shards, by shard."""
+        seen = self.overview()
+        return {} if seen is None else seen.owners
+
     @property
     def term(self) -> str:
         """The term of this process, empty while it is no member."""

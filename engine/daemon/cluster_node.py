@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from engine.cluster.membership import Membership
 from engine.cluster.model import Member, Report
+from engine.cluster.requests import ReadingRequest, reading_request
 from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.errors import Failure
@@ -177,8 +178,19 @@ class ClusterNode:
             self._service.wake()
         if what in ("", "tenants"):
             self._tenants_due.set()
+        if (request := reading_request(what)) is not None and request.node != self.name:
+            self._read(request)
         if what.startswith(SUSPECT):
             self._holder.doubt(what.removeprefix(SUSPECT))
+
+    def _read(self, request: ReadingRequest) -> None:
+        """Read the calendars that another node asks for, as far as they are those of this node's users."""
+        if self._service is None:
+            return
+        current = self._service.current
+        visit = current.resync if request.kind == "resync" else current.reresolve
+        for guid in current.guids() if request.guids is None else {*current.guids()}.intersection(request.guids):
+            visit(guid)
 
     async def _load_tenants(self) -> None:
         while True:

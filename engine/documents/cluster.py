@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from engine.api.schema.cluster import Cluster, ClusterNode, ClusterState, EndedTerm, NodeCondition
 from engine.display import counted
-from engine.documents.columns import columns
+from engine.documents.columns import columns, shortened
 from engine.documents.lines import Document, Line, Role, Span, cut, fitted, labelled, line, wrapped
 from engine.documents.links import FIGURES
 from engine.documents.quantities import age, clock
@@ -89,7 +89,7 @@ def _row(node: ClusterNode, state: ClusterState, width: int) -> Line:
     settings = f"! {node.settings}" if node.behind else f"{node.settings}"
     parts: list[str | Span] = [
         Span(f" {mark} ", role),
-        fitted(f"{_short(node.name, IN_TABLE - len(own))}{own}", IN_TABLE),
+        fitted(f"{shortened(node.name, IN_TABLE - len(own))}{own}", IN_TABLE),
         " ",
         Span(f"{word:<10}", role),
         f" {node.role:<8} {node.shards:>6} {node.users:>7,}",
@@ -181,7 +181,7 @@ def node_lines(
         mark, remark = CONDITIONS[node.condition], _remark(node, state)
         if known_until is not None:
             mark, remark = Span("? unknown", Role.MUTED), Span(f"was {node.condition}", Role.MUTED)
-        start = (f" {fitted(_short(node.name, name), name)} ", mark._replace(text=f"{mark.text:<{WORD}}"), remark)
+        start = (f" {fitted(shortened(node.name, name), name)} ", mark._replace(text=f"{mark.text:<{WORD}}"), remark)
         used = name + 2 + WORD + columns(remark.text)
         figures = f"{counted(node.users, 'user')}  {counted(node.shards, 'shard')}"
         lag = Span(f"  ! settings {node.settings}" if node.behind else "", Role.NOTICE)
@@ -200,14 +200,6 @@ def node_lines(
         since = "" if state.database.since is None else f"since {clock(state.database.since, zone, now)}"
         mark = database_mark(state)
         yield line(f" {'Database':<{name}} ", mark._replace(text=f"{mark.text:<{WORD}}"), Span(since, Role.MUTED))
-
-
-def _short(name: str, width: int) -> str:
-    """Return a name of a node in at most so many columns, with both of its ends: names often differ in the last one."""
-    if columns(name) <= width:
-        return name
-    begin = width // 2
-    return f"{name[:begin]}…{name[begin + 1 - width :]}"
 
 
 def _remark(node: ClusterNode, state: ClusterState) -> Span:

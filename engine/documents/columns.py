@@ -39,6 +39,15 @@ def filled(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def shortened(text: str, width: int) -> str:
+    """Return a `printable` ASCII text in at most so many columns, with both of its ends, in the last of which names of
+    machines differ."""
+    if columns(text) <= width:
+        return text
+    begin = width // 2
+    return f"{text[:begin]}…{text[begin + 1 - width :]}"
+
+
 def _beginning(text: str, width: int) -> str:
     if text.isascii():
         return text[:width]

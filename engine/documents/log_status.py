@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from types import MappingProxyType
 
+from engine.api.schema.cluster import ClusterState
 from engine.api.schema.log import CaptureState, Finding, LogDiagnosis, LogFigures, LogStatistics
 from engine.display import counted
-from engine.documents.columns import columns, printable
+from engine.documents.columns import columns, printable, shortened
 from engine.documents.lines import (
     UNLIMITED,
     Document,
@@ -40,22 +41,23 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def capture_spans(state: CaptureState | None, zone: tzinfo) -> tuple[Span, ...]:
-    """Return the state of capturing: of which mailboxes, until when, and the amount stored."""
+def capture_spans(state: CaptureState | None, zone: tzinfo, node: str = "") -> tuple[Span, ...]:
+    """Return the state of capturing: of which mailboxes, until when, and the amount stored; `node` keeps it, if there
+    are several."""
     if state is None:
         return (Span("The state of the log is not known yet.", Role.MUTED),)
     if state.trouble or state.dropped:
         return (Span(_dropped(state), Role.PROBLEM),)
     if not state.on:
-        return (Span(NOT_CAPTURING, Role.NOTICE), Span(". C starts.", Role.MUTED), *_kept(state))
+        return (Span(NOT_CAPTURING, Role.NOTICE), Span(". C starts.", Role.MUTED), *_kept(state, node))
     until = f" until {state.until.astimezone(zone):%H:%M}" if state.until else ""
-    return (Span(f"{_capturing(state)}{until}", Role.GOOD), *_kept(state))
+    return (Span(f"{_capturing(state)}{until}", Role.GOOD), *_kept(state, node))
 
 
-def capture_line(state: CaptureState | None, zone: tzinfo, width: int) -> Line:
-    """Return the state of capturing in at most `width` columns."""
+def capture_line(state: CaptureState | None, zone: tzinfo, width: int, node: str = "") -> Line:
+    """Return the state of capturing in at most `width` columns; `node` keeps the log, if there are several."""
     spans, room = [Span(" ")], width - 1
-    for span in capture_spans(state, zone):
+    for span in capture_spans(state, zone, node):
         spans.append(span._replace(text=cut(span.text, room)))
         room -= columns(spans[-1].text)
     return line(*spans)
@@ -70,11 +72,22 @@ def capture_document(state: CaptureState, zone: tzinfo, width: int) -> Document:
 
 
 SIDES = MappingProxyType({"exchange": "Exchange", "pbx": "the PBX"})
+LONGEST_NODE = 12
+"""Columns of the name of a node."""
+
 NOT_CAPTURING = "· not capturing"
 
 
-def _kept(state: CaptureState) -> tuple[Span, ...]:
-    return (Span(f" · {state.stored:,} kept · {size(state.bytes)} of {size(state.max_bytes)}", Role.MUTED),)
+def kept_by(cluster: ClusterState) -> str:
+    """Return which node keeps the log that is shown, and how to see those of the others."""
+    others = ", ".join(each.name for each in cluster.nodes if not each.own)
+    where = f" Those of {others} are kept there: give the same command on their machines." if others else ""
+    return f"This log is kept by node {cluster.node}.{where}"
+
+
+def _kept(state: CaptureState, node: str = "") -> tuple[Span, ...]:
+    by = f" by node {shortened(node, LONGEST_NODE)}" if node else ""
+    return (Span(f" · {state.stored:,} kept{by} · {size(state.bytes)} of {size(state.max_bytes)}", Role.MUTED),)
 
 
 def _dropped(state: CaptureState) -> str:

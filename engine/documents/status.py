@@ -15,6 +15,7 @@ from engine.api.schema import (
 )
 from engine.display import counted
 from engine.documents.cloud import PROOFS
+from engine.documents.cluster import node_lines
 from engine.documents.lines import (
     UNLIMITED,
     Document,
@@ -114,6 +115,7 @@ def status_document(status: Status, zone: tzinfo, width: int) -> Document:
         [
             line(Span(f" calendar-engine {status.version}", Role.TITLE), f", running for {running}{state}"),
             *link_lines(status, zone, width),
+            *_nodes(status, zone, width),
             *_proof(status, width),
             line(),
             *_counts(status, zone, width),
@@ -121,6 +123,11 @@ def status_document(status: Status, zone: tzinfo, width: int) -> Document:
             *whole_problems(status, zone, width),
         ]
     )
+
+
+def _nodes(status: Status, zone: tzinfo, width: int) -> Iterator[Line]:
+    if status.cluster is not None:
+        yield from node_lines(status.cluster, zone, status.now, width, len(status.cluster.nodes))
 
 
 def status_line(status: Status) -> str:
@@ -196,7 +203,8 @@ ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "fail
 def progress(operation: Operation) -> str:
     """Return the progress of an operation."""
     failed = f", {operation.failed:,} failed" if operation.failed else ""
-    return f"{OPERATIONS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}"
+    others = " The other nodes do the same for their users." if operation.passed_on else ""
+    return f"{OPERATIONS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}{others}"
 
 
 def _end(operation: Operation) -> str:

@@ -1,5 +1,6 @@
 """One user: what is shown and why, what comes next, the day as a chart, appointments, and all facts."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
@@ -20,10 +21,11 @@ from engine.documents.lines import (
     heading,
     labelled,
     line,
+    typed_as_is,
     wrapped,
 )
 from engine.documents.quantities import clock
-from engine.documents.user_facts import fact_lines
+from engine.documents.user_facts import fact_lines, pbx_lines
 
 APPOINTMENT = "appointment:"
 """Prefix of line keys."""
@@ -52,6 +54,8 @@ NEVER_SHOWN = {
 
 def user_document(user: UserDetail, now: datetime, zone: tzinfo, width: int, opened: str | None = None) -> Document:
     """Return everything about a user; all rules are explained, or only that for the appointment `opened`."""
+    if user.owner is not None:
+        return Document([*_elsewhere(user, user.owner, now, zone, width), line(), *pbx_lines(user, now, zone, width)])
     lines = [*_summary(user, now, zone, width), line(), *timeline(user, now, zone, width), line()]
     lines += [*_appointments(user, now, zone, width, opened), line(), *fact_lines(user, now, zone, width)]
     return Document(lines)
@@ -87,6 +91,21 @@ def _summary(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Itera
     if user.decision is not None or not user.problems:
         yield from labelled(f" {'Because':<{label}}", _because(user, now, zone), width - 1)
     yield from _next(user, label, now, zone, width)
+
+
+def _elsewhere(user: UserDetail, owner: str, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield what another node has stored of a user, and where to ask for the rest."""
+    yield from _presence("Shows", 9, user.acknowledged.presence, _certainty(user, now, zone), width)
+    if not owner:
+        text = "No node works for this user at the moment; what the PBX shows is as it was."
+        yield from labelled(" Because  ", text, width - 1, Role.NOTICE)
+        return
+    text = f"Node {owner} works for this user, and keeps the calendar, its log and the reasons. Ask there:"
+    yield from labelled(" Because  ", text, width - 1)
+    yield from typed_as_is(f"calendar-engine explain {shlex.quote(user.name)}", width - 1, " " * 10)
+    yield from typed_as_is(f"calendar-engine log show user:{shlex.quote(user.name)}", width - 1, " " * 10)
+    until = user.acknowledged.expires
+    yield line(Span(" Next     ", Role.MUTED), f"{clock(until, zone, now)}" if until else "no change that is known")
 
 
 def _presence(name: str, label: int, shown: Shown | None, remark: str, width: int) -> Iterator[Line]:

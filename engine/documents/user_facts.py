@@ -20,6 +20,16 @@ def fact_lines(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Ite
     yield from _history(user.history, now, zone, width)
 
 
+def pbx_lines(user: UserDetail, now: datetime, zone: tzinfo, width: int) -> Iterator[Line]:
+    """Yield what is known of the user in the PBX, and earlier presences, where another node has the calendar."""
+    yield from labelled(" PBX       ", _pbx_in_short(user), width - 1)
+    yield line()
+    yield from _facts(" More about the user in the PBX", _pbx(user), width)
+    if user.history:
+        yield line()
+        yield from _history(user.history, now, zone, width)
+
+
 def _calendar_in_short(user: UserDetail, now: datetime, zone: tzinfo) -> str:
     address = user.mailbox.address if user.mailbox else "no mailbox found"
     read = f"read {clock(user.last_read, zone, now)}" if user.last_read else "never read"

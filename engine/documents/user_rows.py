@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.api.schema import UserRow
 from engine.documents.columns import columns, printable
-from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, fitted, line
+from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, cut, fitted, line
 from engine.documents.tables import as_csv
 
 WIDE, NARROW = 112, 58
@@ -45,7 +45,8 @@ def _needed(rows: Sequence[UserRow]) -> Widths:
     names, notes, mailboxes = {20}, {4}, {7}
     for row in rows:
         names.add(columns(printable(name_of(row))))
-        notes.add(columns(printable(_note(row).text)))
+        whose = 0 if row.owner is None else columns(printable(_whose(row.owner))) + 2
+        notes.add(columns(printable(_note(row).text)) + whose)
         mailboxes.add(columns(printable(row.mailbox or "")))
     return Widths(max(names), max(notes), max(mailboxes))
 
@@ -53,6 +54,8 @@ def _needed(rows: Sequence[UserRow]) -> Widths:
 def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line:
     """Return the line of a user: activity, name, note or problem, end, and when the calendar was read."""
     note, name = _note(row), fitted(name_of(row), widths.name)
+    if row.owner is not None:
+        return _line_elsewhere(row, row.owner, note, zone, now, widths)
     until = Span(_time(row.until, zone, now) if note.role is not Role.PROBLEM else " " * 5)
     if widths.is_short:
         short = note._replace(text=fitted(_without_state(note.text), widths.note))
@@ -62,6 +65,24 @@ def user_line(row: UserRow, zone: tzinfo, now: datetime, widths: Widths) -> Line
         parts += ["  ", Span(fitted(row.mailbox or "", widths.mailbox), Role.MUTED)]
     parts += ["  ", until, "  ", Span(_time(row.last_read, zone, now), Role.MUTED)]
     return line(*parts, key=row.guid)
+
+
+def _line_elsewhere(row: UserRow, owner: str, note: Span, zone: tzinfo, now: datetime, widths: Widths) -> Line:
+    """Return the line of a user of another node, whose name is at the end of the note."""
+    whose = _whose(owner)
+    room = max(0, widths.note - columns(printable(whose)) - 2)
+    text = fitted(_without_state(note.text) if widths.is_short else note.text, room)
+    at = Span(f"  {cut(whose, widths.note)}" if room else cut(whose, widths.note), Role.MUTED)
+    until = _time(row.until, zone, now)
+    name = fitted(name_of(row), widths.name)
+    if widths.is_short:
+        return line("  ", _shows(row), " ", name, " ", until, "  ", note._replace(text=text), at, key=row.guid)
+    gap = f"  {'':{widths.mailbox}}" if widths.mailbox else ""
+    return line("  ", _shows(row), "  ", name, "  ", note._replace(text=text), at, gap, "  ", until, key=row.guid)
+
+
+def _whose(owner: str) -> str:
+    return f"node {owner}" if owner else "no node"
 
 
 def heads(widths: Widths) -> Line:

@@ -1,6 +1,6 @@
 """What the API tells of a cluster, and changes in it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol, cast
@@ -15,6 +15,7 @@ from engine.api.schema.cluster import (
 )
 from engine.cluster import model
 from engine.cluster.overview import ClusterOverview, NodeSeen
+from engine.cluster.requests import ReadingKind, ReadingRequest
 from engine.core.errors import Failure
 from engine.server.convert import converted, trouble
 from engine.server.errors import UsersWithoutNode
@@ -42,8 +43,8 @@ class Member(Protocol):
     async def drain(self, node: str, *, is_draining: bool) -> bool: ...  # noqa: D102
 
 
-class EarlierMembers(Protocol):
-    """What the database tells of members that are over."""
+class OtherMembers(Protocol):
+    """What the database tells of members that are over, and to those that are not."""
 
     @property
     def place(self) -> str:
@@ -54,15 +55,19 @@ class EarlierMembers(Protocol):
         """Return those of the last day, the latest first. Raises a `StoreFailure`."""
         ...
 
+    async def tell(self, what: Iterable[str]) -> None:
+        """Tell the other engines something that they need not hear. Raises a `StoreFailure`."""
+        ...
+
 
 class ClusterAccess:
     """The cluster that the engine named `node` is a member of, or cannot become one because it is `unfit`: its version
     and the database do not fit, as far as that could be asked."""
 
-    def __init__(self, node: str, member: Member, earlier: EarlierMembers, unfit: Callable[[], Failure | None]) -> None:
+    def __init__(self, node: str, member: Member, others: OtherMembers, unfit: Callable[[], Failure | None]) -> None:
         self.node = node
         self._member = member
-        self._earlier = earlier
+        self._others = others
         self._unfit = unfit
         self._ended: tuple[model.EndedTerm, ...] = ()
 
@@ -91,7 +96,7 @@ class ClusterAccess:
         """Return all that is known, with the members that have ended lately; without the database, those that were
         known last."""
         with suppress(StoreFailure):  # which the state tells of, if it lasts
-            self._ended = await self._earlier.ended()
+            self._ended = await self._others.ended()
         return Cluster(is_member=True, state=state, ended=tuple(converted(each, EndedTerm) for each in self._ended))
 
     def problems(self) -> tuple[Problem, ...]:
@@ -112,6 +117,13 @@ class ClusterAccess:
         """
         return await self._member.drain(node, is_draining=is_draining)
 
+    async def ask(self, kind: ReadingKind, guids: Collection[str] | None) -> None:
+        """Ask the other engines to read the calendars of these users, or of all, as far as each works for them.
+
+        Raises a `StoreFailure`.
+        """
+        await self._others.tell(ReadingRequest(self.node, kind, guids).notices())
+
     def _away(self) -> Failure | None:
         """Return why the database cannot be used, if that is so for long enough. What is slow for longer than claims
         last is as good as away."""
@@ -127,7 +139,7 @@ class ClusterAccess:
     def _database(self, seen: ClusterOverview | None, now: datetime) -> ClusterDatabase:
         away, away_for = self._away(), self._member.away_for
         return ClusterDatabase(
-            place=self._earlier.place,
+            place=self._others.place,
             state="up" if away is None else "slow" if isinstance(away, DatabaseSlow) else "away",
             trouble=None if away is None else trouble(away),
             since=None if away_for is None or away is None else now - away_for,

@@ -23,6 +23,7 @@ from engine.api.schema import (
     Shown,
     State,
     Status,
+    Subscription,
     Trouble,
     UserDetail,
     UserRow,
@@ -35,6 +36,7 @@ from engine.core.presence.decide import Decision
 from engine.core.presence.model import Presence
 from engine.store.presence import PresenceRecord
 from engine.sync import status as sync_status
+from engine.sync.elsewhere import UserElsewhere
 from engine.sync.events import (
     AccountPaused,
     ConcernArose,
@@ -228,6 +230,47 @@ def row(user: UserSummary) -> UserRow:
     )
 
 
+def row_elsewhere(other: UserElsewhere) -> UserRow:
+    """Convert a user of another node to a row of a list."""
+    presence = other.written.acknowledged
+    return UserRow(
+        guid=other.user.guid,
+        name=other.user.name,
+        display_name=other.user.display_name,
+        mailbox=None,
+        activity=None if presence is None else shown(presence).activity,
+        note="" if presence is None else presence.note,
+        until=other.written.expires,
+        state="current" if other.written.intended is None else "pending",
+        owner=other.node,
+    )
+
+
+def detail_elsewhere(other: UserElsewhere, history: Iterable[PastChange], day_begins: datetime) -> UserDetail:
+    """Convert what is known of a user of another node."""
+    return converted(
+        other.user,
+        UserDetail,
+        candidates=(),
+        mailbox=None,
+        subscription=Subscription(watched=False, connection="", since=None, why_not=""),
+        last_read=None,
+        next_read=None,
+        read_from=None,
+        read_until=None,
+        state=row_elsewhere(other).state,
+        acknowledged=_acknowledged(other.written),
+        withheld=None,
+        not_written=None,
+        decision=None,
+        day_begins=day_begins,
+        day=(),
+        problems=(),
+        history=tuple(history),
+        owner=other.node,
+    )
+
+
 def detail(user: UserDetails, history: Iterable[PastChange], *, in_full: bool) -> UserDetail:
     """Convert all details of a user, `in_full` for callers who may see confidential ones."""
     failure = user.problems[0] if user.problems else None
@@ -250,6 +293,7 @@ def detail(user: UserDetails, history: Iterable[PastChange], *, in_full: bool) -
         day=tuple(PlannedPresence(begins=each.at, presence=shown(each.presence)) for each in user.day),
         problems=tuple(trouble(each, in_full=in_full) for each in (*user.problems, *user.notices)),
         history=tuple(history),
+        owner=None,
     )
 
 

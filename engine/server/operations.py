@@ -186,10 +186,13 @@ class OperationRegistry:
         self._progressed(job.operation)
         return job.operation
 
-    def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor) -> Operation:
-        """Start to read these users' calendars again, for some kinds after finding their mailboxes again."""
+    def begin(self, kind: OperationKind, guids: Iterable[str], actor: Actor, *, passed_on: bool = False) -> Operation:
+        """Start to read these users' calendars again, for some kinds after finding their mailboxes again.
+
+        `passed_on`: other engines do that for others.
+        """
         wanted = dict.fromkeys(guids)
-        operation = self._new(kind, len(wanted), actor)
+        operation = replace(self._new(kind, len(wanted), actor), passed_on=passed_on)
         visits = ResyncOperation(operation, wanted, self._engine, self._visits[kind], self._progressed, self._now)
         self._remember(visits)
         links = [self._engine.link(side) for side in (EXCHANGES if wanted else (Side.PBX,))]

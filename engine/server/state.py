@@ -205,6 +205,7 @@ class UserRows:
         self._engine = engine
         self._index = UserIndex()
         self._outdated = dict.fromkeys(engine.guids())
+        self._outdated.update(dict.fromkeys(engine.elsewhere.guids() if engine.elsewhere is not None else ()))
         self._unpublished: dict[str, None] = {}
 
     def outdate(self, guid: str) -> None:
@@ -255,8 +256,7 @@ class UserRows:
     def _refresh(self, at_most: int) -> None:
         for guid in list(islice(self._outdated, at_most)):
             del self._outdated[guid]
-            user = self._engine.summary(guid)
-            row = convert.row(user) if user else None
+            row = self._row(guid)
             if row == self._index.rows.get(guid):
                 continue
             self._unpublished[guid] = None
@@ -264,6 +264,13 @@ class UserRows:
                 self._index.remove(guid)
             else:
                 self._index.put(row)
+
+    def _row(self, guid: str) -> UserRow | None:
+        user = self._engine.summary(guid)
+        if user is not None:
+            return convert.row(user)
+        other = self._engine.elsewhere.of(guid) if self._engine.elsewhere is not None else None
+        return None if other is None else convert.row_elsewhere(other)
 
 
 MERGED = 0.1

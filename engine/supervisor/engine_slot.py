@@ -11,6 +11,7 @@ from engine.core.errors import Failure
 from engine.core.internal_errors import InternalErrorLog
 from engine.supervisor.errors import ChangeBrokeLink
 from engine.supervisor.settings_file import system_zone
+from engine.sync.elsewhere import Elsewhere
 from engine.sync.events import ConnectionLost, ConnectionRestored, Event, Observer, ServiceChanged, Side, UserChanged
 from engine.sync.hold import Held
 from engine.sync.pbx_access import PbxAccess
@@ -34,7 +35,7 @@ class CurrentEngine:
 
     def replace(self, engine: Engine | None) -> None:
         """Make `engine` the current one; the users of the previous one are gone until it knows them."""
-        before = self.guids()
+        before = (*self.guids(), *(self.elsewhere.guids() if self.elsewhere is not None else ()))
         self.engine = engine
         if engine is not None:
             engine.observe(self.report)
@@ -55,6 +56,11 @@ class CurrentEngine:
         engine = self.engine
         status = EngineStatus() if engine is None else engine.status()
         return self._completed(replace(status, is_set_up=engine is not None))
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """The users of other engines, None if no engine runs."""
+        return None if self.engine is None else self.engine.elsewhere
 
     def link(self, side: Side) -> ConnectionStatus:
         """Return the status of one connection."""

@@ -97,7 +97,7 @@ class Membership:
         self._participants = participants
         self._works_for = works_for
         self._elsewhere: dict[str, User] = {}
-        self._selection = selection
+        self.selection = selection
         self._order = order
         self._remembered = remembered
         self._arrived = arrived
@@ -124,7 +124,7 @@ class Membership:
 
         Those who departed in a dry run, without effect, depart again.
         """
-        self._selection = selection
+        self.selection = selection
         staying = [participant.user for participant in self._participants.values() if not participant.departing]
         for user in (*staying, *self._others.values()):
             self._seen(user)
@@ -178,8 +178,8 @@ class Membership:
 
     @property
     def not_selected(self) -> int:
-        """Number of PBX users who do not take part."""
-        return len(self._others)
+        """Number of PBX users who do not take part, at this engine or another one."""
+        return len(self._others) + len(self._elsewhere) - len(self.elsewhere())
 
     @property
     def domain(self) -> str:
@@ -191,6 +191,19 @@ class Membership:
         yield from (participant.user for participant in self._participants.values())
         yield from self._others.values()
         yield from self._elsewhere.values()
+
+    def known(self) -> Set[str]:
+        """Return the guids of all users who take part, or whom other engines work for."""
+        return self._participants.keys() | self._elsewhere.keys()
+
+    def elsewhere(self) -> list[str]:
+        """Return the guids of the users who take part at other engines."""
+        return [guid for guid, user in self._elsewhere.items() if self.selection.takes_part(user)]
+
+    def user_elsewhere(self, guid: str) -> User | None:
+        """Return a user who takes part at another engine, None if that is not so."""
+        user = self._elsewhere.get(guid)
+        return user if user is not None and self.selection.takes_part(user) else None
 
     def is_leaving(self, guid: str) -> bool:
         """Return whether a user no longer takes part, and has not departed only because others may leave as well."""
@@ -246,7 +259,7 @@ class Membership:
             self._elsewhere[user.guid] = user
             return
         self._elsewhere.pop(user.guid, None)
-        if not self._selection.takes_part(user):
+        if not self.selection.takes_part(user):
             self._others[user.guid] = user
             self._depart(user)
             return

@@ -33,6 +33,7 @@ from engine.store.errors import StoreFailure
 from engine.store.presence import PresenceStore
 from engine.sync.clocks import ClockStepDetector
 from engine.sync.decider import Decider
+from engine.sync.elsewhere import Elsewhere
 from engine.sync.events import (
     EXCHANGES,
     CalendarRead,
@@ -184,6 +185,7 @@ class Engine:
             begun=self._on_shards_taken,
             ended=self._on_shards_lost,
             shared_by=self._share_with,
+            report=self._report,
         )
 
     async def run(self) -> None:
@@ -197,18 +199,15 @@ class Engine:
                 for name, run in self._parts().items():
                     group.create_task(self._supervisor.keep(name, run))
         finally:
-            await self._close()
+            try:
+                await self._source.close()
+            except Exception as internal_error:
+                self._supervisor.note("closing the connections to Exchange", internal_error)
 
     async def _remember(self) -> None:
         """Load what earlier runs left; nothing else begins before that."""
         await self._writer.load()
         await self._holding.remember()
-
-    async def _close(self) -> None:
-        try:
-            await self._source.close()
-        except Exception as internal_error:
-            self._supervisor.note("closing the connections to Exchange", internal_error)
 
     def _parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
@@ -251,8 +250,14 @@ class Engine:
         """What is told which shards are this engine's own."""
         return self._shards
 
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """The users of other engines."""
+        return self._shards.elsewhere
+
     def _nobody(self) -> NobodyTakesPart | None:
-        if not self._writer.knows_everybody or not all(each.departing for each in self._participants.values()):
+        takes_part = (not each.departing for each in self._participants.values())
+        if not self._writer.knows_everybody or any(takes_part) or self._directory.elsewhere():
             return None
         return NobodyTakesPart.of(self._directory.not_selected)
 
@@ -290,6 +295,7 @@ class Engine:
             unstable=self._links.unstable(),
             failed_parts=self._supervisor.problems(),
             pbx_name=self._settings.pbx.master,
+            elsewhere=self._shards.elsewhere.counted(),
         )
 
     def _still_to_write(self, participant: Participant) -> bool | None:
@@ -455,7 +461,7 @@ class Engine:
                 self._read_back.stop()
                 self._report(ConnectionLost(Side.PBX, failure, retry_at))
             case UsersComplete(guids):
-                gone = self._participants.keys() - guids
+                gone = self._directory.known() - guids
                 for guid in gone:
                     self._writer.user_is_gone(guid)
                 self._directory.handle(event)
@@ -484,11 +490,8 @@ class Engine:
                 self._report(ListeningForPbx(url, fingerprint))
 
     def _report(self, event: Event) -> None:
-        match event:
-            case ConnectionLost() | ConnectionRestored():
-                self._links.note(event)
-            case _:
-                pass
+        if isinstance(event, ConnectionLost | ConnectionRestored):
+            self._links.note(event)
         for observer in self._observers:
             try:
                 observer(event)

@@ -1,5 +1,6 @@
 """Takes up the users of shards that this engine owns from now on, and lets go those of shards that it has lost."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,8 @@ from engine.core.claims import LeaseEnded
 from engine.core.clock import Clock
 from engine.store.errors import StoreFailure
 from engine.store.presence import PresenceRecord
+from engine.sync.elsewhere import Elsewhere
+from engine.sync.events import Event
 from engine.sync.participants import Membership, Participants
 from engine.sync.scheduling import WakeableTimer
 from engine.sync.share import Share
@@ -21,6 +24,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 class ShardKeeper:
     """Works for the shards that this engine owns; an engine that works alone owns none, and needs no keeper.
+
+    `elsewhere` are the users of the others; `report` is told when something is different of one of them.
 
     `prepare` is called before users are taken up, `begun` with all users of the shards that were taken, `ended` with
     those who were let go, and `shared_by` with the number of engines that share all budgets.
@@ -38,6 +43,7 @@ class ShardKeeper:
         begun: Callable[[Collection[str]], None],
         ended: Callable[[Collection[str]], None],
         shared_by: Callable[[int], None],
+        report: Callable[[Event], None],
     ) -> None:
         self._participants = participants
         self._share = share
@@ -50,6 +56,7 @@ class ShardKeeper:
         self._shared_by = shared_by
         self._to_store_again = set[int]()
         self._alarm = WakeableTimer(network_clock)
+        self.elsewhere = Elsewhere(directory, share, network_clock, report)
 
     def taken(self, shards: Collection[int]) -> None:
         """Begin to work for these shards, which this engine owns now, for the first time or again.
@@ -88,7 +95,12 @@ class ShardKeeper:
         self._writer.doubt(guid)
 
     async def run(self) -> None:
-        """Use claims as they come, until cancelled."""
+        """Use claims as they come, and look at the users of the others, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._use_claims())
+            group.create_task(self.elsewhere.run())
+
+    async def _use_claims(self) -> None:
         while True:
             await self._take_over()
             self._writer.claim_again()

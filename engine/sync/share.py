@@ -1,8 +1,8 @@
 """The users that an engine works for: everybody, or its share of users whom several engines have in common."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.claims import ALWAYS, Claim, Ownership
@@ -20,6 +20,10 @@ class ShardOwnership(Ownership, Protocol):
         """Return the claim to a shard, None if this engine does not own it."""
         ...
 
+    def owners(self) -> Mapping[int, str]:
+        """Return the names of the nodes that own shards, by shard."""
+        ...
+
 
 class SharedPresenceStore(PresenceStore, Protocol):
     """A store of presences that several engines use."""
@@ -30,6 +34,17 @@ class SharedPresenceStore(PresenceStore, Protocol):
 
     async def suspect(self, guid: str) -> None:
         """Record that something was sent for a user when the claim was over. Raises a `StoreFailure`."""
+        ...
+
+    async def stored_since(self, instant: datetime | None) -> tuple[datetime, dict[str, PresenceRecord]]:
+        """Return the instant of this request, and what any engine has stored since that of an earlier one (None:
+        nothing). Raises a `StoreFailure`."""
+        ...
+
+    async def stored_after(self, guid: str) -> dict[str, PresenceRecord]:
+        """Return some of the presences of all engines in the order of their guids, of which the first is the next one
+        after this; nothing at the end. Raises a `StoreFailure`.
+        """
         ...
 
 
@@ -118,6 +133,22 @@ class Share:
     async def load(self, claim: Claim) -> dict[str, PresenceRecord]:
         """Return what is stored for a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
         return {} if self._sharing is None else await self._sharing.store.load_shard(claim)
+
+    def owners(self) -> Mapping[int, str]:
+        """Return the names of the nodes that own shards, by shard."""
+        return {} if self._ownership is None else self._ownership.owners()
+
+    def shard_of(self, guid: str) -> int:
+        """Return the shard of a user, 0 in an engine that works alone."""
+        return 0 if self._ownership is None else self._shard(self._ownership, guid)
+
+    async def stored_since(self, instant: datetime | None) -> tuple[datetime | None, dict[str, PresenceRecord]]:
+        """Return the instant of this request, and what engines have stored since an earlier one."""
+        return (None, {}) if self._sharing is None else await self._sharing.store.stored_since(instant)
+
+    async def stored_after(self, guid: str) -> dict[str, PresenceRecord]:
+        """Return some of the presences of all engines, by their guids; nothing at the end."""
+        return {} if self._sharing is None else await self._sharing.store.stored_after(guid)
 
     async def suspect(self, guid: str) -> None:
         """Store that something was sent for a user when the claim was over. Raises a `StoreFailure`."""

@@ -16,6 +16,7 @@ from engine.core.users import User
 from engine.exchange.errors import MailboxRationed
 from engine.exchange.source import Mailbox, SubscriptionStatus, Window
 from engine.store.presence import PresenceRecord
+from engine.sync.elsewhere import Elsewhere
 from engine.sync.events import Observer, Side
 from engine.sync.hold import Held
 from engine.sync.participants import Participant
@@ -104,6 +105,8 @@ class EngineView(Protocol):
     async def confirm_hold(self) -> Held | None: ...  # noqa: D102
     def resync(self, guid: str) -> None: ...  # noqa: D102
     def reresolve(self, guid: str) -> None: ...  # noqa: D102
+    @property
+    def elsewhere(self) -> Elsewhere | None: ...  # noqa: D102
 
 
 def summary_of(

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.fernet import Fernet
 
+from engine.api.client import ApiClient
+from engine.api.resources.cluster import ClusterRequests
+from engine.api.resources.engine import EngineRequests
 from engine.core.appointments import ShowAs
 from engine.core.presence.model import CLEARED
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon
@@ -44,12 +47,21 @@ ANNA = Author(1000, 1, "anna")
 class Node:
     """A daemon, and the file of its machine."""
 
+    name: str
     daemon: Daemon
     file: Path
 
     @property
     def service(self) -> Supervisor:
         return self.daemon.service
+
+    @property
+    def api(self) -> ApiClient:
+        return ApiClient(self.file.with_suffix(".sock"))
+
+    @property
+    def requests(self) -> ClusterRequests:
+        return ClusterRequests(self.api)
 
     @property
     def own(self) -> set[str]:
@@ -110,7 +122,7 @@ async def running(
             assert node is not None
             async with serving(daemon, directory / f"{name}.sock"), asyncio.TaskGroup() as group:
                 task = group.create_task(node.run())
-                yield Node(daemon, file)
+                yield Node(name, daemon, file)
                 task.cancel()
     finally:
         collect_cancelled_handshakes()
@@ -124,6 +136,35 @@ async def backed_up(node: Node) -> tuple[SiteSettings, set[str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.deserialize(await source.store())
         return node.service.file.settings(text), {*read_state(connection).presences}
+
+
+async def tells_of_both(node: Node, other: Node) -> None:
+    """The users of the other node are seen at this one, with what it has stored for them."""
+    rows, owners = node.daemon.api_state.rows, dict.fromkeys(node.own) | dict.fromkeys(other.own, other.name)
+    await eventually(lambda: {row.guid: row.owner for row in rows.all()} == owners)
+    await eventually(lambda: {row.activity for row in rows.all()} == {"busy"})
+    state = (await node.requests.cluster()).state
+    assert state is not None
+    found = {each.name: (each.condition, each.own, each.users) for each in state.nodes}
+    assert found == {each.name: ("working", each is node, len(each.own)) for each in (node, other)}
+    assert (state.member, state.ownerless, state.database.state) == (True, 0, "up")
+
+
+async def can_be_read_from_the_other(a: Node, b: Node, company: Company) -> None:
+    """A user of one node is read again when the other is asked for it."""
+    foreign = min(b.own)
+    detail = await EngineRequests(a.api).user(foreign)
+    assert (detail.owner, detail.acknowledged.presence and detail.acknowledged.presence.activity) == ("b", "busy")
+    assert detail.decision is None
+
+    def read() -> int:
+        address = next(each.mailbox for each in company.world.people if each.guid == foreign)
+        return sum(each.mailbox == address for each in company.exchange.ledger.records(operation="FindItem"))
+
+    before = read()
+    operation = await EngineRequests(a.api).begin_for("resync", foreign)
+    assert (operation.state, operation.total, operation.passed_on) == ("done", 0, True)
+    await eventually(lambda: read() > before)
 
 
 async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
@@ -152,6 +193,9 @@ async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
                 assert stored == everybody
                 assert settings.presence.language == "de"
                 assert (settings.pbx, settings.cluster.database) == (b.service.settings.pbx, "")  # type: ignore[union-attr]
+                await tells_of_both(a, b)
+                await tells_of_both(b, a)
+                await can_be_read_from_the_other(a, b, company)
                 await a.node.hand_over()
                 await eventually(lambda: (a.own, b.own) == (set(), everybody))
                 for person in world.people:

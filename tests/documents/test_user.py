@@ -152,3 +152,22 @@ def test_what_is_about_to_be_written_stands_below_what_is_shown() -> None:
 def test_no_line_is_wider_than_the_terminal() -> None:
     for width in (60, 80, 120):
         assert max(map(len, text(anna(), width, None))) <= width
+
+
+def test_of_a_user_of_another_node_what_is_stored_and_where_to_ask() -> None:
+    elsewhere = anna(owner="b", decision=None, day=(), mailbox=None, candidates=(), last_read=None)
+    lines = [line.text.rstrip() for line in user_document(elsewhere, at("10:26"), UTC, 80)]
+    assert lines[:7] == [
+        " Shows    ● busy       Busy until 10:45am                      confirmed 09:45",
+        " Because  Node b works for this user, and keeps the calendar, its log and the",
+        "          reasons. Ask there:",
+        "          calendar-engine explain anna.mueller",
+        "          calendar-engine log show user:anna.mueller",
+        " Next     no change that is known",
+        "",
+    ]
+    text = "\n".join(lines)
+    assert "More about the user in the PBX" in text
+    assert not any(word in text for word in ("calendar  ", "Appointments", "More about the calendar"))
+    nobodys = [line.text.rstrip() for line in user_document(anna(owner=""), at("10:26"), UTC, 80)]
+    assert nobodys[1] == " Because  No node works for this user at the moment; what the PBX shows is as"

@@ -10,6 +10,7 @@ from engine.core.claims import UNLIMITED, LeaseEnded
 from engine.core.presence.model import CLEARED, Presence, PresenceSettings
 from engine.store.errors import DatabaseAway, DatabaseSlow
 from engine.store.postgres import database as of_database
+from engine.store.postgres import presences as of_presences
 from engine.store.postgres.presences import SharedPresences
 from engine.store.presence import PresenceRecord, PresenceStore, PresenceTarget
 from tests.support.postgres import PostgresDatabase
@@ -289,3 +290,32 @@ async def test_what_could_not_be_saved_is_dropped_when_the_user_has_another_owne
     assert (await presences.load())["a1"] == PresenceRecord(AWAY, None, CLEARED)
     await storage.close()
     await owner.close()
+
+
+async def test_what_any_engine_has_stored_since_can_be_asked_for_and_everything_in_parts(
+    cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = PostgresStorage(cluster_database)
+    presences, claim = await shared(storage), storage.claim
+    await presences.acknowledge("a1", BUSY, THREE, claim)
+    begun, nothing = await presences.stored_since(None)
+    assert nothing == {}
+    with cluster_database.connection() as connection:
+        connection.execute("UPDATE presence SET at = clock() - interval '1 hour'")
+    await presences.intend("b2", AWAY, None, claim)
+    other = {"b2": PresenceRecord(intended=AWAY)}
+    later, changed = await presences.stored_since(begun)
+    assert changed == other
+    with cluster_database.connection() as connection:  # the clock of the database is set back
+        connection.execute("UPDATE presence SET at = at - interval '1 day'")
+        before = "AS $$ SELECT clock_timestamp() - interval '1 day' $$"
+        connection.execute(f"CREATE OR REPLACE FUNCTION clock() RETURNS timestamptz LANGUAGE sql VOLATILE {before}")
+    now, changed = await presences.stored_since(later)
+    assert now < later
+    assert changed == other
+    monkeypatch.setattr(of_presences, "AT_A_TIME", 1)
+    everything = {"a1": PresenceRecord(BUSY, THREE), **other}
+    assert await presences.stored_after("") == {"a1": everything["a1"]}
+    assert await presences.stored_after("a1") == other
+    assert await presences.stored_after("b2") == {}
+    await storage.close()

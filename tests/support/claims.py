@@ -1,9 +1,9 @@
 """Claims and shards that a test gives and takes, and a store of presences that several engines of a test share."""
 
 import zlib
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -12,6 +12,9 @@ from engine.core.presence.model import Presence, PresenceSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import PresenceRecord, PresenceTarget
 from engine.sync.share import Sharing
+
+AT_A_TIME = 2
+NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 
 LONG = timedelta(seconds=30)
 """Longer than any answer of a simulator takes."""
@@ -83,6 +86,9 @@ class TestedOwnership:
         claim = self.claims.get(shard)
         return claim if claim is not None and claim.holds() else None
 
+    def owners(self) -> Mapping[int, str]:
+        return dict(self._shards.owners)
+
     def claim_of(self, guid: str) -> TestedClaim | None:
         return self.claim_to(self.shard_of(guid))
 
@@ -114,6 +120,7 @@ class SharedMemory:
         self.leftovers: dict[str, tuple[str, ...]] = {}
         self.failure: StoreFailure | None = None
         self.refusals = 0
+        self.requests = 0
         self.intents: dict[str, tuple[Claim, Presence]] = {}
         self._shards = shards
 
@@ -162,6 +169,16 @@ class SharedMemory:
         self._see_that_it_is_there()
         if guid in self.rows:
             self.rows[guid] = replace(self.rows[guid], suspect=True)
+
+    async def stored_since(self, instant: datetime | None) -> tuple[datetime, dict[str, PresenceRecord]]:
+        self._see_that_it_is_there()
+        self.requests += 1
+        return NEVER + timedelta(seconds=self.requests), {} if instant is None else dict(self.rows)
+
+    async def stored_after(self, guid: str) -> dict[str, PresenceRecord]:
+        self._see_that_it_is_there()
+        following = sorted(each for each in self.rows if each > guid)[:AT_A_TIME]
+        return {each: self.rows[each] for each in following}
 
     async def keep(self) -> None:
         pass

@@ -1,5 +1,6 @@
 """A member of a cluster that has seen what a test says."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -52,6 +53,7 @@ class SeenMember:
     term: str = "term"
     found: ClusterOverview | None = field(default_factory=seen)
     others: tuple[Failure, ...] = ()
+    told: list[str] = field(default_factory=list)
     place: str = "db.corp.example/calendar"
 
     def overview(self) -> ClusterOverview | None:
@@ -71,6 +73,9 @@ class SeenMember:
         )
         self.found = None if self.found is None else replace(self.found, nodes=tuple(nodes))
         return True
+
+    async def tell(self, what: Iterable[str]) -> None:
+        self.told += what
 
     async def ended(self) -> tuple[EndedTerm, ...]:
         raise DatabaseAway

@@ -1,11 +1,16 @@
 """The engines that share the users, in the overview and in a view of their own."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from calendar_tui.documents.overview import nodes
+from calendar_tui.documents.users import summary
+from calendar_tui.model import Query
+from engine.api.schema import UserRow
+from engine.api.schema.log import CaptureState
 from engine.documents.lines import Role
+from engine.documents.log_status import capture_line, kept_by
 from engine.store.errors import DatabaseAway
 from tests.support.cluster_state import SILENT, A, B, cluster_state
 from tests.support.seen_member import A as NODE_A
@@ -42,6 +47,7 @@ async def test_a_node_is_drained_and_undrained_once_that_is_confirmed(tmp_path: 
             await shown.press("down", "d")
             await shown.shows("Drain b? The other nodes take all its users.")
             await shown.press("n")
+            assert member.found is not None
             assert not any(each.is_draining for each in member.found.nodes)
             await shown.press("d", "y")
             await shown.shows("! b                      drained")
@@ -56,3 +62,36 @@ async def test_a_node_is_drained_and_undrained_once_that_is_confirmed(tmp_path: 
             ("undrain", "node b"),
             ("drain", "node b"),
         ]
+
+
+def test_the_list_says_how_many_users_are_of_this_node() -> None:
+    this = model(cluster=cluster_state(A, B), users=13, up_to_date=13)
+    this.users.replace(
+        [UserRow(guid="a", name="a", display_name="A", mailbox=None, activity=None, note="", state="current")]
+    )
+    assert "".join(span.text for span in summary(this, Query(), 1)) == "1 user   13 here · 13 up to date"
+
+
+def test_the_log_says_whose_it_is() -> None:
+    state = CaptureState(
+        on=True,
+        peers=("exchange", "pbx"),
+        mailboxes=(),
+        until=None,
+        actor="",
+        subjects=True,
+        captured=131,
+        dropped=0,
+        trouble="",
+        stored=131,
+        bytes=344_000,
+        max_bytes=256_000_000,
+        max_days=7,
+        oldest=None,
+        newest=131,
+    )
+    assert capture_line(state, UTC, 80, "a").text == " ● capturing everybody · 131 kept by node a · 344 kB of 256 MB"
+    assert kept_by(cluster_state(A, B)) == (
+        "This log is kept by node a. Those of b are kept there: give the same command on their machines."
+    )
+    assert kept_by(cluster_state(A)) == "This log is kept by node a."

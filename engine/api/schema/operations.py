@@ -16,7 +16,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A long-running operation. Of `total` parts, usually users, `done` are finished, `failed` of them without success.
 
     State `failed` is an internal error; in state `blocked` it could not continue because of a `trouble` with the PBX or
-    Exchange, which is tried again at `until`. While it runs, `trouble` is what it waits for, `until` then.
+    Exchange, which is tried again at `until`. While it runs, `trouble` is what it waits for, `until` then. It is
+    `passed_on` to the other engines that the users are shared with, if some of those that it is about are theirs.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     trouble: Trouble | None = None
     until: datetime | None = None
+    passed_on: bool = False
 
 
 class Operations(msgspec.Struct, frozen=True, kw_only=True):

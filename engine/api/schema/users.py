@@ -31,6 +31,9 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     `state`: the PBX shows the intended presence (current), not yet (pending), or will not because of `not_written`
     (withheld). Or the calendar was not read yet (unread), or there is a problem. `withheld` is the presence that would
     be written but for `not_written`, null if none. `problem` may also be a notice, which does not prevent a presence.
+
+    `owner` is the node that works for the user where that is another engine than the one that answers, empty if none
+    does at the moment. Then only what that one has stored of the presence is known.
     """
 
     guid: str
@@ -47,6 +50,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
     problem_title: str | None = None
     withheld: Shown | None = None
     not_written: NotWritten | None = None
+    owner: str | None = None
 
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +152,8 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     on, in the presence time zone, as its appointments say. `acknowledged` is what the PBX shows, also if `not_written`
     is set, and `withheld` what would be written otherwise. Addresses of other people are in the `problems` only on the
     socket that allows changes.
+
+    Of a user of another node, its `owner`, nothing is known but the presence and who the user is.
     """
 
     guid: str
@@ -175,6 +181,7 @@ class UserDetail(msgspec.Struct, frozen=True, kw_only=True):
     day: tuple[PlannedPresence, ...]
     problems: tuple[Trouble, ...]
     history: tuple[PastChange, ...]
+    owner: str | None = None
 
 
 class ResyncQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -43,6 +43,8 @@ class DayRoutes:
         days: list[UserDay] = []
         for number, row in enumerate(rows, 1):
             found = state.engine.day(row.guid, day)
+            if found is None and row.owner is not None:  # whose calendar another node has
+                found = views.UserDay(*day_of(day, zone))
             if found is not None:
                 days.append(_converted(row, found))
             if number % DAYS_IN_A_ROW == 0:

@@ -6,13 +6,14 @@ from engine.api.schema import (
     FieldProblem,
     HeldChange,
     Operation,
-    OperationKind,
     Problem,
     ResyncQuestion,
     UserDetail,
     UsersPage,
     UsersQuestion,
 )
+from engine.cluster.requests import ReadingKind
+from engine.core.presence.local_days import local_day, start_of_day
 from engine.server import convert
 from engine.server.acceptor import actor_of
 from engine.server.http import MAY_CHANGE, ApiError, Route, answer, body_of, not_found, problem_from, query_of
@@ -50,7 +51,7 @@ class UserRoutes:
             ),
         )
 
-    def _resync_routes(self, kind: OperationKind, summary: str) -> tuple[Route, Route]:
+    def _resync_routes(self, kind: ReadingKind, summary: str) -> tuple[Route, Route]:
         """Return the route for many users and the one for a single user."""
 
         async def many(request: web.Request) -> web.Response:
@@ -58,7 +59,7 @@ class UserRoutes:
 
         async def one(request: web.Request) -> web.Response:
             guid = request.match_info["guid"]
-            if self._api_state.engine.summary(guid) is None:
+            if guid not in self._known():
                 raise _no_user()
             return await self._begin(request, kind, (guid,), f"user {guid}")
 
@@ -75,10 +76,15 @@ class UserRoutes:
 
     async def _user(self, request: web.Request) -> web.Response:
         guid = request.match_info["guid"]
-        user = self._api_state.details(guid)
-        if user is None:
+        user, history = self._api_state.details(guid), self._api_state.history.of(guid)
+        if user is not None:
+            return answer(convert.detail(user, history, in_full=request.app[MAY_CHANGE]))
+        engine = self._api_state.engine
+        other = engine.elsewhere.of(guid) if engine.elsewhere is not None else None
+        if other is None:
             raise _no_user()
-        return answer(convert.detail(user, self._api_state.history.of(guid), in_full=request.app[MAY_CHANGE]))
+        today = local_day(self._api_state.now(), engine.timezone)
+        return answer(convert.detail_elsewhere(other, history, start_of_day(today, engine.timezone)))
 
     async def _confirm_hold(self, request: web.Request) -> web.Response:
         actor = await actor_of(request)
@@ -91,13 +97,17 @@ class UserRoutes:
         await self._api_state.audit_change(actor, "confirm_hold", held.words)
         return answer(convert.held(held))
 
-    async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...], str]:
-        """Return the users selected by the body of a request, by guid and in words."""
+    def _known(self) -> set[str]:
+        """Return the guids of all users who take part, at any engine."""
+        engine = self._api_state.engine
+        return {*engine.guids(), *(engine.elsewhere.guids() if engine.elsewhere is not None else ())}
+
+    async def _wanted(self, request: web.Request) -> tuple[tuple[str, ...] | None, str]:
+        """Return the users selected by the body of a request, by guid (None: all) and in words."""
         question = await body_of(request, ResyncQuestion)
-        everybody = self._api_state.engine.guids()
         if question.users is None:
-            return everybody, "everybody"
-        known = set(everybody)
+            return None, "everybody"
+        known = self._known()
         unknown = [index for index, guid in enumerate(question.users) if guid not in known]
         if unknown:
             fields = tuple(FieldProblem(pointer=f"/users/{index}", detail="no such user") for index in unknown[:100])
@@ -113,11 +123,22 @@ class UserRoutes:
         return question.users, f"{len(set(question.users))} users"
 
     async def _begin(
-        self, request: web.Request, kind: OperationKind, guids: tuple[str, ...], subject: str
+        self, request: web.Request, kind: ReadingKind, guids: tuple[str, ...] | None, subject: str
     ) -> web.Response:
+        """Begin with those who are ours, and ask the other engines for the rest."""
         actor = await actor_of(request)
+        own = self._api_state.engine.guids()
+        others = None if guids is None else tuple(set(guids).difference(own))
+        cluster, passed_on = self._api_state.cluster, False
+        if cluster is not None and others != ():
+            passed_on = True
+            try:
+                await cluster.ask(kind, others)
+            except StoreFailure as failure:
+                raise problem_from(failure) from failure
+        wanted = own if guids is None else tuple(set(guids).intersection(own))
         await self._api_state.audit_change(actor, kind, subject)
-        operation = self._api_state.operations.begin(kind, guids, actor)
+        operation = self._api_state.operations.begin(kind, wanted, actor, passed_on=passed_on)
         return answer(operation, status=202, headers={"Location": f"/v1/operations/{operation.id}"})
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,6 +16,12 @@ from engine.store.postgres.database import Connection, SharedDatabase, tell
 from engine.store.presence import PresenceRecord, PresenceTarget, as_text, settings_from
 
 logger = logging.getLogger(__name__)
+
+AT_A_TIME = 1000
+"""Presences that are read in one go, some milliseconds."""
+
+OVERLAP = timedelta(seconds=10)
+"""For how long before an earlier request is asked again what was stored."""
 
 SUSPECT = "suspect "
 """How a notice begins that names a user for whom something was sent too late."""
@@ -92,7 +98,7 @@ class SharedPresences:
         except SharedDatabaseFailure as failure:
             self._complain(failure)
             return {}
-        return {row[0]: record_of(row) for row in rows}
+        return _records(rows)
 
     async def load_shard(self, claim: Claim) -> dict[str, PresenceRecord]:
         """Return the presences of a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
@@ -162,6 +168,21 @@ class SharedPresences:
 
         await self._database.run(suspect)
 
+    async def stored_since(self, instant: datetime | None) -> tuple[datetime, dict[str, PresenceRecord]]:
+        """Return the instant of this request, by the database's clock, and what any engine has stored since that of an
+        earlier one, None: nothing. What was stored before may be among it. Raises a `StoreFailure`."""
+
+        async def since(connection: Connection) -> tuple[datetime, dict[str, PresenceRecord]]:
+            [[now]] = await _rows(connection, "SELECT clock()")
+            return now, _records(await _rows(connection, _SINCE, {"since": instant, "overlap": OVERLAP}))
+
+        return await self._database.run(since)
+
+    async def stored_after(self, guid: str) -> dict[str, PresenceRecord]:
+        """Return some of the presences of all engines in the order of their guids, of which the first is the next one
+        after this; nothing at the end. Raises a `StoreFailure`."""
+        return _records(await self._database.run(lambda connection: _rows(connection, _AFTER, (guid, AT_A_TIME))))
+
     async def keep(self) -> None:
         """Retry saving what could not be saved. What has another owner by now is dropped."""
         if self.trouble is None:
@@ -228,8 +249,7 @@ class SharedPresences:
         """Return the presences of a shard, which nobody takes until the end of the transaction."""
         if not await _rows(connection, _MINE + _ANY, self._values(claim)):
             raise LeaseEnded(f"shard {claim.shard}, token {claim.token}")
-        rows = await _rows(connection, f"{PRESENCES} WHERE shard = %s", (claim.shard,))
-        return {row[0]: record_of(row) for row in rows}
+        return _records(await _rows(connection, f"{PRESENCES} WHERE shard = %s", (claim.shard,)))
 
     def _values(self, claim: Claim) -> dict[str, object]:
         if self._target is None:
@@ -264,6 +284,9 @@ _ANY = "SELECT FROM mine"
 PRESENCES = """
     SELECT guid, activity, note, expires, intended_activity, intended_note, intended_expires, suspect FROM presence
 """
+# Transactions end in another order than they begin, and the clock may be set back.
+_SINCE = f"{PRESENCES} WHERE at > LEAST(%(since)s::timestamptz, clock()) - %(overlap)s AND %(since)s IS NOT NULL"
+_AFTER = f"{PRESENCES} WHERE guid > %s ORDER BY guid LIMIT %s"
 _INTEND = """
     INSERT INTO presence (guid, shard, token, at, intended_activity, intended_note, intended_expires)
     SELECT %(guid)s, shard, token, clock(), %(activity)s, %(note)s, %(expires)s::timestamptz FROM mine
@@ -369,6 +392,10 @@ def columns_of(record: PresenceRecord) -> dict[str, object]:
 
 def _values_of(presence: Presence, expires: datetime | None) -> dict[str, object]:
     return {"activity": presence.activity, "note": presence.note, "expires": expires}
+
+
+def _records(rows: Iterable[tuple[Any, ...]]) -> dict[str, PresenceRecord]:
+    return {row[0]: record_of(row) for row in rows}
 
 
 def record_of(row: tuple[Any, ...]) -> PresenceRecord:

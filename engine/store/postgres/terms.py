@@ -1,5 +1,7 @@
 """What people want to know of earlier members of a cluster, and what engines ask each other."""
 
+from collections.abc import Iterable
+
 from engine.cluster.model import EndedTerm
 from engine.store.postgres.database import Connection, SharedDatabase, tell
 
@@ -25,9 +27,14 @@ class Terms:
 
         return await self._database.run(ended)
 
-    async def tell(self, what: str) -> None:
+    async def tell(self, what: Iterable[str]) -> None:
         """Tell the other engines something that they need not hear."""
-        await self._database.run(lambda connection: tell(connection, what))
+
+        async def tell_all(connection: Connection) -> None:
+            for each in what:
+                await tell(connection, each)
+
+        await self._database.run(tell_all)
 
 
 _ENDED = """
