@@ -62,7 +62,7 @@ class Wire:
 class AppConnection:
     """Implements `Client` for one WebSocket. Protocol violations end the connection, as with a strict PBX.
 
-    `apis` are those the App object may use, None: those of the PBX's behaviour.
+    `apis` are those the App object may use, None: those of the PBX's behaviour. `number` is what the ledger calls it.
     """
 
     def __init__(
@@ -83,7 +83,8 @@ class AppConnection:
         self._apis = apis
         self._outbox = asyncio.Queue[tuple[Message, float]]()
         self._table_users = TableUsersApi(pbx, self.send)
-        self._presence = PresenceApi(pbx, self.send, next(pbx.connections))
+        self.number = next(pbx.connections)
+        self._presence = PresenceApi(pbx, self.send, self.number)
 
     async def serve(self) -> None:
         """Serve the connection until it ends."""

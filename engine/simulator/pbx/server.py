@@ -38,7 +38,8 @@ class PbxSimulator:
     """Context manager that runs an innovaphone PBX with one App object.
 
     `tls` None means plain WebSocket; it may be changed between `stop` and `start`. `clock` dates the ledger and
-    measures delays. `on_write` is called for every SetPresence that was accepted. `reconnect_seconds` are real ones.
+    measures delays. `on_write` is called for every SetPresence that was accepted, `on_connect` for every app that
+    connects, with the number of the connection in the ledger and its transport. `reconnect_seconds` are real ones.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class PbxSimulator:
         on_write: Callable[[PresenceWrite], None] | None = None,
     ) -> None:
         self.tls = tls
+        self.on_connect: Callable[[int, asyncio.Transport], None] | None = None
         self.reconnect_seconds = 0.05
         self.behaviour = behaviour or Behaviour()
         board = PresenceBoard()
@@ -260,7 +262,10 @@ class PbxSimulator:
         transport = request.transport
         assert transport is not None  # noqa: S101
         wire = Wire(transport.abort, transport.close, transport.pause_reading, transport.resume_reading)
-        await self._attend(AppConnection(self._pbx, AppLogsIn(self._pbx), socket, wire))
+        client = AppConnection(self._pbx, AppLogsIn(self._pbx), socket, wire)
+        if self.on_connect is not None:
+            self.on_connect(client.number, transport)
+        await self._attend(client)
         return socket
 
     async def _attend(self, client: AppConnection) -> None:
