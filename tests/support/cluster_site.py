@@ -8,6 +8,7 @@ import contextlib
 import functools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -78,7 +79,7 @@ class ClusterSite:
         self._transports: dict[int, tuple[EngineProcess, asyncio.Transport]] = {}
         self._witness: psycopg.Connection[tuple[object, ...]] | None = None
 
-    async def __aenter__(self) -> "ClusterSite":
+    async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             self.database = stack.enter_context(self.server.database(self.server.prepared()))
             made_small(self.database, shards=self.shards, lease_seconds=self.lease_seconds)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ class Machine:
             self.process is not None
             and self.process.is_running
             and not self.process.is_frozen
+            and time.monotonic() >= self.process.stalled_until
             and not self.proxy.is_cut
             and not self.proxy.delay
             and not self.is_cut_from_pbx
@@ -84,6 +86,7 @@ class EngineProcess:
         self.address = address
         self.is_frozen = False
         self.was_ended = False
+        self.stalled_until = 0.0
         self._process = process
 
     @classmethod
@@ -144,6 +147,7 @@ class EngineProcess:
     def stall(self, seconds: float) -> None:
         """Have its event loop stand still, while its threads go on."""
         self.machine.steering.stall_seconds = seconds
+        self.stalled_until = time.monotonic() + seconds
         os.kill(self.pid, STALL)
 
     def _send(self, number: signal.Signals) -> None:
