@@ -6,6 +6,8 @@ Everything happens in real time, because the processes live in it. Each has a di
 import asyncio
 import contextlib
 import functools
+from asyncio import trsock
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -51,9 +53,18 @@ def some_people(count: int) -> list[Person]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connection of an engine to the PBX, as the PBX has it."""
+
+    process: EngineProcess
+    transport: asyncio.Transport
+    socket: trsock.TransportSocket
+
+
 class ClusterSite:
     """Context manager that runs database and simulators, and ends all engines that were begun; `shards` and
-    `lease_seconds` are the cluster's. The judge is told of every write."""
+    `lease_seconds` are the cluster's. The judge is told of every write; `written` are the latest for each user."""
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class ClusterSite:
         self.directory = directory
         self.shards, self.lease_seconds = shards, lease_seconds
         self.judge = Judge()
+        self.written: dict[str, Arrival] = {}
         self.machines: dict[str, Machine] = {}
         self.world = World(datetime.now(BERLIN).date(), BERLIN, some_people(people))
         self.company = Company(self.world, directory, SystemClock())
@@ -76,7 +88,7 @@ class ClusterSite:
         self._rules: dict[str, PresenceSettings] = {}
         self._key = Fernet.generate_key()
         self._processes: dict[str, EngineProcess] = {}
-        self._transports: dict[int, tuple[EngineProcess, asyncio.Transport]] = {}
+        self._links: dict[int, Link] = {}
         self._witness: psycopg.Connection[tuple[object, ...]] | None = None
 
     async def __aenter__(self) -> Self:
@@ -129,22 +141,22 @@ class ClusterSite:
     def cut_from_pbx(self, machine: Machine) -> None:
         """Let nothing of what a machine sends arrive at the PBX."""
         machine.is_cut_from_pbx = True
-        for process, transport in self._transports.values():
-            if process.machine is machine:
-                cut_path(transport)
+        for link in self._links_of(machine):
+            cut_path(link.socket)
 
     def mend_to_pbx(self, machine: Machine) -> None:
         """Let everything through again."""
         machine.is_cut_from_pbx = False
-        for process, transport in self._transports.values():
-            if process.machine is machine:
-                mend_path(transport)
+        for link in self._links_of(machine):
+            mend_path(link.socket)
 
     def reset_pbx_links(self, machine: Machine) -> None:
         """Reset the connections of a machine to the PBX."""
-        for process, transport in self._transports.values():
-            if process.machine is machine:
-                transport.abort()
+        for link in self._links_of(machine):
+            link.transport.abort()
+
+    def _links_of(self, machine: Machine) -> list[Link]:
+        return [each for each in self._links.values() if each.process.machine is machine]
 
     # -- what is, and what should be
 
@@ -196,18 +208,18 @@ class ClusterSite:
         process = self._processes.get(transport.get_extra_info("peername")[0])
         if process is None:
             return
-        self._transports = {n: kept for n, kept in self._transports.items() if not kept[1].is_closing()}
-        self._transports[number] = process, transport
+        link = self._links[number] = Link(process, transport, transport.get_extra_info("socket"))
         if process.machine.is_cut_from_pbx:
-            cut_path(transport)
+            cut_path(link.socket)
 
     def _written(self, write: PresenceWrite) -> None:
-        process, _ = self._transports[write.connection]
+        process = self._links[write.connection].process
         assert write.contact == CALENDAR
         shown = self.company.pbx.calendar_presence(write.guid)
         arrival = Arrival(
             write.at, write.guid, write.contact, shown, process.address, process.machine.node, self._claimed(write.guid)
         )
+        self.written[write.guid] = arrival
         self.judge.judge(arrival)
 
     def _claimed(self, guid: str) -> Claimed | None:

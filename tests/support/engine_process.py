@@ -102,6 +102,8 @@ class EngineProcess:
                 "run",
                 "--settings",
                 str(machine.settings_file),
+                "--log-format",
+                "json",
                 cwd=ROOT,
                 env=os.environ | {"PYTHONUTF8": "1"} | dict(machine.environment),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -145,7 +147,9 @@ class EngineProcess:
             os.kill(self.pid, signal.SIGCONT)
 
     def stall(self, seconds: float) -> None:
-        """Have its event loop stand still, while its threads go on."""
+        """Have its event loop stand still, while its threads go on; nothing happens before there is one."""
+        if not int(_status_of(self.pid)["SigCgt"], 16) >> (STALL - 1) & 1:
+            return
         self.machine.steering.stall_seconds = seconds
         self.stalled_until = time.monotonic() + seconds
         os.kill(self.pid, STALL)
@@ -158,6 +162,10 @@ class EngineProcess:
 
 def memory_of(pid: int) -> tuple[float, float]:
     """Return how many MiB of a process are resident, and how many were at most."""
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    resident, most = (int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    status = _status_of(pid)
+    resident, most = (int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
     return resident, most
+
+
+def _status_of(pid: int) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)

@@ -17,13 +17,13 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from tests.campaigns.cluster.stage import Figures, Stage
-from tests.campaigns.cluster.steps import STEPS
+from tests.campaigns.cluster.steps import STEPS, Step
 from tests.support.postgres import PostgresServer
 
 STEPS_PER_SITE = 100
@@ -36,49 +36,56 @@ PAUSE = 0.4
 """Seconds between two steps, in the mean."""
 
 
-async def drive(stage: Stage, steps: int, history: "deque[str]", settles: float) -> None:
-    """Take a number of steps. Raises a `Violation`."""
-    dice, weights = stage.dice, [weight for weight, _ in STEPS]
+def random_steps(dice: random.Random, count: int) -> Iterator[Step]:
+    """Yield steps by their frequencies, and now and then the end of all faults."""
+    weights = [weight for weight, _ in STEPS]
+    for _ in range(count):
+        [(_, step)] = dice.choices(STEPS, weights)
+        yield step
+        if dice.random() < SETTLES:
+            yield Stage.settle
+
+
+async def drive(stage: Stage, steps: Iterable[Step], history: "deque[str]") -> None:
+    """Take these steps. Raises a `Violation`."""
     await stage.open()
     await stage.settle()
-    for _ in range(steps):
-        [(_, step)] = dice.choices(STEPS, weights)
+    for step in steps:
         history.append(step.__name__)
         await step(stage)
-        stage.figures.steps += 1
-        stage.figures.kinds[step.__name__] += 1
-        await asyncio.sleep(dice.expovariate(1 / PAUSE))
+        if step is not Stage.settle:
+            stage.figures.steps += 1
+            stage.figures.kinds[step.__name__] += 1
+            await asyncio.sleep(stage.dice.expovariate(1 / PAUSE))
         stage.check()
-        if dice.random() < settles:
-            history.append("settle")
-            await stage.settle()
     await stage.settle()
 
 
 async def one_site(
-    directory: Path, dice: random.Random, steps: int, history: "deque[str]", settles: float = SETTLES
+    server: PostgresServer,
+    directory: Path,
+    dice: random.Random,
+    steps: Iterable[Step],
+    history: "deque[str] | None" = None,
 ) -> Figures:
     """Run one site and return its figures; `violation` describes what did not hold."""
-    server = await asyncio.to_thread(PostgresServer.begun)
-    try:
-        async with asyncio.TaskGroup() as background, Stage(server, directory, dice, background) as stage:
-            try:
-                await drive(stage, steps, history, settles)
-            except Exception as error:
-                stage.figures.violation = f"{type(error).__name__}: {error}"
-            finally:
-                await stage.close()
-            return stage.figures
-    finally:
-        server.leave()
+    async with asyncio.TaskGroup() as background, Stage(server, directory, dice, background) as stage:
+        try:
+            await drive(stage, steps, deque[str](maxlen=0) if history is None else history)
+        except Exception as error:
+            stage.figures.violation = f"{type(error).__name__}: {error}"
+        finally:
+            await stage.close()
+    return stage.figures
 
 
 def run_site(seed: int, kept: Path, number: int, steps: int = STEPS_PER_SITE) -> Figures:
     """Run one site of a campaign; if something did not hold, what the engines have said is kept in `kept`."""
     history = deque[str](maxlen=40)
     directory = Path(tempfile.mkdtemp(prefix="cluster-"))
+    dice, server = random.Random(f"{seed}/{number}"), PostgresServer.begun()
     try:
-        figures = asyncio.run(one_site(directory, random.Random(f"{seed}/{number}"), steps, history))
+        figures = asyncio.run(one_site(server, directory, dice, random_steps(dice, steps), history))
         if figures.violation:
             logs = kept / f"{seed}-{number}"
             for log in directory.glob("*/log"):
@@ -88,6 +95,7 @@ def run_site(seed: int, kept: Path, number: int, steps: int = STEPS_PER_SITE) ->
                 f"site {number}, step {figures.steps}: {figures.violation}\n  {' '.join(history)}\n  logs: {logs}"
             )
     finally:
+        server.leave()
         shutil.rmtree(directory, ignore_errors=True)
     return figures
 

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -42,7 +43,7 @@ SHOWN_AS = (ShowAs.BUSY, ShowAs.BUSY, ShowAs.OOF, ShowAs.TENTATIVE)
 LAG_LOOK = 0.05
 """Seconds between two looks at how late this process is."""
 
-INTERNAL_ERROR = re.compile(r"^(Traceback .*|.*internal error.*|CRITICAL .*)$", re.MULTILINE)
+MISTAKE = re.compile(r"^.*(Traceback|internal error|critical).*$", re.MULTILINE)
 
 
 class Violation(AssertionError):
@@ -61,6 +62,7 @@ class Figures:
     witnessed: int = 0
     changes_of_hands: int = 0
     longest_settle: float = 0.0
+    waited_for: str = ""
     longest_lag: float = 0.0
     takeovers: list[float] = field(default_factory=list)
     violation: str = ""
@@ -71,8 +73,9 @@ class Figures:
         """Add the figures of another site."""
         for name in ("steps", "settles", "starts", "writes", "witnessed", "changes_of_hands"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("longest_settle", "longest_lag"):
-            setattr(self, name, max(getattr(self, name), getattr(other, name)))
+        self.longest_lag = max(self.longest_lag, other.longest_lag)
+        if other.longest_settle > self.longest_settle:
+            self.longest_settle, self.waited_for = other.longest_settle, other.waited_for
         self.sites += 1
         self.violations += bool(other.violation)
         self.takeovers += other.takeovers
@@ -85,7 +88,8 @@ class Figures:
             f"{self.steps} steps, {self.settles} settles on {self.sites} sites, {self.starts} engine starts, "
             f"{self.writes} presences written, {self.witnessed} of them compared with the database, "
             f"{self.changes_of_hands} changes of hands; shards of {len(took)} killed nodes owned again: {taken}; "
-            f"longest settle {self.longest_settle:.1f} s, longest lag {self.longest_lag:.2f} s"
+            f"longest settle {self.longest_settle:.1f} s, at the end of which {self.waited_for}; "
+            f"longest lag {self.longest_lag:.2f} s"
         )
 
 
@@ -120,6 +124,7 @@ class Stage(ClusterSite):
         self.company.pbx.behaviour.clears = dice.choice(CLEARING)
         self.database_is_up = True
         self.backup: Path | None = None
+        self._server_turn = asyncio.Lock()
         self.lag = Lag()
         self.hindered: dict[str, float] = {}
         self._background = background
@@ -253,30 +258,50 @@ class Stage(ClusterSite):
 
     async def stop_database(self, *, immediately: bool) -> None:
         """Stop the server."""
-        self.database_is_up = False
-        await asyncio.to_thread(self.server.stop, "immediate" if immediately else "fast")
+        await self._with_server(partial(self._stop, immediately=immediately))
 
     async def start_database(self) -> None:
         """Start the server again."""
-        if not self.database_is_up:
-            await asyncio.to_thread(self.server.start)
-            self.database_is_up = True
+        await self._with_server(self._start)
 
     async def copy_database(self) -> None:
         """Stop the server and start it again; meanwhile its files are copied."""
-        await self.stop_database(immediately=False)
         self.backup = self.server.directory / "backup"
-        await asyncio.to_thread(_copy, self.server.directory / "data", self.backup)
-        await self.start_database()
+        await self._with_server(self._copy)
 
     async def restore_database(self) -> None:
         """Go on with the copy: what was committed since is lost."""
-        if self.backup is None:
-            return
-        await self.stop_database(immediately=True)
-        await asyncio.to_thread(_copy, self.backup, self.server.directory / "data")
-        await self.start_database()
+        await self._with_server(self._restore)
         self.judge.lost(until=datetime.now(UTC) + timedelta(seconds=self.lease_seconds))
+
+    async def _with_server(self, work: Callable[[], None]) -> None:
+        """Do something with the server, one thing at a time, and to its end."""
+        async with self._server_turn:
+            doing = asyncio.get_running_loop().run_in_executor(None, work)
+            try:
+                await asyncio.shield(doing)
+            finally:
+                await asyncio.wait((doing,))
+
+    def _stop(self, *, immediately: bool) -> None:
+        if self.database_is_up:
+            self.database_is_up = False
+            self.server.stop("immediate" if immediately else "fast")
+
+    def _start(self) -> None:
+        if not self.database_is_up:
+            self.server.start()
+            self.database_is_up = True
+
+    def _copy(self) -> None:
+        self._stop(immediately=False)
+        _copy(self.server.directory / "data", self.server.directory / "backup")
+        self._start()
+
+    def _restore(self) -> None:
+        self._stop(immediately=True)
+        _copy(self.server.directory / "backup", self.server.directory / "data")
+        self._start()
 
     # -- what has to hold
 
@@ -299,7 +324,9 @@ class Stage(ClusterSite):
         begun = time.monotonic()
         was_able = self._some_are_able()
         limit = SETTLED_WITHIN + (0 if was_able else REGAINED_AFTER)
+        waited_for = "nothing was amiss"
         while amiss := self._amiss():
+            waited_for = amiss[:300]
             self.check()
             if time.monotonic() - begun > limit:
                 raise Violation(f"after {limit:.0f} s: {amiss}")
@@ -308,7 +335,8 @@ class Stage(ClusterSite):
         self.check()
         self._is_settling = False
         self.figures.settles += 1
-        self.figures.longest_settle = max(self.figures.longest_settle, time.monotonic() - begun)
+        if (took := time.monotonic() - begun) > self.figures.longest_settle:
+            self.figures.longest_settle, self.figures.waited_for = took, waited_for
 
     async def end_faults(self) -> None:
         """End every fault, and have the nodes run that should."""
@@ -402,8 +430,8 @@ class Stage(ClusterSite):
             log.seek(self._read_to.get(machine.name, 0))
             said = log.read()
         self._read_to[machine.name] = self._read_to.get(machine.name, 0) + len(said)
-        found = INTERNAL_ERROR.search(said.decode(errors="replace"))
-        return "" if found is None else said.decode(errors="replace")[found.start() :][:3000]
+        found = MISTAKE.search(said.decode(errors="replace"))
+        return "" if found is None else found[0][:3000]
 
 
 def _copy(source: Path, target: Path) -> None:
