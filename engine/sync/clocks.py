@@ -52,11 +52,34 @@ class SteadyClock:
 LOOK = timedelta(seconds=30)
 """How often to check, by the network clock; a clock set back by less delays deadlines by no more than that."""
 
+LITTLE = timedelta(seconds=1)
+"""Corrections of the time that make no difference."""
+
+
+class WatchedClock:
+    """Implements `Clock` by another one, and remembers the `latest` instant that it has told."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.latest = clock.now()
+
+    def now(self) -> datetime:
+        """Return the present instant in UTC."""
+        now = self._clock.now()
+        if now > self.latest:
+            self.latest = now
+        return now
+
+    async def sleep_until(self, instant: datetime) -> None:
+        """Return when the clock reaches `instant`."""
+        await self._clock.sleep_until(instant)
+
 
 class ClockStepDetector:
-    """Detects the calendar `clock` jumping backwards, which would delay every deadline, and calls `happened`."""
+    """Detects the calendar `clock` showing less than it has told before, and calls `happened`: what was decided and
+    scheduled then is of a time that has not come. That it was put ahead and back in between makes no difference."""
 
-    def __init__(self, clock: Clock, network_clock: Clock, happened: Callable[[], None]) -> None:
+    def __init__(self, clock: WatchedClock, network_clock: Clock, happened: Callable[[], None]) -> None:
         self._clock = clock
         self._network_clock = network_clock
         self._happened = happened
@@ -64,7 +87,8 @@ class ClockStepDetector:
     async def run(self) -> None:
         """Check the clock until cancelled."""
         while True:
-            before = self._clock.now()
             await self._network_clock.sleep_until(self._network_clock.now() + LOOK)
-            if self._clock.now() < before:
+            now = self._clock.now()
+            if now < self._clock.latest - LITTLE:
+                self._clock.latest = now
                 self._happened()

@@ -31,7 +31,7 @@ from engine.pbx.events import (
 from engine.settings.model import ApplicationProof, PbxLinkKind, SiteSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import PresenceStore
-from engine.sync.clocks import ClockStepDetector
+from engine.sync.clocks import ClockStepDetector, WatchedClock
 from engine.sync.decider import Decider
 from engine.sync.elsewhere import Elsewhere
 from engine.sync.events import (
@@ -93,6 +93,7 @@ class Engine:
         proof: Callable[[], ApplicationProof | None] = lambda: None,
         sharing: Sharing | None = None,
     ) -> None:
+        clock = WatchedClock(clock)
         self._source = source
         self._expiries = expiries or Expiries(clock)
         self._proof = proof

@@ -31,6 +31,19 @@ async def test_after_the_clock_was_set_back_presences_are_those_of_the_right_tim
         await eventually(lambda: not site.wrong())
 
 
+async def test_a_clock_that_was_put_ahead_and_back_within_seconds_leaves_nothing_behind(tmp_path: Path) -> None:
+    world = few_people(date(2026, 3, 2))
+    clock = SettableClock(world.instant("10:15"))
+    async with running_site(world, tmp_path, clock) as site:
+        await site.settled()
+        before = site.expected(world.people[0])
+        await clock.advance(timedelta(days=1.5).total_seconds())
+        await eventually(lambda: site.shown(world.people[0]) != before)
+        clock.set_back(timedelta(days=1.5))
+        assert site.wrong() != {}
+        await eventually(lambda: not site.wrong())
+
+
 async def test_after_the_clock_was_put_ahead_presences_are_those_of_the_right_time(tmp_path: Path) -> None:
     world = few_people(date(2026, 3, 2))
     clock = ManualClock(world.instant("10:15", -3))
