@@ -10,8 +10,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --no-input
 # Bytecode is kept: tests and demo start many processes, and each would compile everything that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check-types compile-tests unit coverage test-lowest bench screenshots reference docs faults fuzz \
-	soak lock dist reproducible clean
+.PHONY: demo test check-types compile-tests unit coverage test-lowest bench screenshots reference docs faults cluster \
+	fuzz soak lock dist reproducible clean
 
 # Messages go to standard error, because without a terminal the demo prints nothing but JSON.
 demo: $(DEMO_READY)
@@ -57,6 +57,10 @@ bench: $(READY)
 # STEPS=1000 SEED=7 set the size, and repeat a run.
 faults: $(READY)
 	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.faults $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
+
+# Several engines over one PostgreSQL, in real time: 2,000 steps take two hours. STEPS, SEED as well, JOBS=2 sites at once.
+cluster: $(READY)
+	PYTHONPATH=. $(BIN)/python -W ignore -m tests.campaigns.cluster $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
 # INPUTS=1000 SEED=7 as well, JOBS=1 for one processor, ONLY="planted secrets" for one kind of input.
 fuzz: $(READY)

@@ -5,7 +5,6 @@ Everything happens in real time, because the processes live in it. Each has a di
 
 import asyncio
 import contextlib
-import functools
 from asyncio import trsock
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,18 +25,12 @@ from engine.simulator.company import DOMAIN, Company
 from engine.simulator.pbx.server import CALENDAR
 from engine.simulator.pbx.state import PresenceWrite
 from engine.simulator.world import Person, World
-from engine.store.moving import StoredState
-from engine.store.postgres.address import database_address
-from engine.store.postgres.database import SharedDatabase
-from engine.store.postgres.moving import SharedState, write_state
-from engine.store.secret_store import StoredSecret
-from engine.store.settings_history import Version
 from engine.sync.clocks import SystemClock
-from tests.support.cluster import made_small
+from tests.support.cluster import made_small, write_first_settings
 from tests.support.database_proxy import DatabaseProxy
 from tests.support.engine_process import EngineProcess, Machine
 from tests.support.path_cut import cut_path, mend_path
-from tests.support.postgres import OWNER, PostgresDatabase, PostgresServer
+from tests.support.postgres import PostgresDatabase, PostgresServer
 from tests.support.write_judge import Arrival, Claimed, Judge
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -98,7 +91,7 @@ class ClusterSite:
             await stack.enter_async_context(self.company)
             self.company.pbx.on_connect = self._connected
             self.company.pbx.on_write = self._written
-            await self._write_first_state()
+            await write_first_settings(self.database, shared_part(self.settings), self.company.secrets, self._key)
             stack.push_async_callback(self._end_all)
             self._stack = stack.pop_all()
         return self
@@ -238,43 +231,6 @@ class ClusterSite:
         )
 
     # -- its beginning and its end
-
-    async def _write_first_state(self) -> None:
-        """Write what the first engine brings along when it makes a cluster: settings and secrets."""
-        text = shared_part(self.settings)
-        version = Version(
-            id=1,
-            at=datetime.now(UTC),
-            author=None,
-            action="set up",
-            differences=(),
-            text=text,
-            confirm_until=None,
-        )
-        stored = StoredState(
-            presences={},
-            leftovers={},
-            place=None,
-            let_through=None,
-            let_go=frozenset(),
-            versions=(version,),
-            audit=(),
-            log_ins={},
-            log_in_salt=bytes(16),
-            tenants={},
-        )
-        secrets = {name: StoredSecret(value, version.at) for name, value in self.company.secrets.items()}
-        state = SharedState(stored=stored, secrets=secrets, setup="")
-        write = functools.partial(
-            write_state,
-            state=state,
-            shard_of=functools.partial(shard_of, shards=self.shards),
-            node="a",
-            key=self._key,
-        )
-        database = SharedDatabase(database_address(self.database.conninfo(OWNER)))
-        await database.run(write, at_leisure=True)
-        await database.close()
 
     async def _end_all(self) -> None:
         for process in self._processes.values():

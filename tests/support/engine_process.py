@@ -148,7 +148,11 @@ class EngineProcess:
 
     def stall(self, seconds: float) -> None:
         """Have its event loop stand still, while its threads go on; nothing happens before there is one."""
-        if not int(_status_of(self.pid)["SigCgt"], 16) >> (STALL - 1) & 1:
+        try:
+            has_handler = int(_status_of(self.pid)["SigCgt"], 16) >> (STALL - 1) & 1
+        except FileNotFoundError:  # it has just ended
+            return
+        if not has_handler:
             return
         self.machine.steering.stall_seconds = seconds
         self.stalled_until = time.monotonic() + seconds

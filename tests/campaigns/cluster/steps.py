@@ -190,10 +190,11 @@ async def reset_pbx_link(stage: Stage) -> None:
 
 async def drain_or_not(stage: Stage) -> None:
     """An administrator drains a node, or no longer."""
-    machine = stage.some_machine()
-    if machine is not None:
-        with contextlib.suppress(psycopg.Error):
-            stage.drain(machine.node, is_draining=stage.dice.random() < 0.5)
+    machine, asked = stage.some_machine(), stage.some_machine()
+    if machine is not None and asked is not None:
+        with contextlib.suppress(OSError, aiohttp.ClientError, TimeoutError):
+            what = stage.dice.choice(("drain", "undrain"))
+            await asked.ask("POST", f"/v1/cluster/{what}", {"node": machine.node})
 
 
 async def change_settings(stage: Stage) -> None:
