@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -12,6 +14,7 @@ import pytest
 from engine.cluster.model import ClusterState, Member, Report, ShardState
 from engine.store.errors import DatabaseAway, DatabaseNotPrepared, DatabaseSlow, SharedDatabaseFailure
 from engine.store.postgres.leases import Leases
+from engine.store.postgres.own_connection import OwnConnection
 from tests.support.clock import ManualClock
 from tests.support.cluster import made_small, shared
 from tests.support.database_proxy import DatabaseProxy
@@ -240,6 +243,37 @@ async def test_whoever_is_stopped_does_not_wait_for_the_server(
         await asyncio.wait({beat})
         assert beat.cancelled()
         assert idle_seconds() - begun < 2  # psycopg would have waited for five seconds, and another five
+
+
+async def test_what_fails_at_the_moment_of_a_stop_is_not_logged_as_a_mistake() -> None:
+    async def fail(_: object) -> None:
+        raise DatabaseAway("it was stopped as well")
+
+    mistakes: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: mistakes.append(context))
+    connection = OwnConnection(_NoDatabase(), ManualClock(), timedelta(seconds=1))  # type: ignore[arg-type]
+    request = loop.create_task(connection.do(fail))
+    await asyncio.sleep(0)  # it has begun
+    await asyncio.sleep(0)  # and has failed, which nobody has noticed yet
+    request.cancel()
+    await asyncio.wait({request})
+    assert request.cancelled()
+    del request
+    gc.collect()
+    assert mistakes == []
+
+
+class _NoDatabase:
+    """A database to which there is a connection that is never used."""
+
+    place = "nowhere"
+
+    async def connect(self) -> "_NoDatabase":
+        return self
+
+    async def close(self) -> None:
+        pass
 
 
 def _waiting(database: PostgresDatabase) -> int:

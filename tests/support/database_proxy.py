@@ -60,7 +60,9 @@ class DatabaseProxy:
         """Run it; returns what to give as the host to libpq."""
         async with await asyncio.start_unix_server(self._accept, directory / ".s.PGSQL.5432"):
             yield str(directory)
-            self.drop()
+            self.refuse()
+            while self._connections:
+                await asyncio.wait(self._connections)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refuses:

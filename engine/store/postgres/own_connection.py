@@ -40,6 +40,8 @@ class OwnConnection:
             alarm.cancel()
             if not task.done():
                 await self._end(task)
+            elif not task.cancelled():
+                task.exception()  # of no interest to a caller who is cancelled at this very moment
         if not in_time:
             raise DatabaseSlow(f"no answer within {self.within.total_seconds():g} s")
         return task.result()
