@@ -92,6 +92,25 @@ async def test_a_log_in_of_an_engine_that_was_killed_blocks_the_others_for_a_min
     await b.close()
 
 
+async def test_a_clock_of_the_database_that_was_set_back_blocks_nobody_for_longer(
+    cluster_database: PostgresDatabase,
+) -> None:
+    killed, other = PostgresStorage(cluster_database, "a"), PostgresStorage(cluster_database, "b")
+    await killed.log_ins().begin(ACCOUNT, begun())
+    with cluster_database.connection() as connection:
+        connection.execute("UPDATE log_in SET until = until + interval '1 day'")
+    history = other.log_ins()
+    for seconds in (0, 30):
+        await other.clock.advance(seconds)
+        with pytest.raises(Paused) as paused:
+            await history.begin(ACCOUNT, begun())
+        assert paused.value.until - other.clock.now() == timedelta(seconds=60 - seconds)
+    await other.clock.advance(30)
+    await history.begin(ACCOUNT, begun())
+    await killed.close()
+    await other.close()
+
+
 async def test_without_the_database_nothing_is_tried_and_what_became_of_it_is_noted_later(
     cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

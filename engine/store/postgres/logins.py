@@ -1,7 +1,7 @@
 """Log-in attempts of several engines per account: together they try a secret no more often than one would."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -22,8 +22,9 @@ AGAIN = timedelta(seconds=10)
 class SharedLogIns:
     """The table `log_in`, for one `process`, a UUID; implements `AttemptHistory`. `clock` is network time.
 
-    One engine at a time tries a secret that is not proved. While the database is away none is tried, and what becomes
-    of those under way is noted in it later.
+    One engine at a time tries a secret that is not proved. That of another one is over by the database's clock, or once
+    it was seen for that long by this engine's: the database's may have been set back. While the database is away none
+    is tried, and what becomes of those under way is noted in it later.
     """
 
     def __init__(self, database: SharedDatabase, process: str, clock: Clock) -> None:
@@ -32,6 +33,7 @@ class SharedLogIns:
         self._clock = clock
         self._known: dict[Account, Attempts] = {}
         self._unsaved: dict[Account, tuple[AttemptsUpdate, ...]] = {}
+        self._others: dict[Account, tuple[object, datetime]] = {}
         self._salt: bytes | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -78,18 +80,28 @@ class SharedLogIns:
     def _paused(self, seen: str, time: timedelta = AGAIN) -> Paused:
         return Paused(self._clock.now() + time, refused=0, undecided=0, seen=seen)
 
+    def _pause(self, account: Account, other: object, left: timedelta) -> timedelta:
+        """Return how long to wait yet for the log-in of another engine, which has so long left by the database's
+        clock."""
+        now = self._clock.now()
+        seen, since = self._others.get(account, (None, now))
+        if seen != other:
+            since = now
+        self._others[account] = other, since
+        return min(left, since + UNDER_WAY - now)
+
     async def _transact(self, account: Account, work: AttemptsUpdate, turn: str) -> Attempts:
         """Do what could not be saved before, then `work`, and take a turn or end it."""
         key = {"kind": account.kind, "name": account.name, "process": self._process, "under_way": UNDER_WAY}
 
         async def change(connection: Connection) -> Attempts:
             await connection.execute(_ADD, key)
-            [(text, others_time)] = await (await connection.execute(_LOCK, key)).fetchall()
+            [(text, other, left)] = await (await connection.execute(_LOCK, key)).fetchall()
             attempts = before = _attempts(text)
             for each in (*self._unsaved.get(account, ()), work):
                 attempts = each(attempts)
-            if turn is _BEGIN and others_time is not None:
-                raise self._paused("another engine is trying it", others_time)
+            if turn is _BEGIN and other is not None and (pause := self._pause(account, other, left)) > timedelta():
+                raise self._paused("another engine is trying it", pause)
             if turn is _BEGIN or not any(each.outcome is LogInOutcome.BEGUN for each in attempts):
                 await connection.execute(turn, key)
             if attempts != before:
@@ -103,7 +115,7 @@ class SharedLogIns:
 
 _ADD = "INSERT INTO log_in (kind, name) VALUES (%(kind)s, %(name)s) ON CONFLICT DO NOTHING"
 _LOCK = """
-    SELECT attempts, CASE WHEN term <> %(process)s::uuid AND until > clock() THEN until - clock() END
+    SELECT attempts, CASE WHEN term <> %(process)s::uuid THEN (term, until)::text END, until - clock()
     FROM log_in WHERE kind = %(kind)s AND name = %(name)s FOR UPDATE
 """
 _BEGIN = """

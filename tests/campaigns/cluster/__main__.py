@@ -22,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.campaigns.cluster.stage import Figures, Stage
+from tests.campaigns.cluster.stage import SETTLED_WITHIN, Figures, Stage
 from tests.campaigns.cluster.steps import STEPS, Step
 from tests.support.postgres import PostgresServer
 
@@ -67,9 +67,13 @@ async def one_site(
     dice: random.Random,
     steps: Iterable[Step],
     history: "deque[str] | None" = None,
+    settled_within: float = SETTLED_WITHIN,
 ) -> Figures:
     """Run one site and return its figures; `violation` describes what did not hold."""
-    async with asyncio.TaskGroup() as background, Stage(server, directory, dice, background) as stage:
+    async with (
+        asyncio.TaskGroup() as background,
+        Stage(server, directory, dice, background, settled_within) as stage,
+    ):
         try:
             await drive(stage, steps, deque[str](maxlen=0) if history is None else history)
         except Exception as error:

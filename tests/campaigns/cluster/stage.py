@@ -35,6 +35,9 @@ SETTLED_WITHIN = 60.0
 REGAINED_AFTER = 60.0
 """Seconds more if no node was able: that is how long one is able again before it says so."""
 
+LOGGING_IN = 60.0
+"""Seconds more if an engine was killed while it logged in: another one that has just begun tries no sooner."""
+
 LIFE = 0.3
 """Seconds between two changes of calendars, in the mean."""
 
@@ -117,7 +120,12 @@ class Stage(ClusterSite):
     """A cluster with a random fate. `hindered` is when a machine was hindered last, "" the database."""
 
     def __init__(
-        self, server: PostgresServer, directory: Path, dice: random.Random, background: asyncio.TaskGroup
+        self,
+        server: PostgresServer,
+        directory: Path,
+        dice: random.Random,
+        background: asyncio.TaskGroup,
+        settled_within: float,
     ) -> None:
         super().__init__(server, directory)
         self.dice, self.figures = dice, Figures()
@@ -128,6 +136,7 @@ class Stage(ClusterSite):
         self.lag = Lag()
         self.hindered: dict[str, float] = {}
         self._background = background
+        self._settled_within = settled_within
         self._later: set[asyncio.Task[None]] = set()
         self._is_settling = False
         self._keys = 0
@@ -168,12 +177,14 @@ class Stage(ClusterSite):
         return await super().start(machine)
 
     def later(self, seconds: float, work: Callable[[], Awaitable[None] | None]) -> None:
-        """Do something after some seconds, while other things happen, unless all faults are ended before."""
+        """Do something after some seconds while other things happen, or when all faults are ended."""
 
         async def wait() -> None:
-            await asyncio.sleep(seconds)
-            if (done := work()) is not None:
-                await done
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                if (done := work()) is not None:
+                    await done
 
         task = self._background.create_task(wait())
         self._later.add(task)
@@ -322,8 +333,7 @@ class Stage(ClusterSite):
         self._is_settling = True
         await self.end_faults()
         begun = time.monotonic()
-        was_able = self._some_are_able()
-        limit = SETTLED_WITHIN + (0 if was_able else REGAINED_AFTER)
+        limit = self._settled_within + self._more_time()
         waited_for = "nothing was amiss"
         while amiss := self._amiss():
             waited_for = amiss[:300]
@@ -387,11 +397,14 @@ class Stage(ClusterSite):
         with self.database.connection() as connection:
             connection.execute(statement.encode(), values)
 
-    def _some_are_able(self) -> bool:
+    def _more_time(self) -> float:
+        """Return how much longer it may take: no node was able, or one was killed while it logged in."""
         try:
-            return bool(self.rows("SELECT FROM term WHERE ended IS NULL AND able"))
+            is_able = bool(self.rows("SELECT FROM term WHERE ended IS NULL AND able"))
+            logs_in = bool(self.rows("SELECT FROM log_in WHERE term IS NOT NULL"))
         except psycopg.Error:
-            return False
+            return REGAINED_AFTER
+        return (0 if is_able else REGAINED_AFTER) + (LOGGING_IN if logs_in else 0)
 
     def _amiss(self) -> str:
         """Return what is not right yet."""
