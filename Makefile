@@ -86,7 +86,7 @@ soak: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links \
-		--output-file packaging/requirements.lock pyproject.toml
+		--extra cluster --output-file packaging/requirements.lock pyproject.toml
 
 # Wheel, sdist and Debian packages in dist/, with bills of materials and checksums; needs debhelper, mandoc, binutils
 # for arm64 and, for the dependencies, a package index. ONLY=amd64 or arm64 makes one Debian package.

@@ -19,7 +19,7 @@ def locked() -> dict[str, Requirement]:
 
 def asked_for() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [Requirement(each) for each in project["dependencies"]]
+    return [Requirement(each) for each in (*project["dependencies"], *project["optional-dependencies"]["cluster"])]
 
 
 def test_whatever_is_asked_for_is_locked_to_a_version_that_fits() -> None:

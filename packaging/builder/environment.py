@@ -24,8 +24,9 @@ GLIBC = (36, 34, 31, 28, 26, 24, 17, 12, 5)
 """Minor versions of glibc 2 whose wheels run on Debian 12."""
 
 NOT_OURS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
-PER_PYTHON = "WHEEL"
-"""The file of a dist-info that differs between the wheels for several Pythons; the first one counts."""
+PER_PYTHON = ("WHEEL", "auditwheel.cdx.json")
+"""Files of a dist-info that differ between the wheels for several Pythons, whose names are in them; the first one
+counts."""
 
 UNUSED = (
     "babel/messages",
@@ -134,7 +135,7 @@ def _merge(source: Path, target: Path) -> None:
         if not placed.exists():
             placed.parent.mkdir(parents=True, exist_ok=True)
             path.rename(placed)
-        elif not (_is_metadata(name) and name.name == PER_PYTHON) and placed.read_bytes() != path.read_bytes():
+        elif not (_is_metadata(name) and name.name in PER_PYTHON) and placed.read_bytes() != path.read_bytes():
             raise MergeConflict(name)
 
 

@@ -14,14 +14,28 @@ Comment: The package contains the Python distributions that the product needs. T
 PAGES = "usr/share/doc/calendar-tui/html/_static"
 COMMON = {
     "Apache License": ("Version 2.0, January 2004", "Apache-2.0"),
+    "GNU LESSER GENERAL PUBLIC LICENSE": ("Version 3, 29 June 2007", "LGPL-3"),
     "Mozilla Public License": ("Version 2.0", "MPL-2.0"),
 }
 """Texts that every Debian has in /usr/share/common-licenses, by their title."""
+
+BUNDLED = {
+    "psycopg-binary": (
+        "psycopg_binary.libs has libraries of others as the wheel brings them: libpq of PostgreSQL (PostgreSQL),",
+        "libssl and libcrypto of OpenSSL (Apache-2.0), libldap and liblber of OpenLDAP (OLDAP-2.8), libsasl2 of Cyrus",
+        "(BSD-4-Clause), Kerberos and libcom_err of MIT (MIT), libkeyutils and libcrypt (LGPL-2.1-or-later). They are",
+        "loaded at run time and may be replaced. https://github.com/psycopg/psycopg has the sources of the wheel.",
+    )
+}
+"""Distributions with compiled libraries of others that their licence does not name."""
 
 OF_PAGES = {"sphinx": "*", "furo": "s*/*", "snowballstemmer": "*-stemmer.js"}
 """Distributions that have put files into the documentation, and those files in _static; the last that fits counts."""
 
 NOTICE = re.compile(r"^\W*(?:copyright|©|\(c\))\W.*\d{4}.*$", re.IGNORECASE | re.MULTILINE)
+
+OF_LICENCE = "Free Software Foundation, Inc. <https://fsf.org/>"
+"""Whose the text of a licence is, not what it is about."""
 
 
 def copyright_file(parts: Sequence[Part]) -> str:
@@ -38,8 +52,11 @@ def _files(part: Part) -> str:
 
 
 def _paragraph(part: Part, files: str) -> Iterator[str]:
-    notices = dict.fromkeys(line.strip(" #*\t") for text in part.texts for line in NOTICE.findall(text))
+    found = (line.strip(" #*\t\n") for text in part.texts for line in NOTICE.findall(text))
+    notices = dict.fromkeys(line for line in found if OF_LICENCE not in line)
     yield f"Files: {files}"
+    if part.name in BUNDLED:
+        yield "Comment: " + "\n ".join(BUNDLED[part.name])
     yield "Copyright: " + "\n ".join(notices or (f"the authors of {part.name}",))
     yield f"License: {part.licence}"
     for text in part.texts:

@@ -44,12 +44,14 @@ def test_wheels_for_several_pythons_become_one_directory(environment: ModuleType
     for version in ("311", "313"):
         tree = tmp_path / version
         put(tree / "thing", {"__init__.py": "pure", f"fast.cpython-{version}.so": version})
-        put(tree / "thing-1.dist-info", {"METADATA": "Name: thing", "WHEEL": f"cp{version}", "RECORD": version})
+        files = {"METADATA": "Name: thing", "WHEEL": f"cp{version}", "RECORD": version}
+        put(tree / "thing-1.dist-info", {**files, "sboms/auditwheel.cdx.json": f"thing-1-cp{version}.whl"})
         put(tree / "bin", {"thing": "#!/usr/bin/python"})
         environment._merge(tree, site_packages)
     assert sorted(str(path.relative_to(site_packages)) for path in site_packages.rglob("*") if path.is_file()) == [
         "thing-1.dist-info/METADATA",
         "thing-1.dist-info/WHEEL",
+        "thing-1.dist-info/sboms/auditwheel.cdx.json",
         "thing/__init__.py",
         "thing/fast.cpython-311.so",
         "thing/fast.cpython-313.so",
@@ -136,6 +138,18 @@ def test_each_part_has_its_licence_with_its_text(builder: None, site_packages: P
     assert "common-licenses/Apache-2.0" in text
     assert "many lines" not in text
     assert re.search(r"^Files: usr/share/doc/calendar-tui/html/_static/s\*/\*\n.*Gedam.*\nLicense: MIT\n", text, re.M)
+
+
+def test_a_library_of_others_is_named_with_its_licence(builder: None, tmp_path: Path) -> None:
+    lesser = "                GNU LESSER GENERAL PUBLIC LICENSE\n       Version 3, 29 June 2007\n\n"
+    lesser += " Copyright (C) 2007 Free Software Foundation, Inc. <https://fsf.org/>\n many lines\n"
+    metadata = "Metadata-Version: 2.4\nName: psycopg-binary\nVersion: 3\nLicense-Expression: LGPL-3.0-only\n"
+    put(tmp_path / "psycopg_binary-3.dist-info", {"METADATA": metadata, "licenses/LICENSE.txt": lesser})
+    text = importlib.import_module("licences").copyright_file(importlib.import_module("parts").parts_in(tmp_path))
+    paragraph = text.split("\n\n")[1]
+    assert "Comment: psycopg_binary.libs has" in paragraph
+    assert "Copyright: the authors of psycopg-binary\nLicense: LGPL-3.0-only\n" in paragraph
+    assert paragraph.endswith("The complete text is in /usr/share/common-licenses/LGPL-3.")
 
 
 def test_the_bill_of_materials_lists_what_is_linked_too(builder: None, site_packages: Path) -> None:
