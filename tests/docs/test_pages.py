@@ -15,13 +15,15 @@ from engine.settings.keys import KEYS, TABLES
 from engine.settings.reader import collect
 from engine.setup.pages import SECRETS, STEPS
 from tests.docs.pages import PAGES, WITH_README, blocks, spans, text_of
-from tests.server.test_metrics import KINDS, PREFIX
+from tests.server.test_metrics import KINDS, OF_THE_CLUSTER, PREFIX
 from tests.support.parsers import commands
 
 PARSERS = {"calendar-engine": make_parser, "calendar-tui": make_terminal_parser}
 KEYS_AND_TABLES = {*KEYS, *SECRETS, *TABLES}
 FAILURES = set(re.findall(r"^## `(.+)`$", text_of("docs/errors.md"), re.M))
 
+ROLES = {"owner", "view"}
+"""What the names of roles in a shared database have after that of the product."""
 
 NAMES = {f"{name} {path}" for name, make in PARSERS.items() for path, _ in commands(make())}
 
@@ -110,7 +112,8 @@ def links_to_failures(page: str) -> list[tuple[str, str]]:
 def test_every_metric_exists() -> None:
     named = {span.removeprefix(PREFIX) for page in PAGES for span in spans(page) if span.startswith(PREFIX)}
     assert named
-    assert named <= {f"{name}_total" if kind == "counter" else name for name, kind in KINDS.items()}
+    kinds = KINDS | OF_THE_CLUSTER
+    assert named - ROLES <= {f"{name}_total" if kind == "counter" else name for name, kind in kinds.items()}
 
 
 def test_the_quick_start_has_the_steps_of_the_set_up() -> None:
