@@ -82,7 +82,7 @@ def _run_cluster(options: argparse.Namespace) -> int:
 
 
 def _run_joining(options: argparse.Namespace) -> int:
-    from engine.store.postgres.client import client_needed
+    from engine.store.postgres_client import client_needed
 
     with client_needed():
         from engine.cli.joining import run_joining

@@ -95,11 +95,10 @@ def _print_script(file: SettingsFile) -> None:
 
 async def _create(node: StoppedNode, role: str) -> None:
     """Prepare the database as another role."""
-    login = node.address.role
     sizes = {"shards": node.cluster.shards, "lease_seconds": node.cluster.lease_seconds}
 
     async def prepare(database: SharedDatabase) -> None:
-        await create(database, login, node.address.password, **sizes)
+        await create(database, node.address, **sizes)
 
     await _as_role(role, node.cluster.database, node.name, prepare)
 

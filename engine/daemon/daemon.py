@@ -55,6 +55,7 @@ from engine.setup.guesses import guessed_zone
 from engine.setup.session import SetupSession
 from engine.store.database import Database
 from engine.store.errors import SharedDatabaseFailure, StoreDamaged, StoreForeign
+from engine.store.postgres_client import client_needed
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
 from engine.store.secrets import DATABASE_PASSWORD, Secrets, taken_environment
@@ -172,8 +173,9 @@ def _cluster_node(
     state: Path,
     network_clock: Clock,
 ) -> "ClusterNode":
-    """Return this process as a node of the cluster. Raises `DatabaseAddressUnusable`."""
-    from engine.daemon.cluster_node import ClusterNode
+    """Return this process as a node of the cluster. Raises `DatabaseAddressUnusable` or `DatabaseClientMissing`."""
+    with client_needed():
+        from engine.daemon.cluster_node import ClusterNode
 
     return ClusterNode(cluster, password, local, file, state, network_clock=network_clock, random=SystemRandom())
 

@@ -87,7 +87,7 @@ def check_local_file(text: str, source: str) -> None:
         raise SettingsInvalid(source, problems_of(text, findings))
 
 
-_SET = "Remove it here; calendar-engine config set {} changes it for all."
+_SET = "Remove it here, as calendar-engine cluster join does; calendar-engine config set {} changes it for all."
 
 
 def _is_of_cluster(key: str) -> bool:

@@ -1,6 +1,7 @@
 """The commands `cluster join`, `leave` and `migrate`, with a real PostgreSQL: nothing that is stored is ever lost."""
 
 import argparse
+import asyncio
 import io
 import itertools
 import json
@@ -23,11 +24,14 @@ from engine.cli.main import main
 from engine.core.secret import Secret
 from engine.settings.local_keys import combined
 from engine.store.database import locked
-from engine.store.errors import NoSharedDatabase
+from engine.store.errors import DatabaseClientMissing, NoSharedDatabase
 from engine.store.moving import StoredState, read_state
-from engine.store.postgres import migrations
+from engine.store.postgres import migrations, preparing
+from engine.store.postgres.address import database_address
 from engine.store.postgres.database import SharedDatabase
+from engine.store.postgres_client import client_needed
 from engine.store.secret_store import SecretStore, StoredSecret
+from engine.store.secrets import SecretsMissing
 from tests.support.cluster import made_small
 from tests.support.postgres import ENGINE, OWNER, PASSWORD, VIEW, WITH_PASSWORD, PostgresDatabase
 
@@ -407,6 +411,30 @@ def test_what_cannot_be_read_or_used_changes_nothing(make: Make, cluster_databas
     ended = b.run("cluster", "join")
     assert (ended.status, "Copy secrets.key" in ended.err) == (2, True)
     assert "[exchange]\ntype" in b.file.read_text()
+
+
+def test_a_role_with_a_password_is_not_made_without_one(empty_database: PostgresDatabase) -> None:
+    """As seen from an engine on another machine."""
+    engines = database_address("postgresql://unknown@db.example.com/calendar")
+    assert engines.is_proved_by_password
+
+    async def create() -> None:
+        database = SharedDatabase(database_address(empty_database.conninfo("postgres")))
+        try:
+            await preparing.create(database, engines, shards=8, lease_seconds=5)
+        finally:
+            await database.close()
+
+    with pytest.raises(SecretsMissing, match=r"cluster\.password"):
+        asyncio.run(create())
+
+
+@pytest.mark.parametrize("error", [ImportError("no pq wrapper available\n- c"), ModuleNotFoundError(name="psycopg")])
+def test_a_client_that_is_not_installed_is_named(error: ImportError) -> None:
+    with pytest.raises(DatabaseClientMissing), client_needed():
+        raise error
+    with pytest.raises(ImportError), client_needed():
+        raise ModuleNotFoundError(name="engine.mistake")
 
 
 def killed_at(step: int, machine: Machine, action: str) -> bool:

@@ -100,8 +100,8 @@ def test_a_shared_key_in_the_file_is_told_with_its_line_and_its_remedy() -> None
         ("pbx.users.hidden", 6),
     ]
     assert str(refused.value.problems[1]) == (
-        "line 3: engine.pilots is the same for all engines, and not read from this file. Remove it here; "
-        "calendar-engine config set engine.pilots changes it for all."
+        "line 3: engine.pilots is the same for all engines, and not read from this file. Remove it here, as "
+        "calendar-engine cluster join does; calendar-engine config set engine.pilots changes it for all."
     )
     with pytest.raises(SettingsInvalid, match="this is not TOML"):
         check_local_file("[engine", "file")

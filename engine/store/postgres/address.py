@@ -51,6 +51,12 @@ class DatabaseAddress:
         return str(self.parameters.get("user") or pwd.getpwuid(os.geteuid()).pw_name)
 
     @property
+    def is_proved_by_password(self) -> bool:
+        """Whether the role most likely needs a password: not at a socket of this machine, or with a certificate."""
+        hosts = str(self.parameters.get("host", "")).split(",")
+        return not ("sslcert" in self.parameters or all(each.startswith(("/", "@")) for each in hosts))
+
+    @property
     def place(self) -> str:
         """Host and database, for messages."""
         return f"{self.parameters.get('host') or 'local socket'}, database {self.parameters.get('dbname', '')}"

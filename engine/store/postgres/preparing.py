@@ -7,8 +7,10 @@ from psycopg import sql
 
 from engine.core.secret import Secret
 from engine.store.errors import DatabaseNeedsAdministrator, DatabaseRefused
+from engine.store.postgres.address import DatabaseAddress
 from engine.store.postgres.database import Connection, SharedDatabase
 from engine.store.postgres.migrations import ONE_AT_A_TIME, check_schema, missing, prepare, statements_from
+from engine.store.secrets import DATABASE_PASSWORD, SecretsMissing
 
 T = TypeVar("T")
 
@@ -16,18 +18,19 @@ OWNER, ENGINE = "calendar_engine_owner", "calendar_engine"
 """The role that makes and changes tables, and the one that engines work as, or are members of."""
 
 
-async def create(
-    database: SharedDatabase, login: str, password: Secret | None, *, shards: int, lease_seconds: int
-) -> None:
-    """Make what is missing of roles, schema and tables, so that engines can connect as the role `login`.
+async def create(database: SharedDatabase, engines: DatabaseAddress, *, shards: int, lease_seconds: int) -> None:
+    """Make what is missing of roles, schema and tables, so that engines can connect to the address of `engines`.
 
-    The `password` becomes that of `login` if this makes it. Raises `DatabaseNeedsAdministrator` if the role of the
-    `database` may not do that, and other failures of the database.
+    If this makes the role there, it gets the password there. Raises `SecretsMissing` if there has to be one,
+    `DatabaseNeedsAdministrator` if the role of the `database` may not do all that, and other failures of the database.
     """
+    login, password = engines.role, engines.password
 
     async def make(connection: Connection) -> None:
         await connection.execute(ONE_AT_A_TIME)
         is_new = (await connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (login,))).rowcount == 0
+        if is_new and not password and engines.is_proved_by_password:
+            raise SecretsMissing(DATABASE_PASSWORD)
         await connection.execute(_roles(login))
         if is_new and password:
             await connection.execute(_with_password(connection, login, password))
