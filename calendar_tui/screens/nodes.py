@@ -62,6 +62,15 @@ class NodesView(View):
         if node is not None:
             self.shell.confirm(f"Let {node.name} have users again?", lambda: self._undrain(node.name))
 
+    def action_resume(self) -> None:
+        """Ask whether the node under the cursor is to write again."""
+        node = self._node
+        if node is not None and not node.halted:
+            self.tell(f"{node.name} has not stopped writing.")
+        elif node is not None:
+            question = f"Is the other program stopped, and {node.name} to write again?"
+            self.shell.confirm(question, lambda: self._resume(node.name))
+
     @property
     def _node(self) -> ClusterNode | None:
         """The node under the cursor."""
@@ -77,6 +86,9 @@ class NodesView(View):
 
     async def _undrain(self, name: str) -> None:
         await self._change(lambda requests: requests.undrain(NodeQuestion(node=name)), f"{name} gets users again.")
+
+    async def _resume(self, name: str) -> None:
+        await self._change(lambda requests: requests.resume(NodeQuestion(node=name)), f"{name} writes again.")
 
     async def _change(self, change: Callable[[ClusterRequests], Awaitable[Cluster]], done: str) -> None:
         api = self.shell.session.api

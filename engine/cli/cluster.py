@@ -20,9 +20,13 @@ def add_cluster(commands: SubParsers) -> None:
         "status": ("show the nodes", "Shows every node with its users, the shards, the database, and who is gone."),
         "drain": ("have a node hand over its users", "Has a node hand over all its users, as before it is stopped."),
         "undrain": ("let a node have users again", "Lets a node have users again after it was drained."),
+        "resume": (
+            "have a node write again",
+            "Has a node write again that has stopped because another program wrote the same presences.",
+        ),
     }
     parsers = declare(actions, texts, _run_cluster, attached())
-    for name in ("drain", "undrain"):
+    for name in ("drain", "undrain", "resume"):
         parsers[name].add_argument(
             "node", nargs="?", default="", metavar="NODE", help="the name of the node (default: the one that is asked)"
         )

@@ -1,7 +1,8 @@
-"""The commands `cluster status`, `cluster drain` and `cluster undrain`."""
+"""The commands `cluster status`, `cluster drain`, `cluster undrain` and `cluster resume`."""
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -36,7 +37,10 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
             cluster = await _drained(requests, options.node)
         case "undrain":
             await requests.undrain(NodeQuestion(node=options.node))
-            cluster = await _seen(requests, options.node, draining=False)
+            cluster = await _seen(requests, options.node, lambda node: not node.draining)
+        case "resume":
+            await requests.resume(NodeQuestion(node=options.node))
+            cluster = await _seen(requests, options.node, lambda node: not node.halted)
         case _:
             cluster = await requests.cluster()
     status = await EngineRequests(client).status()
@@ -51,20 +55,20 @@ def _is_well(cluster: Cluster) -> bool:
     return state is None or (state.member and state.database.state == "up" and not state.ownerless)
 
 
-async def _seen(requests: ClusterRequests, name: str, *, draining: bool) -> Cluster:
-    """Wait until the engine has seen what the database was told, and return the cluster then."""
+async def _seen(requests: ClusterRequests, name: str, is_done: Callable[[ClusterNode], bool]) -> Cluster:
+    """Wait until the engine has seen at a node what was done, and return the cluster then."""
     async with reporting_wait(lambda: "Waiting for the engine to look at the database"):
         while True:
             cluster = await requests.cluster()
             node = _node(cluster, name)
-            if node is None or node.draining == draining:
+            if node is None or is_done(node):
                 return cluster
             await asyncio.sleep(FOLLOWED)
 
 
 async def _drained(requests: ClusterRequests, name: str) -> Cluster:
     """Wait until a node has handed over all that others take, and return the cluster then."""
-    cluster, left = await _seen(requests, name, draining=True), -1
+    cluster, left = await _seen(requests, name, lambda node: node.draining), -1
 
     def what() -> str:
         return f"Waiting for {counted(left, 'shard')} to be handed over"

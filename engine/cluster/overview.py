@@ -14,6 +14,9 @@ from engine.cluster.lease import Lease
 from engine.cluster.model import ClusterState, ShardState, TermState
 from engine.cluster.nodes import STANDBY, Nodes
 
+HALTED = "halted"
+"""The figure with which a node tells for how many shards it does not write."""
+
 
 class NodeCondition(StrEnum):
     """How a node is, in a word."""
@@ -31,7 +34,7 @@ class NodeSeen:
     """A node that is running, or whose end nobody has noted yet.
 
     `quiet_for` is how long ago its last beat was seen. It is `behind` if older settings are in force on it than the
-    newest ones.
+    newest ones. For `halted` of its shards it does not write, because somebody else does.
     """
 
     name: str
@@ -45,6 +48,7 @@ class NodeSeen:
     quiet_for: timedelta
     settings: int
     behind: bool
+    halted: int
     began: datetime
 
 
@@ -107,6 +111,7 @@ def _is_owned(shard: ShardState, alive: Mapping[str, str]) -> bool:
 def _node(
     term: TermState, shards: int, settings: int, own: str, alive: Mapping[str, str], quiet_for: timedelta
 ) -> NodeSeen:
+    halted = term.figures.get(HALTED, 0)
     return NodeSeen(
         name=term.node,
         role=term.role,
@@ -119,6 +124,7 @@ def _node(
         quiet_for=quiet_for,
         settings=term.settings,
         behind=term.settings < settings,
+        halted=halted if isinstance(halted, int) else 0,
         began=term.began,
     )
 

@@ -1,4 +1,6 @@
-"""What a node asks of the others by a notice: to read the calendars of users whom it does not work for."""
+"""What a node asks of the others by a notice: to read the calendars of users whom it does not work for, and to write
+again.
+"""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -10,6 +12,9 @@ ReadingKind = Literal["resync", "reresolve"]
 
 ASK = "read "
 """How such a notice begins."""
+
+RESUME = "resume "
+"""How a notice begins that asks the node named in it to write again for all of its shards."""
 
 LONGEST = 7000
 """Bytes of a notice, of which PostgreSQL takes less than 8000."""

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from engine.cluster.membership import Membership
 from engine.cluster.model import Member, Report
-from engine.cluster.requests import ReadingRequest, reading_request
+from engine.cluster.overview import HALTED
+from engine.cluster.requests import RESUME, ReadingRequest, reading_request
 from engine.core.backoff import Backoff, doubling
 from engine.core.clock import Clock
 from engine.core.errors import Failure
@@ -43,7 +44,8 @@ from engine.store.tenants import KnownTenants
 from engine.supervisor.settings_file import SettingsFile
 from engine.supervisor.shared_settings import SharedSettings
 from engine.supervisor.supervisor import Supervisor
-from engine.sync.events import EXCHANGES, Side
+from engine.sync.events import EXCHANGES, ServiceChanged, Side
+from engine.sync.halts import Halts
 from engine.sync.share import Sharing
 
 LAST_READ = "shared.toml"
@@ -120,14 +122,32 @@ class ClusterNode:
         self._tenants: KnownTenants | None = None
         self._tenants_due = asyncio.Event()
         self._unfit: Failure | None = None
-        self.access = ClusterAccess(self.name, self.membership, Terms(self._database), lambda: self._unfit)
+        self._halts = Halts()
+        self.access = ClusterAccess(self, self.membership, Terms(self._database))
 
     @property
     def sharing(self) -> Sharing:
         """How an engine shares its users with others."""
         found = self.membership.state
         lease = timedelta(seconds=SHORTEST_LEASE if found is None else found.lease_seconds)
-        return Sharing(self.membership, self._presences, lease / 10)
+        return Sharing(self.membership, self._presences, lease / 10, self._halts)
+
+    @property
+    def unfit(self) -> Failure | None:
+        """Why this process cannot be a member of the cluster."""
+        return self._unfit
+
+    @property
+    def halted(self) -> Failure | None:
+        """Why some of this node's users are not written."""
+        return self._halts.problem
+
+    def resume(self) -> None:
+        """Write all users of this node again."""
+        self._halts.end()
+        self._holder.resume()
+        if self._service is not None:
+            self._service.current.report(ServiceChanged())
 
     def backup(self, own: OwnBackup) -> ClusterBackup:
         """Return what a backup holds that is made at this node, which has `own` files."""
@@ -180,6 +200,8 @@ class ClusterNode:
             self._tenants_due.set()
         if (request := reading_request(what)) is not None and request.node != self.name:
             self._read(request)
+        if what == f"{RESUME}{self.name}":
+            self.resume()
         if what.startswith(SUSPECT):
             self._holder.doubt(what.removeprefix(SUSPECT))
 
@@ -207,4 +229,4 @@ class ClusterNode:
         current = service.current
         is_open = any(current.link(each).works or current.link(each).failure is None for each in EXCHANGES)
         is_able = service.file_trouble is None and current.link(Side.PBX).works and is_open
-        return Report(able=is_able, settings=self._settings.enforced)
+        return Report(able=is_able, settings=self._settings.enforced, figures={HALTED: len(self._halts)})

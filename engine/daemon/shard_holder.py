@@ -71,6 +71,11 @@ class ShardHolder:
         if self._engine is not None:
             self._engine.shards.doubt(guid)
 
+    def resume(self) -> None:
+        """Write again for all shards."""
+        if self._engine is not None:
+            self._engine.shards.resume()
+
     def _observe(self, _: Event) -> None:
         engine = None if self._current is None else self._current.engine
         if engine is self._engine:

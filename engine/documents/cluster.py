@@ -71,6 +71,10 @@ def table(state: ClusterState, width: int) -> Iterator[Line]:
         yield _row(node, state, width)
         if (meaning := MEANINGS.get(node.condition)) is not None:
             yield from wrapped(meaning, width - 1, "     ", Role.NOTICE)
+        if node.halted:
+            what = f"It does not write {counted(node.halted, 'shard')}, which another program wrote as well."
+            text = f"{what} Stop that one, then: calendar-engine cluster resume {node.name}"
+            yield from wrapped(text, width - 1, "     ", Role.PROBLEM)
         if node.behind:
             text = f"Settings {node.settings} are in force on it; {state.settings} is the newest version."
             yield from wrapped(text, width - 1, "     ", Role.NOTICE)
@@ -184,7 +188,7 @@ def node_lines(
         start = (f" {fitted(shortened(node.name, name), name)} ", mark._replace(text=f"{mark.text:<{WORD}}"), remark)
         used = name + 2 + WORD + columns(remark.text)
         figures = f"{counted(node.users, 'user')}  {counted(node.shards, 'shard')}"
-        lag = Span(f"  ! settings {node.settings}" if node.behind else "", Role.NOTICE)
+        lag = Span(_lag(node), Role.NOTICE)
         gap = " " * max(2, place - used)
         left = max(0, width - max(place, used + 2) - 1)
         yield line(*start, gap, cut(figures, left), lag._replace(text=cut(lag.text, max(0, left - len(figures)))))
@@ -196,10 +200,21 @@ def node_lines(
         waited = age(state.ownerless_seconds or 0)
         text = f"! {state.ownerless} of {state.shards} without an owner for {waited}"
         yield line(f" {'Shards':<{name}} ", Span(cut(text, width - name - 3), Role.NOTICE))
+    changed = state.database.changed
+    if state.database.state == "up" and changed is not None and now - changed < RECENTLY:
+        mark = Span(f"{'! changed':<{WORD}}", Role.NOTICE)
+        at = Span(f"at {clock(changed, zone, now)}: another run of the server, or another one", Role.MUTED)
+        yield line(f" {'Database':<{name}} ", mark, at._replace(text=cut(at.text, max(0, width - name - WORD - 3))))
     if state.database.state != "up":
         since = "" if state.database.since is None else f"since {clock(state.database.since, zone, now)}"
         mark = database_mark(state)
         yield line(f" {'Database':<{name}} ", mark._replace(text=f"{mark.text:<{WORD}}"), Span(since, Role.MUTED))
+
+
+def _lag(node: ClusterNode) -> str:
+    if node.halted:
+        return "  ! writing halted"
+    return f"  ! settings {node.settings}" if node.behind else ""
 
 
 def _remark(node: ClusterNode, state: ClusterState) -> Span:

@@ -1,6 +1,6 @@
 """What the API tells of a cluster, and changes in it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol, cast
@@ -15,7 +15,7 @@ from engine.api.schema.cluster import (
 )
 from engine.cluster import model
 from engine.cluster.overview import ClusterOverview, NodeSeen
-from engine.cluster.requests import ReadingKind, ReadingRequest
+from engine.cluster.requests import RESUME, ReadingKind, ReadingRequest
 from engine.core.errors import Failure
 from engine.server.convert import converted, trouble
 from engine.server.errors import UsersWithoutNode
@@ -60,16 +60,44 @@ class OtherMembers(Protocol):
         ...
 
 
-class ClusterAccess:
-    """The cluster that the engine named `node` is a member of, or cannot become one because it is `unfit`: its version
-    and the database do not fit, as far as that could be asked."""
+class ThisNode(Protocol):
+    """What is to be known of the process itself."""
 
-    def __init__(self, node: str, member: Member, others: OtherMembers, unfit: Callable[[], Failure | None]) -> None:
-        self.node = node
+    @property
+    def name(self) -> str:
+        """The name of the node."""
+        ...
+
+    @property
+    def unfit(self) -> Failure | None:
+        """Why it cannot be a member: its version and the database do not fit, or that could not be asked yet."""
+        ...
+
+    @property
+    def halted(self) -> Failure | None:
+        """Why some of its users are not written."""
+        ...
+
+    def resume(self) -> None:
+        """Write all of them again."""
+        ...
+
+
+class ClusterAccess:
+    """The cluster that `this` engine is a member of, or is to be."""
+
+    def __init__(self, this: ThisNode, member: Member, others: OtherMembers) -> None:
+        self._this = this
         self._member = member
         self._others = others
-        self._unfit = unfit
         self._ended: tuple[model.EndedTerm, ...] = ()
+        self._since: datetime | None = None
+        self._changed: datetime | None = None
+
+    @property
+    def node(self) -> str:
+        """The name of this engine."""
+        return self._this.name
 
     def state(self, users: Mapping[str, int], now: datetime) -> ClusterState:
         """Return the cluster as it is `now`, in calendar time; `users` are those of each node."""
@@ -105,6 +133,8 @@ class ClusterAccess:
         found = [Problem(away, Severity.DEGRADED if isinstance(away, DatabaseSlow) else Severity.DOWN)] if away else []
         others = (each for each in self._member.problems() if each is not self._member.away)
         found += [Problem(each, Severity.DOWN) for each in others]
+        if (halted := self._this.halted) is not None:
+            found.append(Problem(halted, Severity.WRONG_PRESENCE))
         if seen is not None and away is None and (seen.ownerless_for or timedelta()) > seen.lease + TAKEN_WITHIN:
             failure = UsersWithoutNode(f"{seen.ownerless} of {seen.shards} shards")
             found.append(Problem(failure, Severity.WRONG_PRESENCE))
@@ -117,6 +147,20 @@ class ClusterAccess:
         """
         return await self._member.drain(node, is_draining=is_draining)
 
+    async def resume(self, node: str) -> bool:
+        """Have a node write again for all of its shards; return whether there is such a node. Raises a `StoreFailure`.
+
+        Another one hears of it only while it listens to the database.
+        """
+        if node == self.node:
+            self._this.resume()
+            return True
+        seen = self._member.overview()
+        if seen is None or all(each.name != node for each in seen.nodes):
+            return False
+        await self._others.tell((f"{RESUME}{node}",))
+        return True
+
     async def ask(self, kind: ReadingKind, guids: Collection[str] | None) -> None:
         """Ask the other engines to read the calendars of these users, or of all, as far as each works for them.
 
@@ -127,7 +171,7 @@ class ClusterAccess:
     def _away(self) -> Failure | None:
         """Return why the database cannot be used, if that is so for long enough. What is slow for longer than claims
         last is as good as away."""
-        if (unfit := self._unfit()) is not None:
+        if (unfit := self._this.unfit) is not None:
             return unfit
         failure, away_for, seen = self._member.away, self._member.away_for, self._member.overview()
         if failure is None or away_for is None or away_for < WORTH_TELLING:
@@ -138,13 +182,16 @@ class ClusterAccess:
 
     def _database(self, seen: ClusterOverview | None, now: datetime) -> ClusterDatabase:
         away, away_for = self._away(), self._member.away_for
+        self._since = _same(self._since, None if away_for is None or away is None else now - away_for)
+        changed_ago = None if seen is None else seen.changed_ago
+        self._changed = _same(self._changed, None if changed_ago is None else now - changed_ago)
         return ClusterDatabase(
             place=self._others.place,
             state="up" if away is None else "slow" if isinstance(away, DatabaseSlow) else "away",
             trouble=None if away is None else trouble(away),
-            since=None if away_for is None or away is None else now - away_for,
+            since=self._since,
             clock_ahead=None if seen is None else round(seen.clock_ahead.total_seconds(), 3),
-            changed=None if seen is None or seen.changed_ago is None else now - seen.changed_ago,
+            changed=self._changed,
         )
 
 
@@ -162,6 +209,7 @@ def _node(seen: NodeSeen, users: Mapping[str, int]) -> ClusterNode:
         quiet_seconds=round(seen.quiet_for.total_seconds(), 3),
         settings=seen.settings,
         behind=seen.behind,
+        halted=seen.halted,
         began=seen.began,
     )
 
@@ -182,6 +230,11 @@ def _unknown(node: str, database: ClusterDatabase) -> ClusterState:
         takeovers=0,
         settings=0,
     )
+
+
+def _same(before: datetime | None, now: datetime | None) -> datetime | None:
+    """Return the instant as it was told before, unless it is another one: it is counted back by two clocks."""
+    return before if before is not None and now is not None and abs(now - before) < timedelta(seconds=2) else now
 
 
 def _seconds(span: timedelta | None) -> float | None:

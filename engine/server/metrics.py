@@ -106,6 +106,8 @@ def _of_the_cluster(state: ClusterState) -> Iterator[Metric]:
     yield _gauge("cluster_shards", "Parts of the users.", state.shards)
     yield _gauge("cluster_shards_owned", "Parts of the users that this engine works for.", state.own_shards)
     yield _gauge("cluster_shards_without_owner", "Parts of the users that no engine works for.", state.ownerless)
+    halted = "Parts of the users that this engine does not write, since another program does."
+    yield _gauge("cluster_shards_halted", halted, 0 if own is None else own.halted)
     yield _counter("cluster_takeovers", "Shards taken of engines that were gone.", state.takeovers)
     lag = 0 if own is None or not own.behind else state.settings - own.settings
     yield _gauge("cluster_settings_behind", "Versions by which the settings in force are not the newest.", lag)

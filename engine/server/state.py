@@ -487,5 +487,5 @@ def _lasting_cluster(state: ClusterState) -> ClusterState:
     nodes = (
         replace(each, quiet_seconds=each.quiet_seconds // 1 if each.quiet_seconds > late else 0) for each in state.nodes
     )
-    database = replace(state.database, clock_ahead=None, changed=None, since=None)
+    database = replace(state.database, clock_ahead=None)
     return replace(state, nodes=tuple(nodes), database=database, lease_age=None, ownerless_seconds=None)

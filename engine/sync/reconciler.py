@@ -187,6 +187,7 @@ class Engine:
             ended=self._on_shards_lost,
             shared_by=self._share_with,
             report=self._report,
+            read_again=self._read_back.add,
         )
 
     async def run(self) -> None:
@@ -413,7 +414,6 @@ class Engine:
     def _on_shards_taken(self, guids: Collection[str]) -> None:
         self._decider.mark_all(guids)
         self._writer.want_all(guids)
-        self._read_back.add(guids)
 
     def _share_with(self, engines: int) -> None:
         if isinstance(self._source, SharingSource):

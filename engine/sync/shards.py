@@ -1,12 +1,13 @@
 """Takes up the users of shards that this engine owns from now on, and lets go those of shards that it has lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from engine.core.claims import LeaseEnded
 from engine.core.clock import Clock
+from engine.pbx.errors import PresenceTakenOver
 from engine.store.errors import StoreFailure
 from engine.store.presence import PresenceRecord
 from engine.sync.elsewhere import Elsewhere
@@ -14,6 +15,7 @@ from engine.sync.events import Event
 from engine.sync.participants import Membership, Participants
 from engine.sync.scheduling import WakeableTimer
 from engine.sync.share import Share
+from engine.sync.tripwire import Tripwire
 from engine.sync.writer import Writer
 
 LOOK = timedelta(seconds=1)
@@ -25,7 +27,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class ShardKeeper:
     """Works for the shards that this engine owns; an engine that works alone owns none, and needs no keeper.
 
-    `elsewhere` are the users of the others; `report` is told when something is different of one of them.
+    `elsewhere` are the users of the others; `report` is told when something is different of one of them. `read_again`
+    has presences read back: other engines wrote them, or somebody else does.
 
     `prepare` is called before users are taken up, `begun` with all users of the shards that were taken, `ended` with
     those who were let go, and `shared_by` with the number of engines that share all budgets.
@@ -44,6 +47,7 @@ class ShardKeeper:
         ended: Callable[[Collection[str]], None],
         shared_by: Callable[[int], None],
         report: Callable[[Event], None],
+        read_again: Callable[[Iterable[str]], None],
     ) -> None:
         self._participants = participants
         self._share = share
@@ -56,6 +60,8 @@ class ShardKeeper:
         self._shared_by = shared_by
         self._to_store_again = set[int]()
         self._alarm = WakeableTimer(network_clock)
+        self._read_again = read_again
+        self._tripwire = Tripwire(share, network_clock, report, read_again)
         self.elsewhere = Elsewhere(directory, share, network_clock, report)
 
     def taken(self, shards: Collection[int]) -> None:
@@ -94,11 +100,22 @@ class ShardKeeper:
         """Ask the PBX what it shows for a user: another engine has said that it may have written too late."""
         self._writer.doubt(guid)
 
+    def resume(self) -> None:
+        """Write again for all shards: whoever else was writing their users is stopped. The PBX is asked about those who
+        show what is not ours."""
+        self._share.halts.end()
+        self._tripwire.forget()
+        for guid, participant in self._participants.items():
+            if isinstance(participant.refusal, PresenceTakenOver):
+                self._writer.doubt(guid)
+        self._alarm.wake()
+
     async def run(self) -> None:
         """Use claims as they come, and look at the users of the others, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._use_claims())
             group.create_task(self.elsewhere.run())
+            group.create_task(self._tripwire.run())
 
     async def _use_claims(self) -> None:
         while True:
@@ -131,4 +148,6 @@ class ShardKeeper:
         await self._prepare()
         own = [guid for guid in loaded if self._share.includes(guid)]
         self._directory.begin(sorted(own, key=lambda guid: loaded[guid].ends or _NEVER))
-        self._begun(self._share.of_shards(tuple(self._participants), shards))
+        taken_up = self._share.of_shards(tuple(self._participants), shards)
+        self._begun(taken_up)
+        self._read_again(taken_up)

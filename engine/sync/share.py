@@ -1,12 +1,19 @@
 """The users that an engine works for: everybody, or its share of users whom several engines have in common."""
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.core.claims import ALWAYS, Claim, Ownership
+from engine.core.presence.model import Presence
+from engine.core.users import User
 from engine.store.presence import PresenceRecord, PresenceStore
+from engine.sync.halts import Halts
+
+MOST_SIGHTINGS = 1000
+"""More are not waited for: some are enough to find out."""
 
 
 class ShardOwnership(Ownership, Protocol):
@@ -50,12 +57,22 @@ class SharedPresenceStore(PresenceStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """How users are shared with other engines: who owns whom, the store that all use, and after which time the link
-    gives up what the PBX has not acknowledged."""
+    """How users are shared with other engines: who owns whom, the store that all use, after which time the link gives
+    up what the PBX has not acknowledged, and for which shards nothing is written."""
 
     ownership: ShardOwnership
     store: SharedPresenceStore
     undelivered_for: timedelta
+    halts: Halts = field(default_factory=Halts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A presence of a user that the PBX was found to show, in place of the one it had confirmed."""
+
+    user: User
+    found: Presence
+    confirmed: Presence
 
 
 class Share:
@@ -68,6 +85,8 @@ class Share:
     def __init__(self, sharing: Sharing | None = None) -> None:
         self._ownership = None if sharing is None else sharing.ownership
         self._sharing = sharing
+        self.halts = Halts() if sharing is None else sharing.halts
+        self.sightings: deque[Sighting] = deque(maxlen=MOST_SIGHTINGS)
         self._shards = set[int]()
         self._shard_of: dict[str, int] = {}
         self._prepared: dict[int, tuple[str, int]] = {}
@@ -121,14 +140,19 @@ class Share:
         if self._ownership is None:
             return ALWAYS.claim_of(guid)
         claim = self._ownership.claim_of(guid)
-        return claim if claim is not None and self._is_prepared(claim) else None
+        return claim if claim is not None and self._may_be_used(claim) else None
 
     def prepared_claims(self) -> list[Claim]:
         """Return the claims that may be used now."""
         if self._ownership is None:
             return []
         claims = (self._ownership.claim_to(shard) for shard in sorted(self._shards))
-        return [claim for claim in claims if claim is not None and self._is_prepared(claim)]
+        return [claim for claim in claims if claim is not None and self._may_be_used(claim)]
+
+    def sighted(self, sighting: Sighting) -> None:
+        """Note that a user of ours shows what this engine has not written."""
+        if not self.is_everybody:
+            self.sightings.append(sighting)
 
     async def load(self, claim: Claim) -> dict[str, PresenceRecord]:
         """Return what is stored for a shard that was taken. Raises `LeaseEnded`, or a `StoreFailure`."""
@@ -161,6 +185,9 @@ class Share:
         if shard is None:
             shard = self._shard_of[guid] = ownership.shard_of(guid)
         return shard
+
+    def _may_be_used(self, claim: Claim) -> bool:
+        return self._is_prepared(claim) and claim.shard not in self.halts
 
     def _is_prepared(self, claim: Claim) -> bool:
         return self._prepared.get(claim.shard) == (claim.term, claim.token)

@@ -14,7 +14,7 @@ from engine.core.errors import EngineMistake, Failure
 from engine.core.internal_errors import InternalErrorLog
 from engine.core.presence.model import CLEARED, Presence
 from engine.core.users import User
-from engine.pbx.errors import PbxFailure, PresenceUnanswered
+from engine.pbx.errors import PbxFailure, PresenceTakenOver, PresenceUnanswered
 from engine.settings.model import EngineSettings, PbxSettings
 from engine.store.errors import StoreFailure
 from engine.store.presence import PresenceRecord, PresenceStore, PresenceTarget
@@ -26,7 +26,7 @@ from engine.sync.readback import WriteGate
 from engine.sync.records import PresenceRecords
 from engine.sync.scheduling import Schedule, WakeableTimer
 from engine.sync.sender import PresenceSender
-from engine.sync.share import Share
+from engine.sync.share import Share, Sighting
 from engine.sync.withheld import WithheldWrites
 
 logger = logging.getLogger(__name__)
@@ -232,6 +232,8 @@ class Writer:
             return
         if self._sender.found(guid, participant, known, shown):
             self.want(guid)
+        elif isinstance(participant.refusal, PresenceTakenOver):
+            self._share.sighted(Sighting(participant.user, shown, known.acknowledged))
 
     async def ask(self, participant: Participant) -> Presence | None:
         """Return what the PBX shows, None if it does not say."""

@@ -36,7 +36,8 @@ class Sight:
 def test_each_node_is_shown_with_what_it_has_and_how_long_it_was_not_heard_of() -> None:
     sight = Sight()
     for second in range(12):
-        terms = (term("b", 1), term("c", second, role="standby"), replace(term("a", second), settings=7))
+        a_itself = replace(term("a", second), settings=7, figures={"halted": 2})
+        terms = (replace(term("b", 1), figures={"halted": "?"}), term("c", second, role="standby"), a_itself)
         sight.look(replace(cluster_of(*terms, owners=("a", "b", None, "a")), settings=8), second)
     sight.lease.told_take(0, at(9), at(9.1), 2)
     seen = sight.at(11.5)
@@ -47,6 +48,7 @@ def test_each_node_is_shown_with_what_it_has_and_how_long_it_was_not_heard_of() 
     assert [each.shards for each in seen.nodes] == [2, 1, 0]
     assert (a.quiet_for, b.quiet_for) == (timedelta(seconds=0.5), timedelta(seconds=11.5))
     assert [(each.settings, each.behind) for each in (a, b)] == [(7, True), (0, True)]
+    assert [each.halted for each in seen.nodes] == [2, 0, 0]
     assert seen.owners == {0: "a", 3: "a"}
     assert (seen.shards, seen.own, seen.ownerless) == (4, 1, 2)
     assert seen.ownerless_for == timedelta(seconds=11.5)

@@ -75,6 +75,16 @@ def test_what_is_amiss_is_told_with_what_to_do() -> None:
     ]
 
 
+def test_a_node_that_has_stopped_writing_says_so_with_the_command_that_ends_it() -> None:
+    halted = replace(B, halted=2)
+    assert text(cluster_state(A, halted))[3:6] == [
+        "     It does not write 2 shards, which another program wrote as well. Stop that",
+        "     one, then: calendar-engine cluster resume b",
+        "",
+    ]
+    assert overview(cluster_state(A, halted))[1].endswith("31 shards  ! writing halted")
+
+
 def test_an_engine_that_works_alone_says_so() -> None:
     assert text(None) == ["This engine works alone: it shares its users with no other."]
 
@@ -113,6 +123,15 @@ def test_a_long_name_keeps_both_ends() -> None:
         "calendar-en…rankfurt-1",
         "calendar-en…rankfurt-2",
     ]
+
+
+def test_another_run_of_the_server_is_told_for_an_hour() -> None:
+    for minutes, is_told in ((59, True), (61, False)):
+        state = cluster_state(database=replace(UP, changed=NINE - timedelta(minutes=minutes)))
+        lines = overview(state)[2:]
+        assert lines == (
+            [" Database  ! changed   at 09:01: another run of the server, or another one"] if is_told else []
+        )
 
 
 def test_many_nodes_are_not_cut_without_a_word() -> None:

@@ -1,6 +1,7 @@
 """What the API tells of a cluster: when people are told that something is amiss, and what an engine alone answers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from engine.api.schema import Problem, Status
 from engine.api.schema.cluster import Cluster
 from engine.cluster.errors import NodeNameTaken
+from engine.cluster.requests import RESUME
 from engine.core.errors import Failure
 from engine.store.errors import DatabaseAway, DatabaseNotPrepared, DatabaseRefused, DatabaseSlow
+from engine.sync.halts import AnotherWriter
 from engine.sync.problems import Severity
-from tests.support.seen_member import NINE, SeenMember, access, seen
+from tests.support.seen_member import NINE, A, SeenMember, access, seen
 from tests.support.served_engine import people, served_engine
 
 
@@ -54,10 +57,34 @@ def test_a_name_that_is_taken_and_a_database_that_does_not_fit_are_told_at_once(
     taken = access(SeenMember(term="", others=(NodeNameTaken("a"),)))
     assert [(each.failure.slug, each.severity) for each in taken.problems()] == [("node-name-taken", Severity.DOWN)]
     assert not taken.state({}, NINE).member
-    unfit = access(SeenMember(found=None, term=""), DatabaseNotPrepared("it holds no cluster"))
+    unfit = access(SeenMember(found=None, term="", unfit=DatabaseNotPrepared("it holds no cluster")))
     assert [each.failure.slug for each in unfit.problems()] == ["database-not-prepared"]
     state = unfit.state({}, NINE)
     assert (state.node, state.nodes, state.database.state, state.database.since) == ("a", (), "away", None)
+
+
+def test_an_instant_that_is_counted_back_does_not_tremble() -> None:
+    member = SeenMember(DatabaseAway(), timedelta(seconds=30))
+    found = access(member)
+    first = found.state({}, NINE).database.since
+    member.away_for = timedelta(seconds=31.003)
+    assert found.state({}, NINE + timedelta(seconds=1)).database.since == first
+    member.away_for = timedelta(seconds=5)
+    assert found.state({}, NINE + timedelta(minutes=1)).database.since == NINE + timedelta(seconds=55)
+
+
+async def test_a_node_that_has_stopped_writing_goes_on_when_it_is_told_so_at_any_of_them() -> None:
+    member = SeenMember(found=seen(0, None, replace(A, name="b", is_own=False)), halted=AnotherWriter("1 shard"))
+    found = access(member)
+    assert [(each.failure.slug, each.severity) for each in found.problems()] == [
+        ("another-writer", Severity.WRONG_PRESENCE)
+    ]
+    assert await found.resume("a")
+    assert found.problems() == ()
+    assert member.told == []
+    assert await found.resume("b")
+    assert member.told == [f"{RESUME}b"]
+    assert not await found.resume("c")
 
 
 async def test_each_node_is_told_with_its_users_and_who_is_gone_as_it_was_known_last() -> None:

@@ -47,6 +47,7 @@ OF_THE_CLUSTER = {
     "cluster_shards": "gauge",
     "cluster_shards_owned": "gauge",
     "cluster_shards_without_owner": "gauge",
+    "cluster_shards_halted": "gauge",
     "cluster_takeovers": "counter",
     "cluster_settings_behind": "gauge",
     "cluster_lease_age_seconds": "gauge",
@@ -126,7 +127,7 @@ def test_every_figure_has_its_name(staleness: float | None) -> None:
 
 
 def test_an_engine_that_shares_its_users_tells_of_the_others() -> None:
-    behind = replace(A, settings=40, behind=True)
+    behind = replace(A, settings=40, behind=True, halted=3)
     state = cluster_state(behind, B, SILENT, ownerless=1, ownerless_seconds=3.0, takeovers=31)
     text = exposition(replace(status(None), cluster=state), Counters(), 2, LoopLag()).decode()
     families = {each.name.removeprefix(PREFIX): each for each in text_string_to_metric_families(text)}
@@ -147,6 +148,7 @@ def test_an_engine_that_shares_its_users_tells_of_the_others() -> None:
             ("shards",): 64,
             ("shards_owned",): 32,
             ("shards_without_owner",): 1,
+            ("shards_halted",): 3,
             ("takeovers_total",): 31,
             ("settings_behind",): 2,
             ("lease_age_seconds",): 0.4,

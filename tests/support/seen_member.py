@@ -23,6 +23,7 @@ A = NodeSeen(
     quiet_for=timedelta(seconds=0.4),
     settings=3,
     behind=False,
+    halted=0,
     began=NINE,
 )
 
@@ -53,8 +54,17 @@ class SeenMember:
     term: str = "term"
     found: ClusterOverview | None = field(default_factory=seen)
     others: tuple[Failure, ...] = ()
+    unfit: Failure | None = None
+    halted: Failure | None = None
     told: list[str] = field(default_factory=list)
     place: str = "db.corp.example/calendar"
+
+    @property
+    def name(self) -> str:
+        return "a"
+
+    def resume(self) -> None:
+        self.halted = None
 
     def overview(self) -> ClusterOverview | None:
         return self.found
@@ -81,5 +91,5 @@ class SeenMember:
         raise DatabaseAway
 
 
-def access(member: SeenMember, unfit: Failure | None = None) -> ClusterAccess:
-    return ClusterAccess("a", member, member, lambda: unfit)
+def access(member: SeenMember) -> ClusterAccess:
+    return ClusterAccess(member, member, member)

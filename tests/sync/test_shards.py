@@ -11,7 +11,8 @@ from engine.core.appointments import ShowAs
 from engine.core.presence.model import CLEARED, Presence
 from engine.simulator.company import Company
 from engine.store.presence import PresenceRecord
-from engine.sync.events import UserChanged
+from engine.sync.events import ServiceChanged, UserChanged
+from engine.sync.share import Sharing
 from tests.support.claims import SharedMemory, SharedShards, TestedClaim, TestedOwnership
 from tests.support.clock import ManualClock
 from tests.support.eventually import eventually
@@ -29,6 +30,7 @@ class Owning:
     site: Site
     store: SharedMemory
     ownership: TestedOwnership
+    sharing: Sharing
 
     def take(self, *shards: int) -> None:
         self.ownership.take(*shards)
@@ -64,6 +66,7 @@ async def owning(directory: Path, rows: dict[str, PresenceRecord] | None = None)
     names = {person.name: person.guid for person in world.people}
     shards = SharedShards(len(numbers), lambda guid: numbers.get(guid, 0))
     store, ownership = SharedMemory(shards), TestedOwnership(shards)
+    sharing = store.sharing(ownership)
     store.rows.update({names.get(name, name): row for name, row in (rows or {}).items()})
     for person in world.people:
         world.put(person.mailbox or "", world.appointment("meeting", "09:00-15:00", show_as=ShowAs.BUSY))
@@ -73,10 +76,10 @@ async def owning(directory: Path, rows: dict[str, PresenceRecord] | None = None)
     }
     async with (
         Company(world, directory, clock) as company,
-        running_engine(company, clock, directory, tables, sharing=store.sharing(ownership)) as site,
+        running_engine(company, clock, directory, tables, sharing=sharing) as site,
     ):
         await eventually(lambda: len(site.engine.pbx_access.users()) == len(numbers))
-        yield Owning(site, store, ownership)
+        yield Owning(site, store, ownership, sharing)
 
 
 async def test_only_its_own_users_are_read_watched_and_written(tmp_path: Path) -> None:
@@ -174,4 +177,27 @@ async def test_calendars_are_read_on_while_a_claim_has_run_out(tmp_path: Path) -
         await quiescence()
         assert len(owner.site.company.pbx.ledger.writes) == 1
         owner.take(0)
+        await eventually(lambda: owner.site.shown(person) == CLEARED)
+
+
+async def test_another_program_that_writes_again_and_again_is_not_fought_before_somebody_says_so(
+    tmp_path: Path,
+) -> None:
+    async with owning(tmp_path) as owner:
+        pbx, engine = owner.site.company.pbx, owner.site.engine
+        person, other = owner.site.company.world.people[:2]
+        owner.take(0, 1)
+        await eventually(lambda: len(pbx.ledger.writes) == 2)
+        await owner.settled()
+        pbx.set_by_another_program(person.guid, "away", "robot")
+        pbx.drop()
+        await eventually(lambda: bool(engine.status().refused))
+        pbx.set_by_another_program(person.guid, "away", "another robot")
+        await eventually(lambda: ServiceChanged() in owner.site.events and bool(owner.sharing.halts))
+        for each in (person, other):
+            owner.site.company.world.clear(each.mailbox or "")
+        await eventually(lambda: owner.site.shown(other) == CLEARED)
+        await owner.settled()
+        assert owner.site.shown(person) == Presence("away", "another robot")
+        engine.shards.resume()
         await eventually(lambda: owner.site.shown(person) == CLEARED)

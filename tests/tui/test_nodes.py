@@ -12,6 +12,7 @@ from engine.api.schema.log import CaptureState
 from engine.documents.lines import Role
 from engine.documents.log_status import capture_line, kept_by
 from engine.store.errors import DatabaseAway
+from engine.sync.halts import AnotherWriter
 from tests.support.cluster_state import SILENT, A, B, cluster_state
 from tests.support.seen_member import A as NODE_A
 from tests.support.seen_member import SeenMember, access, seen
@@ -53,12 +54,21 @@ async def test_a_node_is_drained_and_undrained_once_that_is_confirmed(tmp_path: 
             await shown.shows("! b                      drained")
             await shown.press("u", "y")
             await shown.shows("✓ b                      working")
+            await shown.press("r")
+            await shown.shows("b has not stopped writing.")
+            await shown.press("home")
+            member.found = replace(member.found, nodes=(replace(NODE_A, halted=1), other))
+            await shown.shows("calendar-engine cluster resume a")
+            member.halted = AnotherWriter("1 shard")
+            await shown.press("r", "y")
+            await shown.eventually(lambda: member.halted is None)
             member.away, member.away_for = DatabaseAway("connection refused"), timedelta(seconds=30)
             await shown.shows("✗ away  db.corp.example/calendar")
             await shown.press("escape")
             await shown.shows("✗ The shared database cannot be used at the moment")
             await shown.shows(" Database  ✗ away      since")
         assert [(each.action, each.subject) for each in served.api_state.audit.entries()] == [
+            ("resume", "node a"),
             ("undrain", "node b"),
             ("drain", "node b"),
         ]

@@ -21,6 +21,10 @@ class ClusterRequests:
         """Have a node hand over all its users."""
         return await self._api.post(f"{CLUSTER}/drain", Cluster, question)
 
+    async def resume(self, question: NodeQuestion) -> Cluster:
+        """Have a node write again for all of its shards."""
+        return await self._api.post(f"{CLUSTER}/resume", Cluster, question)
+
     async def undrain(self, question: NodeQuestion) -> Cluster:
         """Let a node have users again."""
         return await self._api.post(f"{CLUSTER}/undrain", Cluster, question)

@@ -17,7 +17,8 @@ users, or has done so; or was not heard of for the time of a lease."""
 class ClusterNode(msgspec.Struct, frozen=True, kw_only=True):
     """An engine by its name, as the one that answers sees it; `own` is that one itself.
 
-    It works for the `users` of its `shards`. Its last beat was seen `quiet_seconds` ago. `settings` is the version in
+    It works for the `users` of its `shards`, but does not write those of `halted` ones, which another program wrote as
+    well. Its last beat was seen `quiet_seconds` ago. `settings` is the version in
     force on it, which is `behind` if there is a newer one.
     """
 
@@ -33,6 +34,7 @@ class ClusterNode(msgspec.Struct, frozen=True, kw_only=True):
     quiet_seconds: float
     settings: int
     behind: bool
+    halted: int = 0
     began: datetime
 
 

@@ -1,5 +1,7 @@
 """Routes for the engines that share their users: which there are, and which of them hand theirs over."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from engine.api.schema.cluster import Cluster, NodeQuestion
@@ -48,23 +50,38 @@ class ClusterRoutes:
                 body=NodeQuestion,
                 changes=True,
             ),
+            Route(
+                "POST",
+                f"{PATH}/resume",
+                "resume",
+                "Have a node write again after another writer was stopped",
+                self._resume,
+                Cluster,
+                body=NodeQuestion,
+                changes=True,
+            ),
         )
 
     async def _cluster(self, request: web.Request) -> web.Response:
         return answer(await self._state())
 
     async def _drain(self, request: web.Request) -> web.Response:
-        return await self._told(request, "drain", is_draining=True)
+        return await self._told(request, "drain", lambda cluster, node: cluster.drain(node, is_draining=True))
 
     async def _undrain(self, request: web.Request) -> web.Response:
-        return await self._told(request, "undrain", is_draining=False)
+        return await self._told(request, "undrain", lambda cluster, node: cluster.drain(node, is_draining=False))
 
-    async def _told(self, request: web.Request, action: str, *, is_draining: bool) -> web.Response:
+    async def _resume(self, request: web.Request) -> web.Response:
+        return await self._told(request, "resume", lambda cluster, node: cluster.resume(node))
+
+    async def _told(
+        self, request: web.Request, action: str, tell: Callable[[ClusterAccess, str], Awaitable[bool]]
+    ) -> web.Response:
         question, actor = await body_of(request, NodeQuestion), await actor_of(request)
         cluster = self._member()
         node = question.node or cluster.node
         try:
-            is_known = await cluster.drain(node, is_draining=is_draining)
+            is_known = await tell(cluster, node)
         except Failure as failure:
             raise problem_from(failure, 503) from failure
         if not is_known:
