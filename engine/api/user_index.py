@@ -71,7 +71,17 @@ class UserIndex:
 
 def _text(row: UserRow) -> str:
     """Return the text to search. Words contain no line break, so none matches across two fields."""
-    parts = (row.name, row.display_name, row.mailbox, row.activity, row.note, row.state, row.problem, row.problem_title)
+    parts = (
+        row.name,
+        row.display_name,
+        row.mailbox,
+        row.activity,
+        row.note,
+        row.state,
+        row.problem,
+        row.problem_title,
+        row.owner and f"node {row.owner}",
+    )
     return "\n".join(part for part in parts if part).casefold()
 
 

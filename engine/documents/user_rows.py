@@ -99,8 +99,11 @@ HEADS = ("name", "PBX name", "mailbox", "shows", "note", "state", "problem", "wo
 
 
 def table(rows: Iterable[UserRow]) -> str:
-    """Return users as a table for spreadsheets."""
-    return as_csv(HEADS, map(_cells, rows))
+    """Return users as a table for spreadsheets, with the nodes of those of other nodes, if there are any."""
+    rows = tuple(rows)
+    if all(row.owner is None for row in rows):
+        return as_csv(HEADS, map(_cells, rows))
+    return as_csv((*HEADS, "node"), [(*_cells(row), row.owner or "") for row in rows])
 
 
 def _cells(row: UserRow) -> tuple[str, ...]:

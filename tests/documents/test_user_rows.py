@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from engine.api.schema import UserRow
+from engine.api.user_index import UserIndex
 from engine.documents.columns import columns
-from engine.documents.user_rows import heads, user_line, users_document, widths_of
+from engine.documents.user_rows import heads, table, user_line, users_document, widths_of
 
 NOW = datetime(2026, 11, 30, 10, 26, tzinfo=UTC)
 OWN = UserRow(
@@ -47,3 +48,16 @@ def test_columns_stay_where_they_are(width: int, owner: str) -> None:
 def test_nothing_is_cut_where_there_is_no_edge() -> None:
     _, line = users_document([ELSEWHERE], UTC, NOW, 10_000)
     assert f"  {ELSEWHERE.note}  node b  " in line.text
+
+
+def test_the_table_for_spreadsheets_names_the_node_where_there_are_others() -> None:
+    assert table([OWN]).splitlines()[0].endswith("would show,read")
+    heads_, own, other = table([OWN, ELSEWHERE]).splitlines()
+    assert (heads_.split(",")[-1], own.split(",")[-1], other.split(",")[-1]) == ("node", "", "b")
+
+
+def test_users_of_a_node_are_found_by_its_name() -> None:
+    index = UserIndex()
+    index.put(OWN)
+    index.put(replace(ELSEWHERE, guid="b"))
+    assert index.find("node b", "name", descending=False) == ["b"]

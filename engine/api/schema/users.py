@@ -55,7 +55,7 @@ class UserRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class UsersQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Selects users: every word of `filter` occurs, ignoring case, in the name, display name, mailbox, activity, note,
-    state or problem, or is a part of the guid of at least 8 characters.
+    state, problem or owner, or is a part of the guid of at least 8 characters.
 
     `descending` reverses `sort`.
     """
