@@ -18,7 +18,7 @@ from engine.cli.status import FOLLOWED
 from engine.cli.terminal import room
 from engine.daemon.loop import run_loop
 from engine.display import counted
-from engine.documents.cluster import cluster_document
+from engine.documents.cluster import cluster_document, is_left_alone
 
 
 def run_cluster(options: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ async def _run(options: argparse.Namespace, path: Path) -> int:
 def _is_well(cluster: Cluster) -> bool:
     """Return whether the engines can do their work: all users have one, and the database answers."""
     state = cluster.state
-    return state is None or (state.member and state.database.state == "up" and not state.ownerless)
+    return state is None or (state.member and state.database.state == "up" and not is_left_alone(state))
 
 
 async def _seen(requests: ClusterRequests, name: str, is_done: Callable[[ClusterNode], bool]) -> Cluster:

@@ -117,10 +117,13 @@ def _is_late(node: ClusterNode, state: ClusterState) -> bool:
 def _shards(state: ClusterState, width: int) -> Iterator[Line]:
     confirmed = "" if state.lease_age is None else f", confirmed {state.lease_age:.1f} s ago"
     lease = f"lease {state.lease_seconds:g} s{confirmed}"
-    if state.ownerless:
+    if is_left_alone(state):
         waited = f" for {age(state.ownerless_seconds or 0)}"
         text = f"! {state.ownerless} of {state.shards} have no owner{waited} · {lease}"
         yield from labelled(" Shards    ", text, width - 1, Role.NOTICE)
+    elif state.ownerless:
+        text = f"… {state.ownerless} of {state.shards} about to be taken · {lease}"
+        yield from labelled(" Shards    ", text, width - 1)
     else:
         yield from labelled(" Shards    ", f"✓ all {state.shards} have an owner · {lease}", width - 1)
     if state.takeovers:
@@ -143,6 +146,11 @@ def _database(state: ClusterState, zone: tzinfo, now: datetime, width: int) -> I
         ahead = f"{abs(database.clock_ahead):.1f} s {'behind' if database.clock_ahead < 0 else 'ahead of'}"
         text = f"its clock is {ahead} this machine's; nothing depends on that"
         yield from wrapped(text, width - 1, " " * 11, Role.MUTED)
+
+
+def is_left_alone(state: ClusterState) -> bool:
+    """Return whether some shards have no owner for longer than it takes to hand them over."""
+    return state.ownerless > 0 and (state.ownerless_seconds or 0) >= state.lease_seconds
 
 
 def database_mark(state: ClusterState) -> Span:
@@ -196,7 +204,7 @@ def node_lines(
         yield line(Span(f" … {len(state.nodes) - most + 1} more nodes; N shows all", Role.MUTED))
     if not state.member:
         yield line(f" {fitted(state.node, name)} ", Span("· waiting to be a member", Role.NOTICE))
-    if state.ownerless:
+    if is_left_alone(state):
         waited = age(state.ownerless_seconds or 0)
         text = f"! {state.ownerless} of {state.shards} without an owner for {waited}"
         yield line(f" {'Shards':<{name}} ", Span(cut(text, width - name - 3), Role.NOTICE))

@@ -18,7 +18,7 @@ from engine.documents.bars import (
     now_line,
     painted,
 )
-from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, fitted, heading, line
+from engine.documents.lines import UNLIMITED, Document, Line, Role, Span, activity, cut, fitted, heading, line
 from engine.documents.user_rows import name_of
 
 CHART = 19
@@ -57,6 +57,8 @@ def chart_heads(scale: Scale, now: datetime, zone: tzinfo) -> list[Line]:
 def user_rows(row: UserRow, day: UserDay | None, scale: Scale, now: datetime, zone: tzinfo) -> tuple[Line, Line]:
     """Return the two lines of a user: name and calendar, state and presence. Without a `day`, it is still awaited."""
     name = Span(f" {fitted(name_of(row), CHART - 2)} ")
+    if row.owner is not None:
+        return Line((name, _elsewhere(row.owner, scale)), row.guid), Line(_state(row, zone, now, scale))
     return (
         Line((name, *calendar_cells(day, scale, now)), row.guid),
         Line((*_state(row, zone, now, scale), *presence_cells(day, scale, now))),
@@ -66,7 +68,14 @@ def user_rows(row: UserRow, day: UserDay | None, scale: Scale, now: datetime, zo
 def compact_row(row: UserRow, day: UserDay | None, scale: Scale, now: datetime) -> Line:
     """Return the one line of a user: name and presence."""
     name = Span(f" {fitted(name_of(row), CHART - 2)} ")
+    if row.owner is not None:
+        return Line((name, _elsewhere(row.owner, scale)), row.guid)
     return Line((name, *presence_cells(day, scale, now)), row.guid)
+
+
+def _elsewhere(owner: str, scale: Scale) -> Span:
+    """Return in place of a chart who has the calendar."""
+    return Span(cut(f"node {owner} has the calendar" if owner else "no node has the calendar", scale.cells), Role.MUTED)
 
 
 def calendar_cells(day: UserDay | None, scale: Scale, now: datetime) -> tuple[Span, ...]:

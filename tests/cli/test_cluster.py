@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ async def test_nodes_are_shown_drained_and_resumed(tmp_path: Path, run: Run) -> 
         assert (await run(served, "resume"))[0] == WELL
         assert member.halted is None
         assert member.found is not None
-        member.found = replace(member.found, ownerless=2)
+        member.found = replace(member.found, ownerless=2, ownerless_for=timedelta(seconds=10))
         assert (await run(served, "status"))[0] == FAILED
         with pytest.raises(RequestRefused, match="no such node"):
             await run(served, "drain", "c")

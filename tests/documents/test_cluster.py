@@ -85,6 +85,12 @@ def test_a_node_that_has_stopped_writing_says_so_with_the_command_that_ends_it()
     assert overview(cluster_state(A, halted))[1].endswith("31 shards  ! writing halted")
 
 
+def test_shards_that_change_hands_are_nothing_to_worry_about() -> None:
+    moving = cluster_state(ownerless=1, ownerless_seconds=0.4)
+    assert text(moving)[4] == " Shards    … 1 of 64 about to be taken · lease 10 s, confirmed 0.4 s ago"
+    assert len(overview(moving)) == 2
+
+
 def test_an_engine_that_works_alone_says_so() -> None:
     assert text(None) == ["This engine works alone: it shares its users with no other."]
 
@@ -106,12 +112,12 @@ def test_below_the_links_of_an_overview_a_line_for_each_node() -> None:
         " c         ✗ silent    no beat for 14 s   1 user  1 shard  ! settings 41",
     ]
     standby = node("d", role="standby", condition="standby", users=0, shards=0)
-    waiting = cluster_state(A, standby, member=False, node="e", ownerless=3, ownerless_seconds=4, database=AWAY)
+    waiting = cluster_state(A, standby, member=False, node="e", ownerless=3, ownerless_seconds=14, database=AWAY)
     assert overview(waiting) == [
         " a         ✓ working   this node          13 users  32 shards",
         " d         · standby   standby            0 users  0 shards",
         " e         · waiting to be a member",
-        " Shards    ! 3 of 64 without an owner for 4 s",
+        " Shards    ! 3 of 64 without an owner for 14 s",
         " Database  ✗ away      since 09:53",
     ]
 

@@ -108,6 +108,14 @@ def test_a_dry_run_says_would_and_another_day_says_nothing_of_now() -> None:
     assert user_rows(would, None, tomorrow, NOW, BERLIN)[1].text.strip() == ""
 
 
+def test_of_a_user_of_another_node_it_is_said_who_has_the_calendar() -> None:
+    scale = scrolled(MIDNIGHT, BERLIN, 7, 80)
+    first, second = user_rows(row("Ben", owner="b"), None, scale, NOW, BERLIN)
+    assert first.text == " Ben               node b has the calendar"
+    assert second.text.split() == ["●", "busy", "10:45"]
+    assert compact_row(row("Ben", owner=""), None, scale, NOW).text == " Ben               no node has the calendar"
+
+
 def test_compact_is_one_line_of_the_presence() -> None:
     scale = scrolled(MIDNIGHT, BERLIN, 7, 80)
     assert compact_row(ANNA.user, ANNA, scale, NOW).text.rstrip() == (
