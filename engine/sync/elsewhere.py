@@ -48,11 +48,11 @@ class Elsewhere:
 
     def guids(self) -> tuple[str, ...]:
         """Return the guids of all of them."""
-        return tuple(self._directory.elsewhere())
+        return tuple(self._directory.elsewhere)
 
     def of(self, guid: str) -> UserElsewhere | None:
         """Return what is known of one of them, None if the user is none."""
-        user = self._directory.user_elsewhere(guid)
+        user = self._directory.elsewhere.get(guid)
         if user is None:
             return None
         node = self._owners.get(self._share.shard_of(guid), "")
@@ -60,7 +60,7 @@ class Elsewhere:
 
     def counted(self) -> Mapping[str, int]:
         """Return how many of them each node has."""
-        shards = Counter(map(self._share.shard_of, self._directory.elsewhere()))
+        shards = Counter(map(self._share.shard_of, self._directory.elsewhere))
         users: Counter[str] = Counter()
         for shard, number in shards.items():
             users[self._owners.get(shard, "")] += number
@@ -104,7 +104,7 @@ class Elsewhere:
         before, self._owners = self._owners, self._share.owners()
         moved = {shard for shard in {*before, *self._owners} if before.get(shard) != self._owners.get(shard)}
         if moved:
-            self._tell(self._share.of_shards(self._directory.elsewhere(), moved))
+            self._tell(self._share.of_shards(self._directory.elsewhere, moved))
 
     def _note_selection(self) -> None:
         """Another selection adds and removes users, of whom nothing else may have changed."""

@@ -1,8 +1,9 @@
 """The participating users: their states, the changes that the PBX reports, and the index by mailbox."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import msgspec
 
@@ -70,6 +71,41 @@ Participants = dict[str, Participant]
 """Participants by the guid of their PBX user object."""
 
 
+class UsersElsewhere:
+    """The users whom other engines work for, by their guids, and who of them take part by a `selection`."""
+
+    def __init__(self, selection: UserSelection) -> None:
+        self._selection = selection
+        self._all: dict[str, User] = {}
+        self._taking_part: dict[str, User] = {}
+        self.all: Mapping[str, User] = MappingProxyType(self._all)
+        self.taking_part: Mapping[str, User] = MappingProxyType(self._taking_part)
+
+    def put(self, user: User) -> None:
+        """Add a user, or what is new of one."""
+        self._all[user.guid] = user
+        if self._selection.takes_part(user):
+            self._taking_part[user.guid] = user
+        else:
+            self._taking_part.pop(user.guid, None)
+
+    def pop(self, guid: str) -> User | None:
+        """Remove a user, and return what was known."""
+        self._taking_part.pop(guid, None)
+        return self._all.pop(guid, None)
+
+    def keep(self, guids: Collection[str]) -> None:
+        """Remove all others."""
+        for guid in self._all.keys() - guids:
+            self.pop(guid)
+
+    def select(self, selection: UserSelection) -> None:
+        """Apply another selection."""
+        self._selection = selection
+        for user in self._all.values():
+            self.put(user)
+
+
 class Membership:
     """Updates the participants from the events of the PBX.
 
@@ -96,7 +132,7 @@ class Membership:
     ) -> None:
         self._participants = participants
         self._works_for = works_for
-        self._elsewhere: dict[str, User] = {}
+        self._elsewhere = UsersElsewhere(selection)
         self.selection = selection
         self._order = order
         self._remembered = remembered
@@ -125,6 +161,7 @@ class Membership:
         Those who departed in a dry run, without effect, depart again.
         """
         self.selection = selection
+        self._elsewhere.select(selection)
         staying = [participant.user for participant in self._participants.values() if not participant.departing]
         for user in (*staying, *self._others.values()):
             self._seen(user)
@@ -138,10 +175,10 @@ class Membership:
                 self._seen(user)
             case UserRemoved(guid):
                 self._others.pop(guid, None)
-                if self._elsewhere.pop(guid, None) is None:
+                if self._elsewhere.pop(guid) is None:
                     self._depart(self._user(guid))
             case UsersComplete(guids):
-                self._elsewhere = {guid: user for guid, user in self._elsewhere.items() if guid in guids}
+                self._elsewhere.keep(guids)
                 self._others = {guid: user for guid, user in self._others.items() if guid in guids}
                 for guid in {*self._participants, *self._remembered()} - guids:
                     self._depart(self._user(guid))
@@ -151,12 +188,12 @@ class Membership:
     def begin(self, remembered: Iterable[str]) -> None:
         """Work for users of other engines who are this engine's own by now: the `remembered` first, in their order."""
         for guid in remembered:
-            user = self._elsewhere.get(guid) or self._others.get(guid)
+            user = self._elsewhere.all.get(guid) or self._others.get(guid)
             if user is not None:
                 self._seen(user)
             elif self._is_complete and guid not in self._participants:
                 self._depart(User(guid=guid, name=""))
-        for user in [user for guid, user in self._elsewhere.items() if self._works_for(guid)]:
+        for user in [user for guid, user in self._elsewhere.all.items() if self._works_for(guid)]:
             self._seen(user)
 
     def end(self) -> list[str]:
@@ -164,12 +201,12 @@ class Membership:
         for guid in [guid for guid in self._leaving if not self._works_for(guid)]:
             del self._leaving[guid]
         for guid in [guid for guid in self._others if not self._works_for(guid)]:
-            self._elsewhere[guid] = self._others.pop(guid)
+            self._elsewhere.put(self._others.pop(guid))
         left = [guid for guid in self._participants if not self._works_for(guid)]
         for guid in left:
             participant = self._participants.pop(guid)
-            if not participant.deleted and participant.user.name:
-                self._elsewhere.setdefault(guid, participant.user)
+            if not participant.deleted and participant.user.name and guid not in self._elsewhere.all:
+                self._elsewhere.put(participant.user)
         return left
 
     def copy_begins(self) -> None:
@@ -179,7 +216,7 @@ class Membership:
     @property
     def not_selected(self) -> int:
         """Number of PBX users who do not take part, at this engine or another one."""
-        return len(self._others) + len(self._elsewhere) - len(self.elsewhere())
+        return len(self._others) + len(self._elsewhere.all) - len(self._elsewhere.taking_part)
 
     @property
     def domain(self) -> str:
@@ -190,20 +227,16 @@ class Membership:
         """Yield all users of the PBX that are known, taking part or not."""
         yield from (participant.user for participant in self._participants.values())
         yield from self._others.values()
-        yield from self._elsewhere.values()
+        yield from self._elsewhere.all.values()
 
     def known(self) -> Set[str]:
         """Return the guids of all users who take part, or whom other engines work for."""
-        return self._participants.keys() | self._elsewhere.keys()
+        return self._participants.keys() | self._elsewhere.all.keys()
 
-    def elsewhere(self) -> list[str]:
-        """Return the guids of the users who take part at other engines."""
-        return [guid for guid, user in self._elsewhere.items() if self.selection.takes_part(user)]
-
-    def user_elsewhere(self, guid: str) -> User | None:
-        """Return a user who takes part at another engine, None if that is not so."""
-        user = self._elsewhere.get(guid)
-        return user if user is not None and self.selection.takes_part(user) else None
+    @property
+    def elsewhere(self) -> Mapping[str, User]:
+        """The users who take part at other engines, by their guids."""
+        return self._elsewhere.taking_part
 
     def is_leaving(self, guid: str) -> bool:
         """Return whether a user no longer takes part, and has not departed only because others may leave as well."""
@@ -256,9 +289,9 @@ class Membership:
 
     def _seen(self, user: User) -> None:
         if not self._works_for(user.guid):
-            self._elsewhere[user.guid] = user
+            self._elsewhere.put(user)
             return
-        self._elsewhere.pop(user.guid, None)
+        self._elsewhere.pop(user.guid)
         if not self.selection.takes_part(user):
             self._others[user.guid] = user
             self._depart(user)

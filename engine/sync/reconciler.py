@@ -259,7 +259,7 @@ class Engine:
 
     def _nobody(self) -> NobodyTakesPart | None:
         takes_part = (not each.departing for each in self._participants.values())
-        if not self._writer.knows_everybody or any(takes_part) or self._directory.elsewhere():
+        if not self._writer.knows_everybody or any(takes_part) or self._directory.elsewhere:
             return None
         return NobodyTakesPart.of(self._directory.not_selected)
 
