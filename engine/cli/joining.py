@@ -145,7 +145,7 @@ async def _as_role(role: str, url: str, node: str, work: Callable[[SharedDatabas
 def _joined(joined: Joined, *, would: bool) -> Iterator[str]:
     verb = "would join" if would else "has joined"
     if joined.is_first:
-        yield f"{joined.node} {verb} {joined.database}, as the first engine."
+        yield f"{joined.node} {verb} the cluster in {joined.database}, as its first engine."
         moved = (
             counted(joined.presences, "presence"),
             counted(joined.versions, "version") + " of the settings",
@@ -168,7 +168,7 @@ def _joined(joined: Joined, *, would: bool) -> Iterator[str]:
 
 def _left(left: Left, *, would: bool) -> Iterator[str]:
     verb = "would leave" if would else "has left"
-    yield f"{left.node} {verb} {left.database}{', as the last engine' if left.is_last else ''}."
+    yield f"{left.node} {verb} the cluster in {left.database}{', as its last engine' if left.is_last else ''}."
     if left.others:
         yield f"These go on without it: {', '.join(left.others)}"
         after = "Its settings file has no [cluster] any more. It sets no presences until it joins again or is set up."

@@ -14,10 +14,8 @@ from engine.daemon.cluster_node import LAST_READ
 from engine.daemon.restore import STORE, PendingRestore, put_in_place, stage
 from engine.daemon.stopped_node import StoppedNode
 from engine.daemon.stores import SETUP
-from engine.settings.editor import edited
 from engine.settings.forms import differences
-from engine.settings.keys import KEYS
-from engine.settings.local_keys import shared_part, whole_text
+from engine.settings.local_keys import shared_part, whole_text, without_cluster
 from engine.store.audit import AuditRecord
 from engine.store.errors import NotJoined, OtherEnginesRemain, StoreUnusable
 from engine.store.moving import database_of
@@ -114,7 +112,7 @@ async def _terms_at_work(node: StoppedNode, clock: Clock) -> tuple[KnownTerm, ..
 async def _depart(node: StoppedNode, author: Author, others: tuple[str, ...], *, only_check: bool) -> Left:
     """Leave everything to the others: what is shared is removed from this machine."""
     left = Left(node=node.name, database=node.database.place, is_last=not others, others=others)
-    text = edited(node.text, dict.fromkeys(each for each in KEYS if each.startswith("cluster.")))
+    text = without_cluster(node.text)
     own = await asyncio.to_thread(node.secrets)
     if only_check:
         return left

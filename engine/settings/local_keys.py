@@ -1,5 +1,6 @@
 """Tells the settings that belong to one machine from those that several engines share, and puts both together."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -63,9 +64,16 @@ def whole_text(local: str, shared: str) -> str:
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
     changes = {key: value for key, value in values.items() if is_local(key) and not _is_of_cluster(key)}
     try:
-        return edited(shared, changes)
+        return without_cluster(edited(shared, changes))
     except SettingsNotEditable:
-        return combined(_without(local, _is_of_cluster), shared)
+        return combined(without_cluster(local), shared)
+
+
+def without_cluster(text: str) -> str:
+    """Return a settings file without the table of the cluster; all other bytes stay. Raises `SettingsNotEditable`."""
+    kept = _without(text, _is_of_cluster)
+    without_head = _EMPTY.sub("", kept)
+    return without_head if _parsed(kept) == {**_parsed(without_head), "cluster": {}} else kept
 
 
 def check_local_file(text: str, source: str) -> None:
@@ -86,6 +94,9 @@ def check_local_file(text: str, source: str) -> None:
     if findings:
         raise SettingsInvalid(source, problems_of(text, findings))
 
+
+_EMPTY = re.compile(r"^\[cluster\][ \t]*(?:#.*)?\n\s*(?=\[|\Z)", re.MULTILINE)
+"""The head of that table with nothing in it, not even a comment."""
 
 _SET = "Remove it here, as calendar-engine cluster join does; calendar-engine config set {} changes it for all."
 

@@ -244,7 +244,7 @@ def test_everything_moves_into_a_new_database_and_comes_back(make: Make, empty_d
         "exchange.password": "another",
         "pbx.password": "Tr0ub4dor",
     }
-    assert back.versions[0].text == a.file.read_text() == text.partition("[cluster]")[0] + "[cluster]\n"
+    assert back.versions[0].text == a.file.read_text() == text.partition("\n[cluster]")[0] + "\n"
     assert combined("", back.versions[1].text) == combined("", before.versions[1].text)
     assert [each["id"] for each in a.run("config", "history", "--json").json["versions"]] == [2, 1]
     assert (a.state / "setup.json").read_text() == '{"é": 1}'
@@ -296,7 +296,7 @@ def test_others_bring_what_is_unknown_and_leave_without_anything(
     assert (ended.status, "are at work: a" in ended.err) == (2, True)
     assert "These go on without it: a" in b.run("cluster", "leave", "--check", at_work="a").out
     assert b.run("cluster", "leave", "--json", at_work="a").json["others"] == ["a"]
-    assert (b.secrets(), "cluster.database" in b.file.read_text()) == ({}, False)
+    assert (b.secrets(), "cluster" in b.file.read_text()) == ({}, False)
     with cluster_database.connection() as connection:
         assert connection.execute("SELECT DISTINCT node FROM term").fetchall() == [("a",)]
     ended = b.run("cluster", "leave")
@@ -330,7 +330,7 @@ def test_the_last_one_takes_back_only_what_nobody_else_will_look_for(
 
     # It works alone now, and may join once more.
     assert a.run("cluster", "leave").status == 2
-    a.file.write_text(f'{a.file.read_text()}\ndatabase = "{a.url}"\nnode = "a"\n')
+    a.file.write_text(f'{a.file.read_text()}\n[cluster]\ndatabase = "{a.url}"\nnode = "a"\n')
     ended = a.run("cluster", "leave")
     assert (ended.status, "has not joined" in ended.err) == (2, True)
     assert a.run("cluster", "join", "--json").json["is_first"] is True
@@ -482,7 +482,7 @@ def test_kill_9_at_any_step_loses_nothing(make: Make, cluster_database: Postgres
     a = make("a", cluster_database)
     a.fill()
     text, before = a.file.read_text(), a.stored()
-    alone = text.partition("[cluster]")[0] + "[cluster]\n"
+    alone = text.partition("\n[cluster]")[0] + "\n"
     for step in itertools.count():
         was_killed = killed_at(step, a, "join")
         if was_killed:

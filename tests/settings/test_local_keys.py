@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.settings.keys import KEYS
-from engine.settings.local_keys import check_local_file, combined, is_local, local_part, shared_part
+from engine.settings.local_keys import check_local_file, combined, is_local, local_part, shared_part, without_cluster
 from engine.settings.problems import SettingsInvalid
 from engine.settings.reader import read_settings
 
@@ -105,3 +105,17 @@ def test_a_shared_key_in_the_file_is_told_with_its_line_and_its_remedy() -> None
     )
     with pytest.raises(SettingsInvalid, match="this is not TOML"):
         check_local_file("[engine", "file")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ('[engine]\nsocket = "/s"\n\n[cluster]  # new\nnode = "a"\n', '[engine]\nsocket = "/s"\n\n'),
+        ('[cluster]\nnode = "a"\n\n[pbx]\n', "[pbx]\n"),
+        ('[cluster]\n# on the other machine: b\nnode = "a"\n', "[cluster]\n# on the other machine: b\n"),
+        ('cluster.node = "a"\n[pbx]\n', "[pbx]\n"),
+        ('[pbx]\nhost = """\n[cluster]\n[x]"""\n', '[pbx]\nhost = """\n[cluster]\n[x]"""\n'),
+    ],
+)
+def test_the_table_of_the_cluster_is_removed_with_its_head(text: str, rest: str) -> None:
+    assert without_cluster(text) == rest
