@@ -16,13 +16,20 @@ CLASSIFIER = "License :: OSI Approved :: "
 LICENCE_FILES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 
 LINKED = """
-import json, sys
+import ctypes, glob, json, sys
 sys.path.insert(0, sys.argv[1])
 from lxml import etree
+from psycopg import pq
 import zstandard
 def dotted(version): return ".".join(map(str, version))
+[path] = glob.glob(sys.argv[1] + "/psycopg_binary.libs/libcrypto-*")
+openssl = ctypes.CDLL(path)
+openssl.OpenSSL_version.restype = ctypes.c_char_p
 print(json.dumps({
     "lxml": {"libxml2": dotted(etree.LIBXML_VERSION), "libxslt": dotted(etree.LIBXSLT_VERSION)},
+    "psycopg-binary": {
+        "libpq": dotted(divmod(pq.version(), 10000)), "openssl": openssl.OpenSSL_version(0).decode().split()[1]
+    },
     "zstandard": {"zstd": dotted(zstandard.ZSTD_VERSION)},
 }))
 """
