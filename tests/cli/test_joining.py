@@ -30,7 +30,7 @@ from engine.store.postgres import migrations, preparing
 from engine.store.postgres.address import database_address
 from engine.store.postgres.database import SharedDatabase
 from engine.store.postgres_client import client_needed
-from engine.store.secret_store import SecretStore, StoredSecret
+from engine.store.secret_store import CREDENTIAL, SecretStore, StoredSecret
 from engine.store.secrets import SecretsMissing
 from tests.support.cluster import made_small
 from tests.support.postgres import ENGINE, OWNER, PASSWORD, VIEW, WITH_PASSWORD, PostgresDatabase
@@ -435,6 +435,20 @@ def test_a_client_that_is_not_installed_is_named(error: ImportError) -> None:
         raise error
     with pytest.raises(ImportError), client_needed():
         raise ModuleNotFoundError(name="engine.mistake")
+
+
+def test_the_key_that_systemd_keeps_is_lent_to_the_command(
+    make: Make, cluster_database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("a", cluster_database)
+    a.fill()
+    (a.state / "secrets.key").rename(a.directory / CREDENTIAL)
+    ended = a.run("cluster", "join")
+    assert (ended.status, "CREDENTIALS_DIRECTORY" in ended.err) == (2, True)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(a.directory))
+    assert a.run("cluster", "join", "--json").json["secrets"] == ["pbx.password"]
+    assert a.run("cluster", "leave", "--json").json["secrets"] == ["pbx.password"]
+    assert not (a.state / "secrets.key").exists()
 
 
 def killed_at(step: int, machine: Machine, action: str) -> bool:

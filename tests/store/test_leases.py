@@ -14,6 +14,7 @@ import pytest
 from engine.cluster.model import ClusterState, Member, Report, ShardState
 from engine.store.errors import DatabaseAway, DatabaseNotPrepared, DatabaseSlow, SharedDatabaseFailure
 from engine.store.postgres.leases import Leases
+from engine.store.postgres.moving import clear
 from engine.store.postgres.own_connection import OwnConnection
 from tests.support.clock import ManualClock
 from tests.support.cluster import made_small, shared
@@ -297,6 +298,21 @@ async def test_a_replica_and_a_database_without_a_cluster_are_told_apart(cluster
             owner.execute("DELETE FROM calendar_engine.cluster")
             with pytest.raises(DatabaseNotPrepared):
                 await a.leases.look()
+
+
+async def test_who_comes_back_to_a_cluster_that_is_over_has_nothing_to_work_for(
+    cluster_database: PostgresDatabase,
+) -> None:
+    async with two_nodes(cluster_database) as (a, b):
+        assert await a.take(0) is not None
+        found = await b.leases.look()
+        async with shared(cluster_database) as opened:
+            await opened.run(lambda connection: clear(connection, str(uuid.uuid4())))
+        assert await a.shards() is None
+        assert await b.take(1, found) is None
+        for each in (a, b):
+            with pytest.raises(DatabaseNotPrepared, match="the last one has left"):
+                await each.leases.look()
 
 
 @pytest.mark.slow
