@@ -48,7 +48,7 @@ def _glance(guid: str) -> st.SearchStrategy[UserSummary]:
 
 
 def view(users: dict[str, UserSummary]) -> EngineView:
-    return cast("EngineView", SimpleNamespace(guids=lambda: tuple(users), summary=users.get))
+    return cast("EngineView", SimpleNamespace(guids=lambda: tuple(users), summary=users.get, elsewhere=None))
 
 
 def guids(rows: UserRows, words: str, sort: Sort, *, descending: bool) -> list[str]:

@@ -76,6 +76,10 @@ READING: dict[str, tuple[tuple[str, ...], ...]] = {
     "go-back": (("--keep",), ()),
     "health": ((),),
     "remove": ((), ("--clear",)),
+    "cluster status": ((),),
+    "cluster drain": ((), (HOSTILE,)),
+    "cluster undrain": ((HOSTILE,),),
+    "cluster resume": ((HOSTILE,),),
 }
 """Arguments of each command."""
 
@@ -83,6 +87,7 @@ OUR_COLOURS = re.compile(r"\x1b\[(?:[0-9]|3[0-9])?m")
 NOT_OURS = "\x1b[45m"
 ENDLESS = ("events", "log follow")
 ELSEWHERE_TESTED = {"run", "demo", "setup", "secret set", "secret rotate-key", "completion", "backup", "restore"}
+ELSEWHERE_TESTED |= {"cluster join", "cluster leave", "cluster migrate"}
 """What asks no running engine, or asks somebody to type."""
 
 

@@ -61,6 +61,7 @@ class DatabaseProxy:
         async with await asyncio.start_unix_server(self._accept, directory / ".s.PGSQL.5432"):
             yield str(directory)
             self.refuse()
+            await asyncio.sleep(0)  # what was just accepted is refused
             while self._connections:
                 await asyncio.wait(self._connections)
 
@@ -86,11 +87,10 @@ class DatabaseProxy:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
+            for task, (_, target) in zip(tasks, pairs, strict=True):
                 task.cancel()
+                target.close()  # first, because this may be cancelled again
             await asyncio.wait(tasks)
-            for _, target in pairs:
-                target.close()
 
     async def _pass_on(self, way: Way, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         has_lost = False
