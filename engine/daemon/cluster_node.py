@@ -94,13 +94,7 @@ class ClusterNode:
         member = Member(
             self.name, settings.role.value, version("calendar-tui"), SCHEMA, tuple(name_of(key) for key in keys)
         )
-        self.membership = Membership(
-            self._leases,
-            member,
-            self._holder,
-            self._report,
-            clock=network_clock,
-        )
+        self.membership = Membership(self._leases, member, self._holder, self._report, clock=network_clock)
         self._presences = SharedPresences(self._database, lambda: self.membership.term)
         self._settings = SharedSettings(
             file,
@@ -168,7 +162,7 @@ class ClusterNode:
 
     async def hand_over(self) -> None:
         """Give all users to the other nodes, as far as that is possible in time; `run` has to run."""
-        if self._unfit is None:
+        if self._unfit is None and self.membership.away is None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LEAVE_WITHIN.total_seconds()):
                     await self.membership.leave()
