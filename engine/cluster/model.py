@@ -35,6 +35,13 @@ class TermState(Struct, frozen=True):
     figures: Mapping[str, object]
 
 
+class GoneNode(Struct, frozen=True):
+    """A node whose process ended without a word, and which has not come back; `since` is the database's time."""
+
+    node: str
+    since: datetime
+
+
 class ClusterState(Struct, frozen=True):
     """The cluster as one look found it. The database's times are shown to people, and decide nothing."""
 
@@ -48,6 +55,7 @@ class ClusterState(Struct, frozen=True):
     secrets: int
     terms: tuple[TermState, ...]
     shards: tuple[ShardState, ...]
+    gone: tuple[GoneNode, ...] = ()
 
 
 class EndedTerm(Struct, frozen=True):

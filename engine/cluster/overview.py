@@ -60,7 +60,8 @@ class ClusterOverview:
     `ownerless_for`. `owners` has the names of the nodes by shard. `lease_age` is how long ago the database has
     confirmed this node's claims, None without any. The database's clock is `clock_ahead` of this machine's, which
     decides nothing; another run of the server was seen `changed_ago`. `takeovers` are the shards that this process has
-    taken of nodes which had not given them up.
+    taken of nodes which had not given them up. `gone` nodes ended without a word then, by the database's clock, and
+    have not come back.
     """
 
     nodes: tuple[NodeSeen, ...]
@@ -75,6 +76,7 @@ class ClusterOverview:
     clock_ahead: timedelta
     changed_ago: timedelta | None
     takeovers: int
+    gone: Mapping[str, datetime]
 
 
 def overview(found: ClusterState, lease: Lease, nodes: Nodes, now: Reading) -> ClusterOverview:
@@ -101,6 +103,7 @@ def overview(found: ClusterState, lease: Lease, nodes: Nodes, now: Reading) -> C
         clock_ahead=found.clock - datetime.fromtimestamp(looked.wall / 1e9, UTC),
         changed_ago=None if changed_ago is None else _span(changed_ago),
         takeovers=lease.takeovers,
+        gone={each.node: each.since for each in found.gone},
     )
 
 

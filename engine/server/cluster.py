@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
 from engine.api.schema.cluster import (
@@ -18,7 +18,7 @@ from engine.cluster.overview import ClusterOverview, NodeSeen
 from engine.cluster.requests import RESUME, ReadingKind, ReadingRequest
 from engine.core.errors import Failure
 from engine.server.convert import converted, trouble
-from engine.server.errors import UsersWithoutNode
+from engine.server.errors import NodeGone, UsersWithoutNode
 from engine.store.errors import DatabaseAway, DatabaseSlow, StoreFailure
 from engine.sync.problems import Problem, Severity
 
@@ -135,6 +135,9 @@ class ClusterAccess:
         found += [Problem(each, Severity.DOWN) for each in others]
         if (halted := self._this.halted) is not None:
             found.append(Problem(halted, Severity.WRONG_PRESENCE))
+        if seen is not None and away is None:
+            gone = (f"{node}, since {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for node, at in seen.gone.items())
+            found += (Problem(NodeGone(each), Severity.DEGRADED) for each in gone)
         if seen is not None and away is None and (seen.ownerless_for or timedelta()) > seen.lease + TAKEN_WITHIN:
             failure = UsersWithoutNode(f"{seen.ownerless} of {seen.shards} shards")
             found.append(Problem(failure, Severity.WRONG_PRESENCE))

@@ -110,6 +110,19 @@ class WorksAlone(Failure):
     remedy = "Ask an engine that shares its users with others, or let this one join them: calendar-engine cluster join."
 
 
+class NodeGone(Failure):
+    """A node of the cluster ended without handing over its users, and has not come back."""
+
+    fault = Fault.SERVER
+    scope = Scope.SERVICE
+    meaning = "A node of the cluster is gone, and the others do its work"
+    remedy = (
+        "Find out what has happened to its machine, and start calendar-engine there, or on another one under the same "
+        "name. Until then there is one node less to go on if another one fails. What is not to come back is forgotten "
+        "after a week."
+    )
+
+
 class UsersWithoutNode(Failure):
     """Parts of the users have no engine that works for them."""
 

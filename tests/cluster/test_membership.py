@@ -178,7 +178,14 @@ async def test_a_killed_node_that_owned_nothing_is_a_member_no_more_after_a_leas
         await running.passes(LEASE - 1.5)
         assert [each.node for each in (await a.leases.look()).terms] == ["a", "b"]
         await running.passes(2)
-        assert [each.node for each in (await a.leases.look()).terms] == ["a"]
+        found = await a.leases.look()
+        assert [each.node for each in found.terms] == ["a"]
+        assert [each.node for each in found.gone] == ["b"]
+        await running.add("b", "standby")
+        assert (await a.leases.look()).gone == ()
+        running.leaves("b")
+        await running.passes(2)
+        assert (await a.leases.look()).gone == ()
 
 
 async def test_a_node_that_is_cut_off_gives_up_before_others_take(

@@ -53,6 +53,15 @@ def test_users_without_a_node_are_told_of_after_others_had_time_to_take_them(
     )
 
 
+def test_a_node_that_is_gone_is_told_of_until_it_comes_back() -> None:
+    state = seen()
+    member = SeenMember(found=replace(state, gone={"b": NINE}))
+    [told] = access(member).problems()
+    assert (told.failure.slug, told.failure.detail) == ("node-gone", "b, since 2026-03-02 09:00 UTC")
+    member.found = state
+    assert access(member).problems() == ()
+
+
 def test_a_name_that_is_taken_and_a_database_that_does_not_fit_are_told_at_once() -> None:
     taken = access(SeenMember(term="", others=(NodeNameTaken("a"),)))
     assert [(each.failure.slug, each.severity) for each in taken.problems()] == [("node-name-taken", Severity.DOWN)]

@@ -42,6 +42,7 @@ def seen(ownerless: int = 0, ownerless_for: float | None = None, *others: NodeSe
         clock_ahead=timedelta(seconds=-1.5),
         changed_ago=None,
         takeovers=0,
+        gone={},
     )
 
 

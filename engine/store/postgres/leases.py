@@ -156,6 +156,12 @@ SELECT calendar_engine.incarnation(), json_build_object(
             'ended', t.ended IS NOT NULL
         ) ORDER BY s.shard), '[]')
         FROM calendar_engine.shard s LEFT JOIN calendar_engine.term t ON t.term = s.term
+    ),
+    'gone', (
+        SELECT COALESCE(json_agg(json_build_object('node', node, 'since', ended) ORDER BY node), '[]') FROM (
+            SELECT DISTINCT ON (node) node, ended, ended_by = term AS by_itself
+            FROM calendar_engine.term ORDER BY node, ended DESC NULLS FIRST
+        ) latest WHERE ended IS NOT NULL AND NOT by_itself
     )
 )::text FROM calendar_engine.cluster c
 """
