@@ -1,31 +1,20 @@
 """The commands `cluster join`, `leave` and `migrate`, with a real PostgreSQL: nothing that is stored is ever lost."""
 
-import argparse
 import asyncio
-import io
-import itertools
-import json
-import os
-import signal
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from cryptography.fernet import Fernet
 
-from engine.cli import joining
-from engine.cli.main import main
 from engine.core.secret import Secret
 from engine.settings.local_keys import combined
 from engine.store.database import locked
-from engine.store.errors import DatabaseClientMissing, NoSharedDatabase
-from engine.store.moving import StoredState, read_state
+from engine.store.errors import DatabaseClientMissing
 from engine.store.postgres import migrations, preparing
 from engine.store.postgres.address import database_address
 from engine.store.postgres.database import SharedDatabase
@@ -34,127 +23,9 @@ from engine.store.secret_store import CREDENTIAL, SecretStore, StoredSecret
 from engine.store.secrets import SecretsMissing
 from tests.support.cluster import made_small
 from tests.support.postgres import ENGINE, OWNER, PASSWORD, VIEW, WITH_PASSWORD, PostgresDatabase
+from tests.support.stopped_machine import LOCAL, NOON, Machine, begin, names_in
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-STORE = Path(__file__).parents[1] / "fixtures" / "stores" / "schema-7.sql"
-SETTINGS = """\
-# The one in the cellar.
-[pbx]
-master = "headquarters"
-host = "127.0.0.1"  # behind the switch
-ca_file = "/etc/ssl/pbx.pem"
-
-[exchange]
-type = "on-premises"
-user = "svc@corp.example"
-
-[presence]
-language = "de"
-
-[engine]
-state_dir = "{directory}/state"
-socket = "{directory}/engine.sock"
-
-[cluster]
-database = "{url}"
-node = "{name}"
-lease_seconds = 5
-"""
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.status == 0, self.err
-        return json.loads(self.out)
-
-
-class TimePasses:
-    """A clock for whoever waits, while the engine `at_work` goes on."""
-
-    def __init__(self, database: PostgresDatabase, at_work: str) -> None:
-        self._database = database
-        self._at_work = at_work
-        self._now = NOON
-
-    def now(self) -> datetime:
-        return self._now
-
-    async def sleep_until(self, instant: datetime) -> None:
-        self._now = max(self._now, instant)
-        with self._database.connection() as connection:
-            connection.execute("UPDATE term SET beat = beat + 1 WHERE node = %s AND ended IS NULL", (self._at_work,))
-
-
-@dataclass
-class Machine:
-    """A machine with the engine `name`, on which commands are called."""
-
-    name: str
-    directory: Path
-    database: PostgresDatabase
-    capture: Callable[[], tuple[str, str]]
-    role: str = ENGINE
-    typed: str = ""
-    key: bytes = field(default_factory=Fernet.generate_key)
-
-    def __post_init__(self) -> None:
-        self.state.mkdir(mode=0o700, parents=True)
-        (self.state / "secrets.key").write_bytes(self.key)
-        (self.state / "secrets.key").chmod(0o600)
-        self.file.write_text(SETTINGS.format(directory=self.directory, url=self.url, name=self.name))
-
-    @property
-    def url(self) -> str:
-        return f"postgresql:///{self.database.name}?host={self.database.server.directory}&user={self.role}"
-
-    @property
-    def state(self) -> Path:
-        return self.directory / "state"
-
-    @property
-    def file(self) -> Path:
-        return self.directory / "engine.toml"
-
-    def run(self, *arguments: str, typed: str = "", at_work: str = "") -> Ended:
-        """Call a command, with the engine `at_work` on another machine meanwhile."""
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("sys.stdin", io.StringIO(typed))
-            patched.setattr(joining, "SteadyClock", lambda: TimePasses(self.database, at_work))
-            status = main([*arguments, "--settings", str(self.file)])
-        return Ended(status, *self.capture())
-
-    def do(self, action: str) -> int:
-        """Call a command without its command line, whose parser takes longer than all else."""
-        options = argparse.Namespace(settings=self.file, secrets=None, create=False, sql=False, check=False, last=False)
-        options.action, options.json = action, True
-        return joining.run_joining(options)
-
-    def fill(self) -> None:
-        """Let this be the machine of an engine that has worked alone for long."""
-        (self.state / "engine.db").touch(mode=0o600)
-        with closing(sqlite3.connect(self.state / "engine.db")) as connection:
-            connection.executescript(STORE.read_text())
-            connection.execute("UPDATE settings_version SET text = ? WHERE id = 2", (self.file.read_text(),))
-            connection.commit()
-        (self.state / "setup.json").write_text('{"é": 1}')
-        SecretStore(self.state, None).store({"pbx.password": StoredSecret(Secret("Tr0ub4dor"), NOON)})
-
-    def stored(self) -> StoredState:
-        """Return what an engine that works alone finds."""
-        with closing(sqlite3.connect(self.state / "engine.db")) as connection:
-            return read_state(connection)
-
-    def secrets(self) -> dict[str, str]:
-        return {name: each.value.reveal() for name, each in SecretStore(self.state, None).load().items()}
-
 
 Make = Callable[..., Machine]
 
@@ -169,33 +40,6 @@ def make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Make:
         return Machine(name, tmp_path / name, database, capture, **others)
 
     return made
-
-
-LOCAL = """\
-# The one in the cellar.
-[pbx]
-ca_file = "/etc/ssl/pbx.pem"
-
-[exchange]
-
-[presence]
-
-"""
-
-
-def begin(database: PostgresDatabase, node: str) -> None:
-    """Let an engine begin to work, and own a shard."""
-    with database.connection() as connection:
-        term = str(uuid4())
-        connection.execute(
-            "INSERT INTO term (term, node, role, version, schema, keys) VALUES (%s, %s, 'share', '1', 1, '{}')",
-            (term, node),
-        )
-        connection.execute("UPDATE shard SET term = %s WHERE shard = %s", (term, ord(node) % 8))
-
-
-def names_in(directory: Path) -> set[str]:
-    return {each.name for each in directory.iterdir()} - {"engine.lock", "secrets.key", "secrets.enc"}
 
 
 def test_everything_moves_into_a_new_database_and_comes_back(make: Make, empty_database: PostgresDatabase) -> None:
@@ -449,75 +293,3 @@ def test_the_key_that_systemd_keeps_is_lent_to_the_command(
     assert a.run("cluster", "join", "--json").json["secrets"] == ["pbx.password"]
     assert a.run("cluster", "leave", "--json").json["secrets"] == ["pbx.password"]
     assert not (a.state / "secrets.key").exists()
-
-
-def killed_at(step: int, machine: Machine, action: str) -> bool:
-    """Call a command in a process that is killed (SIGKILL) right before its change number `step` of files or of the
-    database, or after that of the database; return whether there was one."""
-    if pid := os.fork():
-        return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
-    try:
-        count_changes(step)
-        os._exit(machine.do(action))
-    finally:
-        os._exit(99)
-
-
-def count_changes(step: int) -> None:
-    """Let this process be killed at one of its changes."""
-    done = itertools.count()
-
-    def reached() -> None:
-        if next(done) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def counting(change: Callable[..., Any]) -> Callable[..., Any]:
-        def changing(*arguments: Any, **options: Any) -> Any:
-            reached()
-            return change(*arguments, **options)
-
-        return changing
-
-    for name in ("replace", "rename", "unlink"):
-        setattr(os, name, counting(getattr(os, name)))
-    run = SharedDatabase.run
-
-    async def counted_run(*arguments: Any, **options: Any) -> Any:
-        result = await run(*arguments, **options)
-        reached()
-        return result
-
-    SharedDatabase.run = counting(counted_run)  # type: ignore[method-assign]
-
-
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_kill_9_at_any_step_loses_nothing(make: Make, cluster_database: PostgresDatabase) -> None:
-    made_small(cluster_database)
-    a = make("a", cluster_database)
-    a.fill()
-    text, before = a.file.read_text(), a.stored()
-    alone = text.partition("\n[cluster]")[0] + "\n"
-    for step in itertools.count():
-        was_killed = killed_at(step, a, "join")
-        if was_killed:
-            assert a.do("join") == 0
-        assert a.file.read_text().startswith(LOCAL)
-        assert names_in(a.state) & {"engine.db", "setup.json"} == set()
-        with cluster_database.connection() as connection:
-            assert connection.execute("SELECT count(*) FROM presence").fetchall() == [(len(before.presences),)]
-
-        if killed_at(step, a, "leave"):
-            was_killed = True
-            with suppress(NoSharedDatabase):  # killed after everything was done
-                a.do("leave")
-        assert a.file.read_text() == alone
-        back = a.stored()
-        assert replace(back, audit=(), versions=()) == replace(before, audit=(), versions=())
-        assert [each.id for each in back.versions] == [2, 1]
-        assert back.audit[: len(before.audit)] == before.audit
-        assert a.secrets() == {"pbx.password": "Tr0ub4dor"}
-        assert (a.state / "setup.json").read_text() == '{"é": 1}'
-        if not was_killed:
-            break
-        a.file.write_text(text)
-    assert step > 15
