@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,9 @@ from engine.store.postgres.database import SharedDatabase
 from tests.support.cluster import made_small
 from tests.support.postgres import PostgresDatabase
 from tests.support.stopped_machine import LOCAL, Machine, names_in
+
+STRIDE = int(os.environ.get("JOINING_STRIDE", "4"))
+"""Of so many steps one is tried in each run, another one in the next."""
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -66,7 +70,7 @@ def test_kill_9_at_any_step_loses_nothing(cluster_database: PostgresDatabase, tm
     a.fill()
     text, before = a.file.read_text(), a.stored()
     alone = text.partition("\n[cluster]")[0] + "\n"
-    for step in itertools.count():
+    for step in itertools.count(random.randrange(STRIDE), STRIDE):
         was_killed = killed_at(step, a, "join")
         if was_killed:
             assert a.do("join") == 0
