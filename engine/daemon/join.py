@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.cluster.sharing import shard_of
+from engine.daemon.cluster_node import LAST_READ
 from engine.daemon.restore import SECRETS, STORE
 from engine.daemon.stopped_node import StoppedNode, kept_beside
 from engine.daemon.stores import SETUP
@@ -25,6 +26,7 @@ from engine.store.postgres.secrets import load_secrets
 from engine.store.secret_store import StoredSecret
 from engine.store.secrets import DATABASE_PASSWORD
 from engine.store.settings_history import Author, Version
+from engine.supervisor.last_read import LastRead
 
 ENDING = ".joined"
 """What is added to the names of files that are not used any more."""
@@ -53,7 +55,10 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Brought:
-    """What a machine has before it joins: the keys of its settings file in two parts, and what is stored."""
+    """What a machine has before it joins: the keys of its settings file in two parts, and what is stored.
+
+    `last_read` are the settings of a cluster whose database is lost, as this engine has read them last.
+    """
 
     local: str
     shared: str
@@ -62,6 +67,7 @@ class _Brought:
     secrets: dict[str, StoredSecret]
     keys: tuple[bytes, ...]
     setup: str
+    last_read: Version | None
 
 
 async def join(node: StoppedNode, author: Author, now: datetime, *, only_check: bool) -> Joined:
@@ -101,15 +107,19 @@ class _RolledBack(Exception):
 async def _first(connection: Connection, node: StoppedNode, brought: _Brought) -> Joined:
     """Move everything into the database."""
     facts = await facts_of(connection)
-    state = SharedState(stored=brought.stored, secrets=brought.secrets, setup=brought.setup)
+    stored = brought.stored
+    if brought.last_read is not None and not (stored.versions or facts.is_over):
+        _check_settings(node, brought.local, brought.last_read.text)
+        stored = replace(stored, versions=(brought.last_read,))
+    state = SharedState(stored=stored, secrets=brought.secrets, setup=brought.setup)
     key = brought.keys[0] if brought.keys else None
     await write_state(connection, state, lambda guid: shard_of(guid, facts.shards), node=node.name, key=key)
     return Joined(
         node=node.name,
         database=node.database.place,
         is_first=True,
-        presences=len(brought.stored.presences),
-        versions=len(brought.stored.versions),
+        presences=len(stored.presences),
+        versions=len(stored.versions),
         secrets=tuple(sorted(brought.secrets)),
         has_namesake=node.name in facts.nodes,
     )
@@ -158,6 +168,7 @@ def _brought(node: StoppedNode, now: datetime) -> _Brought:
         secrets={name: each for name, each in node.secrets().items() if name != DATABASE_PASSWORD},
         keys=node.keys(),
         setup=setup,
+        last_read=_last_read(node, now),
     )
 
 
@@ -177,6 +188,21 @@ def _versions(kept: tuple[Version, ...], text: str, shared: str, now: datetime) 
         confirm_until=None,
     )
     return (newest, *versions)
+
+
+def _last_read(node: StoppedNode, now: datetime) -> Version | None:
+    number, text = LastRead(node.state / LAST_READ).read()
+    if not number:
+        return None
+    return Version(
+        id=number,
+        at=now,
+        author=None,
+        action="read last",
+        differences=differences("", text),
+        text=text,
+        confirm_until=None,
+    )
 
 
 def _shared(text: str) -> str:

@@ -183,6 +183,29 @@ def test_the_last_one_takes_back_only_what_nobody_else_will_look_for(
     assert {"engine.db.joined", "engine.db.joined-2"} <= names_in(a.state)
 
 
+def test_a_cluster_whose_database_is_lost_goes_on_with_what_was_read_last(
+    make: Make, cluster_database: PostgresDatabase, empty_database: PostgresDatabase
+) -> None:
+    a = make("a", cluster_database)
+    a.fill()
+    assert a.run("cluster", "join").status == 0
+    assert a.run("config", "set", "presence.language=it").status == 0
+    text = a.file.read_text()
+    a.file.write_text(text.replace(cluster_database.name, empty_database.name))
+    joined = a.run("cluster", "join", "--create", "--json").json
+    assert (joined["is_first"], joined["versions"], joined["secrets"]) == (True, 1, ["pbx.password"])
+    assert a.run("config", "get", "presence.language").out == '"it"\n'
+    assert a.run("config", "history", "--json").json["versions"][0]["id"] == 3
+
+    # What was taken back is at work elsewhere.
+    last_read = (a.state / "shared.toml").read_text()
+    assert a.run("cluster", "leave").status == 0
+    a.file.write_text(text.replace(cluster_database.name, empty_database.name))
+    (a.state / "engine.db").unlink()
+    (a.state / "shared.toml").write_text(last_read)
+    assert a.run("cluster", "join", "--json").json["versions"] == 0
+
+
 def test_who_may_not_make_roles_and_tables_is_told_who_may(make: Make, empty_database: PostgresDatabase) -> None:
     a = make("a", empty_database)
     a.fill()

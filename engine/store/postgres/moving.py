@@ -65,18 +65,19 @@ async def write_state(
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """What an engine has to know of a cluster that it joins: the number of shards, the shared settings in force, "" if
-    there are none yet, and the names of the engines that have not ended."""
+    there are none yet, the names of the engines that have not ended, and whether everything was taken back from it."""
 
     shards: int
     settings: str
     nodes: frozenset[str]
+    is_over: bool
 
 
 async def facts_of(connection: Connection) -> ClusterFacts:
     """Return what an engine has to know to join."""
-    [(shards, settings)] = await _rows(connection, _FACTS)
+    [(shards, settings, is_over)] = await _rows(connection, _FACTS)
     nodes = await _rows(connection, "SELECT node FROM term WHERE ended IS NULL")
-    return ClusterFacts(shards, settings or "", frozenset(node for (node,) in nodes))
+    return ClusterFacts(shards, settings or "", frozenset(node for (node,) in nodes), is_over)
 
 
 async def in_use(connection: Connection) -> str:
@@ -162,7 +163,8 @@ def _left(before: tuple[str, ...], moved: tuple[str, ...], contact: str | None) 
 
 
 _FACTS = """
-    SELECT shards, text FROM cluster LEFT JOIN settings_version ON settings_version.id = cluster.settings
+    SELECT shards, text, NOT EXISTS (SELECT FROM shard)
+    FROM cluster LEFT JOIN settings_version ON settings_version.id = cluster.settings
 """
 _TABLES = ("presence", "settings_version", "audit", "secret", "setup", "log_in", "tenant_facts")
 _IN_USE = """
