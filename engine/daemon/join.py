@@ -37,8 +37,8 @@ class Joined:
     """What has happened, or would: `is_first` if everything moved, else the engine joined others.
 
     `differing` are settings of the file that are others in force, from what they were to what they are now; so are
-    `differing_secrets`. `kept` are the files in which everything is as it was. `namesakes` says that an engine of that
-    name has not ended.
+    `differing_secrets`. `has_namesake`: an engine of that name has not ended. `kept` are the files in which everything
+    is as it was.
     """
 
     node: str
@@ -81,7 +81,8 @@ async def join(node: StoppedNode, author: Author, now: datetime, *, only_check: 
     kept = [] if only_check else [await asyncio.to_thread(node.keep_text, ENDING)]
 
     async def move(connection: Connection) -> Joined:
-        await connection.execute("LOCK TABLE cluster IN EXCLUSIVE MODE")
+        if not await in_use(connection):  # asked again when no other engine can be the first any more
+            await connection.execute("LOCK TABLE cluster IN EXCLUSIVE MODE")
         joined = await (_another if await in_use(connection) else _first)(connection, node, brought)
         await add_records(connection, node.name, (AuditRecord(now, author, "join_cluster", node.name),))
         if only_check:
