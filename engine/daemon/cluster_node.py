@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from importlib.metadata import version
@@ -40,7 +41,6 @@ from engine.store.postgres.setup_state import SharedSetup
 from engine.store.postgres.tenants import SharedTenants
 from engine.store.postgres.terms import Terms
 from engine.store.secret_store import SecretStore, name_of
-from engine.store.tenants import KnownTenants
 from engine.supervisor.settings_file import SettingsFile
 from engine.supervisor.shared_settings import SharedSettings
 from engine.supervisor.supervisor import Supervisor
@@ -113,8 +113,7 @@ class ClusterNode:
         )
         self.secrets = ClusterSecrets(local, SharedSecrets(self._database, local.keys, asyncio.get_running_loop()))
         self._service: Supervisor | None = None
-        self._tenants: KnownTenants | None = None
-        self._tenants_due = asyncio.Event()
+        self._loads: list[tuple[str, asyncio.Event, Callable[[], Awaitable[None]]]] = []
         self._unfit: Failure | None = None
         self._halts = Halts()
         self.access = ClusterAccess(self, self.membership, Terms(self._database))
@@ -147,17 +146,22 @@ class ClusterNode:
         """Return what a backup holds that is made at this node, which has `own` files."""
         return ClusterBackup(self._database, self._file, self._settings, own)
 
-    def serve(self, service: Supervisor, tenants: KnownTenants) -> None:
-        """Work for whatever engine the supervisor runs; `tenants` are loaded again whenever others learn of them."""
-        self._service, self._tenants = service, tenants
+    def serve(self, service: Supervisor) -> None:
+        """Work for whatever engine the supervisor runs."""
+        self._service = service
         self._holder.follow(service.current)
+
+    def keep_loaded(self, what: str, load: Callable[[], Awaitable[None]]) -> None:
+        """Call `load` whenever other engines may have changed what a notice calls `what`; before `run`."""
+        self._loads.append((what, asyncio.Event(), load))
 
     async def run(self) -> None:
         """Be a node until cancelled."""
         await self._until_fit()
         async with asyncio.TaskGroup() as group:
             notices = Notices(self._database, self._network_clock, self._random, self._hear)
-            for part in (self._load_tenants(), notices.run(), self.membership.run()):
+            loads = (self._load(due, load) for _, due, load in self._loads)
+            for part in (*loads, notices.run(), self.membership.run()):
                 group.create_task(part)
 
     async def hand_over(self) -> None:
@@ -190,8 +194,9 @@ class ClusterNode:
         self.membership.wake()
         if what in ("", "settings", "secrets") and self._service is not None:
             self._service.wake()
-        if what in ("", "tenants"):
-            self._tenants_due.set()
+        for name, due, _ in self._loads:
+            if what in ("", name):
+                due.set()
         if (request := reading_request(what)) is not None and request.node != self.name:
             self._read(request)
         if what == f"{RESUME}{self.name}":
@@ -208,13 +213,12 @@ class ClusterNode:
         for guid in current.guids() if request.guids is None else {*current.guids()}.intersection(request.guids):
             visit(guid)
 
-    async def _load_tenants(self) -> None:
+    async def _load(self, due: asyncio.Event, load: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._tenants_due.wait()
-            self._tenants_due.clear()
-            if self._tenants is not None:
-                with suppress(StoreFailure):  # there is another notice once the database is back
-                    await self._tenants.load()
+            await due.wait()
+            due.clear()
+            with suppress(StoreFailure):  # there is another notice once the database is back
+                await load()
 
     def _report(self) -> Report:
         service = self._service

@@ -236,7 +236,8 @@ async def build_daemon(
         also_of_concern=installation.concerns,
     )
     if installation.node is not None:
-        installation.node.serve(service, installation.tenants)
+        installation.node.serve(service)
+        installation.node.keep_loaded("tenants", installation.tenants.load)
     service.current.observe(follow)
     await service.begin()
     access = None if installation.node is None else installation.node.access
@@ -270,6 +271,8 @@ async def _service_parts(
     session = SetupSession(service, sources, installation.stores.setup, installation.state, zone, check_factory.clock)
     with suppress(SharedDatabaseFailure):  # what others have begun is not known before the database can be reached
         await session.load()
+    if installation.node is not None:
+        installation.node.keep_loaded("setup", session.refresh)
     directories = {"settings directory": service.file.path.resolve().parent, "state directory": installation.state}
     runner = SetupCheckRunner(api_state, session, SetupChecks(check_factory), network_clock, log_ins, directories)
     comparison = LivePreviewRoutes(service, api_state, trial_settings, check_factory)

@@ -96,6 +96,14 @@ class SetupSession:
         """Read what is kept; what cannot be read, for instance from another version, is started over."""
         self._kept = _saved(await self._store.read())
 
+    async def refresh(self) -> None:
+        """Read again what is kept, as others at another engine may have changed it; what is being saved here counts."""
+        async with self._saving:
+            before = self._kept
+            found = _saved(await self._store.read())
+            if self._kept is before:
+                self._kept = found
+
     @property
     def saved(self) -> SavedSetup | None:
         """What is kept, None while no set-up is in progress."""

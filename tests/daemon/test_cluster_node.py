@@ -15,6 +15,8 @@ from cryptography.fernet import Fernet
 from engine.api.client import ApiClient
 from engine.api.resources.cluster import ClusterRequests
 from engine.api.resources.engine import EngineRequests
+from engine.api.resources.setup import SetupRequests
+from engine.api.schema.setup import SetupBeginning
 from engine.core.appointments import ShowAs
 from engine.core.presence.model import CLEARED
 from engine.daemon.daemon import Daemon, Dependencies, open_daemon
@@ -167,6 +169,22 @@ async def can_be_read_from_the_other(a: Node, b: Node, company: Company) -> None
     await eventually(lambda: read() > before)
 
 
+async def is_seen_where_it_was_not_begun(a: Node, b: Node) -> None:
+    """A set-up under way is the same at both nodes, and goes on at either."""
+    setups = [SetupRequests(each.api) for each in (a, b)]
+    await setups[0].begin(SetupBeginning())
+
+    async def both_at(revision: int | None) -> bool:
+        found = [await each.under_way() for each in setups]
+        return all((None if each is None else each.revision) == revision for each in found)
+
+    await eventually(lambda: both_at(1))
+    await setups[1].take_over(SetupBeginning())
+    await eventually(lambda: both_at(2))
+    await setups[0].discard()
+    await eventually(lambda: both_at(None))
+
+
 async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
     cluster_database: "PostgresDatabase", tmp_path: Path
 ) -> None:
@@ -196,6 +214,7 @@ async def test_two_nodes_share_the_users_and_one_takes_all_of_the_other(
                 await tells_of_both(a, b)
                 await tells_of_both(b, a)
                 await can_be_read_from_the_other(a, b, company)
+                await is_seen_where_it_was_not_begun(a, b)
                 await a.node.hand_over()
                 await eventually(lambda: (a.own, b.own) == (set(), everybody))
                 for person in world.people:
