@@ -159,7 +159,8 @@ class StatusCommands:
         show_document(operation, lambda this: [line(progress(this))], as_json=self._as_json)
         if operation.state == "blocked":
             self._tell_reason(operation)
-        return WELL if operation.state == "done" and operation.failed < operation.total else FAILED
+        is_any_read = operation.failed < operation.total or operation.passed_on
+        return WELL if operation.state == "done" and is_any_read else FAILED
 
     async def _followed(self, operation: Operation) -> Operation:
         """Wait for an operation and return it; meanwhile report its progress and what it is waiting for."""

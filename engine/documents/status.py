@@ -203,6 +203,8 @@ ENDS = {"running": " ...", "done": ". Done.", "cancelled": ". Cancelled.", "fail
 def progress(operation: Operation) -> str:
     """Return the progress of an operation."""
     failed = f", {operation.failed:,} failed" if operation.failed else ""
+    if operation.passed_on and not operation.total and operation.state == "done":
+        return f"{OPERATIONS[operation.kind]}: the nodes that have these users were asked to."
     others = " The other nodes do the same for their users." if operation.passed_on else ""
     return f"{OPERATIONS[operation.kind]}: {operation.done:,} of {operation.total:,}{failed}{_end(operation)}{others}"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from engine.api.errors import RequestRefused
-from engine.cli import nodes
+from engine.cli import nodes, status
 from engine.cli.commands import make_parser
 from engine.cli.exit_codes import FAILED, WELL
+from engine.cluster.requests import ReadingRequest, reading_request
 from engine.sync.halts import AnotherWriter
 from tests.support.seen_member import A, SeenMember, access, seen
 from tests.support.served_engine import ServedEngine, people, served_engine
@@ -25,9 +26,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     async def run(served: ServedEngine, *arguments: str) -> tuple[int, str, str]:
         options = make_parser().parse_args(["cluster", *arguments])
-        status = await nodes._run(options, served.socket)
+        code = await nodes._run(options, served.socket)
         said = capsys.readouterr()
-        return status, said.out, said.err
+        return code, said.out, said.err
 
     return run
 
@@ -38,14 +39,14 @@ async def test_nodes_are_shown_drained_and_resumed(tmp_path: Path, run: Run) -> 
     async with served_engine(tmp_path, people(2)) as served:
         served.api_state.cluster = access(member)
         await served.settled()
-        status, out, _ = await run(served, "status")
+        code, out, _ = await run(served, "status")
         row = " ✓ a (this)               working    share         8       2    0.4 s         3"
-        assert (status, out.splitlines()[1].startswith(row)) == (WELL, True)
-        status, out, _ = await run(served, "drain", "b", "--json")
+        assert (code, out.splitlines()[1].startswith(row)) == (WELL, True)
+        code, out, _ = await run(served, "drain", "b", "--json")
         drained = {each["name"]: each["condition"] for each in json.loads(out)["state"]["nodes"]}
-        assert (status, drained) == (WELL, {"a": "working", "b": "drained"})
-        status, out, _ = await run(served, "undrain", "b")
-        assert (status, "drained" in out) == (WELL, False)
+        assert (code, drained) == (WELL, {"a": "working", "b": "drained"})
+        code, out, _ = await run(served, "undrain", "b")
+        assert (code, "drained" in out) == (WELL, False)
         member.halted = AnotherWriter("1 shard")
         assert (await run(served, "resume"))[0] == WELL
         assert access(member).problems() == ()
@@ -70,6 +71,15 @@ async def test_an_engine_that_works_alone_shows_that_and_has_nothing_to_drain(tm
         )
         with pytest.raises(RequestRefused, match="works alone"):
             await run(served, "drain")
+
+
+async def test_users_of_others_are_read_again_by_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    member = SeenMember()
+    async with served_engine(tmp_path, ()) as served:
+        served.api_state.cluster = access(member)
+        assert await status._run(make_parser().parse_args(["resync"]), served.socket) == WELL
+    assert capsys.readouterr().out == "Reading calendars again: the nodes that have these users were asked to.\n"
+    assert list(map(reading_request, member.told)) == [ReadingRequest("a", "resync", None)]
 
 
 async def test_a_node_that_nobody_can_relieve_is_told_to_keep_its_users(tmp_path: Path, run: Run) -> None:

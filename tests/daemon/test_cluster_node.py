@@ -253,6 +253,11 @@ async def test_without_the_database_calendars_are_read_and_nothing_is_written(
                 world.clear(person.mailbox or "")
             await eventually(lambda: decided(a))
             await eventually(lambda: "database-away" in [each.failure.slug for each in a.node.access.problems()])
+            status = a.daemon.api_state.status()
+            told = [each.trouble.type for each in status.concerns if each.trouble.type.startswith("database")]
+            assert told == ["database-away"], "whoever needs it says so, and people are told once"
+            assert status.cluster is not None
+            assert (status.cluster.database.state, status.cluster.database.since is None) == ("away", False)
             with pytest.raises(SharedDatabaseFailure):
                 await a.service.change({"presence.language": "de"}, "*", ANNA)
             assert len(company.pbx.ledger.writes) == writes
