@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import re
 import shutil
@@ -339,7 +340,7 @@ class Stage(ClusterSite):
             waited_for = amiss[:300]
             self.check()
             if time.monotonic() - begun > limit:
-                raise Violation(f"after {limit:.0f} s: {amiss}")
+                raise Violation(f"after {limit:.0f} s: {amiss}\n{await self._circumstances(begun)}")
             await self._confirm_what_is_far()
             await asyncio.sleep(0.1)
         self.check()
@@ -369,6 +370,18 @@ class Stage(ClusterSite):
         for name in NODES:
             if not self.machines[name].is_running:
                 await self.start(self.machines[name])
+
+    async def _circumstances(self, since: float) -> str:
+        """Return what may explain that something is not right yet."""
+        lag, load = self.lag.most_since(since), os.getloadavg()[0]
+        lines = [f"  lag: {lag:.2f} s, load: {load:.1f}, owners: {self.owners_or_none()}"]
+        for machine in self.running():
+            try:
+                _, said = await machine.ask("GET", "/v1/status")
+            except (OSError, aiohttp.ClientError, TimeoutError) as error:
+                said = repr(error)
+            lines.append(f"  {machine.name}: {said}")
+        return "\n".join(lines)
 
     async def _confirm_what_is_far(self) -> None:
         """Confirm a change whose deadline is far, because another clock had told the time when it was made."""
