@@ -1,6 +1,8 @@
 """`make docs` builds pages whose links lead somewhere, and which load nothing from elsewhere."""
 
 import asyncio
+import fcntl
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -16,12 +18,17 @@ from tests.docs.pages import DOCS, ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The documentation as HTML, with all warnings as errors."""
-    directory = tmp_path_factory.mktemp("docs")
-    asyncio.run(build(directory / "html", directory / "doctrees"))
-    return directory / "html"
+    """The documentation as HTML, with all warnings as errors; built once for all processes of this run."""
+    own = tmp_path_factory.getbasetemp()
+    directory = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (directory / "docs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "docs").exists():
+            asyncio.run(build(directory / "html", directory / "doctrees"))
+            (directory / "html").rename(directory / "docs")
+    return directory / "docs"
 
 
 async def build(output: Path, doctrees: Path) -> None:

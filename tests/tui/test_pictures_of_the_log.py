@@ -10,7 +10,7 @@ from calendar_tui.terminal import CharacterSet, TerminalCapabilities, ThemeName
 from tests.support.logged import logged_engine, some_exchanges
 from tests.support.tui import Terminal, terminal
 from tests.tui.test_pictures import LOOKS as USUAL_LOOKS
-from tests.tui.test_pictures import SIZES, SNAPSHOTS, compare
+from tests.tui.test_pictures import SIZES, SNAPSHOTS, compare, looks_at
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ async def test_pictures(tmp_path: Path, snapshot: Snapshot, size: tuple[int, int
     snapshot.snapshot_dir = SNAPSHOTS
     found: dict[str, str] = {}
     async with logged_engine(tmp_path, some_exchanges()) as logged:
-        for kind, look in LOOKS.items():
+        for kind, look in looks_at(size, LOOKS).items():
             async with terminal(logged.socket, look=look, size=size) as shown:
                 pictures = {**await of_the_log(shown), **await of_the_settings(shown)}
             found |= {f"{name}-{size[0]}x{size[1]}-{kind}": without_chance(pictures[name]) for name in pictures}
