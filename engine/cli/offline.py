@@ -18,6 +18,7 @@ from engine.daemon.paths import settings_path
 from engine.daemon.temporary_directory import scratch_directory
 from engine.server.app import ApiServer
 from engine.server.sockets import open_sockets
+from engine.supervisor.settings_file import SettingsFile
 
 
 def run_beside(
@@ -26,7 +27,7 @@ def run_beside(
     """Do `work` with a running engine, or else on the files, and return its exit status. Raises a `Failure`.
 
     Without `changes`, the read-only socket is sufficient. Without `with_state`, only the settings file is needed;
-    neither the state directory nor secrets are read.
+    neither the state directory nor secrets are read, unless the settings are in a database that engines share.
     """
     start_logging(logging.ERROR)
     return run_loop(_run(options, work, changes=changes, with_state=with_state))
@@ -39,9 +40,11 @@ async def _run(
     if path is not None:
         client = CommandClient(path)
         return await work(client)
+    settings = options.settings or settings_path()
+    with_state = with_state or bool(SettingsFile(settings).cluster_settings().database)
     with scratch_directory("calendar-engine-") as directory:
         state = None if with_state else directory / "state"
-        async with _answering(options.settings or settings_path(), state, directory) as client:
+        async with _answering(settings, state, directory) as client:
             return await work(client)
 
 

@@ -58,7 +58,7 @@ from engine.store.errors import SharedDatabaseFailure, StoreDamaged, StoreForeig
 from engine.store.postgres_client import client_needed
 from engine.store.secret_sources import SecretSources
 from engine.store.secret_store import SecretStore
-from engine.store.secrets import DATABASE_PASSWORD, Secrets, taken_environment
+from engine.store.secrets import Secrets, taken_environment
 from engine.store.tenants import KnownTenants
 from engine.supervisor.plan import Assemble
 from engine.supervisor.settings_file import SettingsFile, system_zone
@@ -149,7 +149,7 @@ async def open_installation(
         await asyncio.to_thread(_move_to_credential, secret_store)
         sources, stores = make_sources(secret_store), own_stores(file, database, state, clock)
         if cluster.database:
-            password = (await sources.known()).get(DATABASE_PASSWORD, Secret(""))
+            password = await sources.database_password()
             node = _cluster_node(cluster, password, secret_store, file, state, network_clock or SteadyClock())
             sources, stores = make_sources(node.secrets), node.stores
         tenants = KnownTenants(stores.tenants)

@@ -197,6 +197,15 @@ def test_a_cluster_whose_database_is_lost_goes_on_with_what_was_read_last(
     assert a.run("config", "get", "presence.language").out == '"it"\n'
     assert a.run("config", "history", "--json").json["versions"][0]["id"] == 3
 
+    # Without the database, settings can be read.
+    a.file.write_text(a.file.read_text().replace("host=/", "host=/nowhere/"))
+    assert a.run("config", "get", "presence.language").out == '"it"\n'
+    a.file.chmod(0o666)
+    ended = a.run("config", "get", "presence.language")
+    assert (ended.status, "directory of the settings file" in ended.err) == (2, True)
+    a.file.chmod(0o600)
+    a.file.write_text(a.file.read_text().replace("host=/nowhere/", "host=/"))
+
     # What was taken back is at work elsewhere.
     last_read = (a.state / "shared.toml").read_text()
     assert a.run("cluster", "leave").status == 0
