@@ -226,7 +226,7 @@ class Engine:
             "watching the clock": self._setback.run,
             "watching what expires": self._expiry_watch.run,
         }
-        return parts if self._share.is_everybody else {**parts, "taking up users": self._shards.run}
+        return parts if self._share.is_everybody else {**parts, **self._shards.parts()}
 
     async def _run_link(self) -> None:
         try:

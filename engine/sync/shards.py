@@ -1,6 +1,5 @@
 """Takes up the users of shards that this engine owns from now on, and lets go those of shards that it has lost."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -110,12 +109,13 @@ class ShardKeeper:
                 self._writer.doubt(guid)
         self._alarm.wake()
 
-    async def run(self) -> None:
-        """Use claims as they come, and look at the users of the others, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._use_claims())
-            group.create_task(self.elsewhere.run())
-            group.create_task(self._tripwire.run())
+    def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return what is to be run, each part for itself: users are taken up also if another one fails."""
+        return {
+            "taking up users": self._use_claims,
+            "looking at users of other engines": self.elsewhere.run,
+            "looking for other writers": self._tripwire.run,
+        }
 
     async def _use_claims(self) -> None:
         while True:
