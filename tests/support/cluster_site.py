@@ -5,10 +5,12 @@ Everything happens in real time, because the processes live in it. Each has a di
 
 import asyncio
 import contextlib
-from asyncio import trsock
+import struct
+from asyncio.trsock import TransportSocket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -29,8 +31,8 @@ from engine.sync.clocks import SystemClock
 from tests.support.cluster import made_small, write_first_settings
 from tests.support.database_proxy import DatabaseProxy
 from tests.support.engine_process import EngineProcess, Machine
-from tests.support.path_cut import cut_path, mend_path
 from tests.support.postgres import PostgresDatabase, PostgresServer
+from tests.support.silence import cut_off, hear_again
 from tests.support.write_judge import Arrival, Claimed, Judge
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -52,7 +54,7 @@ class Link:
 
     process: EngineProcess
     transport: asyncio.Transport
-    socket: trsock.TransportSocket
+    socket: TransportSocket
 
 
 class ClusterSite:
@@ -132,21 +134,26 @@ class ClusterSite:
         return machine.process
 
     def cut_from_pbx(self, machine: Machine) -> None:
-        """Let nothing of what a machine sends arrive at the PBX."""
+        """Let nothing of what a machine sends arrive at the PBX: a proxy in between would acknowledge what it has not
+        delivered, as no network does."""
         machine.is_cut_from_pbx = True
         for link in self._links_of(machine):
-            cut_path(link.socket)
+            with contextlib.suppress(OSError):  # it has ended
+                cut_off(link.socket)
 
     def mend_to_pbx(self, machine: Machine) -> None:
         """Let everything through again."""
         machine.is_cut_from_pbx = False
         for link in self._links_of(machine):
-            mend_path(link.socket)
+            with contextlib.suppress(OSError):
+                hear_again(link.socket)
 
     def reset_pbx_links(self, machine: Machine) -> None:
         """Reset the connections of a machine to the PBX."""
         for link in self._links_of(machine):
-            link.transport.abort()
+            with contextlib.suppress(OSError):
+                link.socket.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+                link.transport.abort()
 
     def _links_of(self, machine: Machine) -> list[Link]:
         return [each for each in self._links.values() if each.process.machine is machine]
@@ -203,7 +210,7 @@ class ClusterSite:
             return
         link = self._links[number] = Link(process, transport, transport.get_extra_info("socket"))
         if process.machine.is_cut_from_pbx:
-            cut_path(link.socket)
+            cut_off(link.socket)
 
     def _written(self, write: PresenceWrite) -> None:
         process = self._links[write.connection].process

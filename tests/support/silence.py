@@ -6,6 +6,7 @@ import fcntl
 import socket
 import sys
 import termios
+from asyncio.trsock import TransportSocket
 
 import pytest
 
@@ -35,10 +36,15 @@ async def fall_silent(transport: asyncio.BaseTransport | None) -> None:
 async def hear_nothing(end: socket.socket) -> None:
     """Do the same to a socket."""
     await eventually(lambda: not unacknowledged(end.fileno()))
+    cut_off(end)
+
+
+def cut_off(end: socket.socket | TransportSocket) -> None:
+    """Do it at once, whatever is on its way."""
     end.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(_Program(1, TAKE_NOTHING)))
 
 
-def hear_again(end: socket.socket) -> None:
+def hear_again(end: socket.socket | TransportSocket) -> None:
     """Let everything that arrives at a socket through again."""
     end.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 

@@ -36,9 +36,6 @@ SETTLED_WITHIN = 60.0
 REGAINED_AFTER = 60.0
 """Seconds more if no node was able: that is how long one is able again before it says so."""
 
-LOGGING_IN = 60.0
-"""Seconds more if an engine was killed while it logged in: another one that has just begun tries no sooner."""
-
 LIFE = 0.3
 """Seconds between two changes of calendars, in the mean."""
 
@@ -367,6 +364,9 @@ class Stage(ClusterSite):
         if (namesake := self.machines[NAMESAKE].process) is not None:
             await namesake.kill()
         self.drain(None, is_draining=False)
+        # Whoever was killed while it logged in has proved nothing, and others wait for a minute, after several for
+        # hours. An administrator would have them try again.
+        self.rows_of("UPDATE log_in SET attempts = '[]', term = NULL, until = NULL")
         for name in NODES:
             if not self.machines[name].is_running:
                 await self.start(self.machines[name])
@@ -411,13 +411,11 @@ class Stage(ClusterSite):
             connection.execute(statement.encode(), values)
 
     def _more_time(self) -> float:
-        """Return how much longer it may take: no node was able, or one was killed while it logged in."""
+        """Return how much longer it may take."""
         try:
-            is_able = bool(self.rows("SELECT FROM term WHERE ended IS NULL AND able"))
-            logs_in = bool(self.rows("SELECT FROM log_in WHERE term IS NOT NULL"))
+            return 0.0 if self.rows("SELECT FROM term WHERE ended IS NULL AND able") else REGAINED_AFTER
         except psycopg.Error:
             return REGAINED_AFTER
-        return (0 if is_able else REGAINED_AFTER) + (LOGGING_IN if logs_in else 0)
 
     def _amiss(self) -> str:
         """Return what is not right yet."""
