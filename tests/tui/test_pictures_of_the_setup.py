@@ -104,6 +104,7 @@ async def test_pictures_of_the_setup(tmp_path: Path, snapshot: Snapshot) -> None
             await open_setup(shown)
             await answered(served, go="pbx/fields")
             await shown.eventually(partial(is_at, shown, PAGES["fields"]))
+            await shown.shows("The next page shows it.")
             await shown.shows("Name of the App object")
             found["setup-fields-120x40-normal"] = without_chance(shown.grid())
     compare(snapshot, found)
