@@ -32,7 +32,7 @@ PASSWORDS = {"exchange.password": Secret("one"), "pbx.password": Secret("two")}
 LIMIT = 1800.0
 """Seconds after which something must be wrong."""
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(7200)]
 
 
 @dataclass

@@ -27,7 +27,7 @@ CLUSTERS = int(os.environ.get("CLUSTERS", "4"))
 MORE = 2.0
 """Seconds after a lease within which 99 of 100 first presences are written (I5)."""
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(7200)]
 
 
 def _is_able(site: ClusterSite, machine: Machine) -> bool:

@@ -112,6 +112,7 @@ def campaign(seed: int, sites: Iterable[int], jobs: int, kept: Path) -> Figures:
             total.add(figures)
             if figures.violation:
                 print(f"VIOLATION (seed {seed}) {figures.violation}", file=sys.stderr, flush=True)
+            print(f"so far {total}", flush=True)
     return total
 
 
