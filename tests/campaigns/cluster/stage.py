@@ -36,6 +36,9 @@ SETTLED_WITHIN = 60.0
 REGAINED_AFTER = 60.0
 """Seconds more if no node was able: that is how long one is able again before it says so."""
 
+STOPPED_WITHIN = 40.0
+"""Seconds for an engine to end: it hands over in ten, and more may pass on a busy machine."""
+
 LIFE = 0.3
 """Seconds between two changes of calendars, in the mean."""
 
@@ -363,6 +366,7 @@ class Stage(ClusterSite):
                 machine.process.go_on()
         if (namesake := self.machines[NAMESAKE].process) is not None:
             await namesake.kill()
+        await self._stopping_ones_end()
         self.drain(None, is_draining=False)
         # Whoever was killed while it logged in has proved nothing, and others wait for a minute, after several for
         # hours. An administrator would have them try again.
@@ -370,6 +374,16 @@ class Stage(ClusterSite):
         for name in NODES:
             if not self.machines[name].is_running:
                 await self.start(self.machines[name])
+
+    async def _stopping_ones_end(self) -> None:
+        """Wait for the end of those that were asked to. Raises a `Violation` if one does not end."""
+        for machine in self.running():
+            if machine.process is not None and machine.process.was_ended:
+                try:
+                    async with asyncio.timeout(STOPPED_WITHIN):
+                        await machine.process.ended()
+                except TimeoutError:
+                    raise Violation(f"{machine.name} does not end:\n{_end_of(machine.log)}") from None
 
     async def _circumstances(self, since: float) -> str:
         """Return what may explain that something is not right yet."""
