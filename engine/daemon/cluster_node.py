@@ -89,7 +89,7 @@ class ClusterNode:
         self._random = random
         self._database = SharedDatabase(database_address(settings.database, password, node=self.name))
         self._leases = Leases(self._database, network_clock)
-        self._holder = ShardHolder(network_clock, timedelta(seconds=settings.lease_seconds))
+        self._holder = ShardHolder(network_clock, lambda: self._lease)
         keys = local.keys()
         member = Member(
             self.name, settings.role.value, version("calendar-tui"), SCHEMA, tuple(name_of(key) for key in keys)
@@ -121,9 +121,13 @@ class ClusterNode:
     @property
     def sharing(self) -> Sharing:
         """How an engine shares its users with others."""
+        return Sharing(self.membership, self._presences, self._lease / 10, self._halts)
+
+    @property
+    def _lease(self) -> timedelta:
+        """How long a lease is, as the database says."""
         found = self.membership.state
-        lease = timedelta(seconds=SHORTEST_LEASE if found is None else found.lease_seconds)
-        return Sharing(self.membership, self._presences, lease / 10, self._halts)
+        return timedelta(seconds=SHORTEST_LEASE if found is None else found.lease_seconds)
 
     @property
     def unfit(self) -> Failure | None:

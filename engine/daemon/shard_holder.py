@@ -1,7 +1,7 @@
 """Tells the engine in force, whichever that is, for which shards it works."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from engine.core.clock import Clock
@@ -13,11 +13,11 @@ from engine.sync.reconciler import Engine
 class ShardHolder:
     """Implements the `Holder` of a membership, which goes on while settings replace one engine by another.
 
-    `clock` is network time. Whatever an engine was about to send when it was replaced has arrived after `margin`, or
-    never will.
+    `clock` is network time. Whatever an engine was about to send when it was replaced has arrived after the time that
+    `margin` returns, or never will.
     """
 
-    def __init__(self, clock: Clock, margin: timedelta) -> None:
+    def __init__(self, clock: Clock, margin: Callable[[], timedelta]) -> None:
         self._clock = clock
         self._margin = margin
         self._current: CurrentEngine | None = None
@@ -50,9 +50,9 @@ class ShardHolder:
         membership waits until nothing can be under way.
         """
         engine = self._engine
-        if engine is not None and self._clock.now() >= self._replaced + self._margin:
+        if engine is not None and not self._is_just_replaced():
             await engine.shards.answered(shards)
-        if engine is None or self._replaced + self._margin > self._clock.now():
+        if engine is None or self._is_just_replaced():
             await asyncio.Event().wait()
 
     def shared_by(self, nodes: int) -> None:
@@ -75,6 +75,9 @@ class ShardHolder:
         """Write again for all shards."""
         if self._engine is not None:
             self._engine.shards.resume()
+
+    def _is_just_replaced(self) -> bool:
+        return self._clock.now() < self._replaced + self._margin()
 
     def _observe(self, _: Event) -> None:
         engine = None if self._current is None else self._current.engine
