@@ -36,6 +36,7 @@ from engine.pbx.websocket import WebSocket, dial, verified_context
 from engine.settings.model import PbxSettings
 from engine.settings.reader import read_settings
 from engine.simulator.certificates import CertificateAuthority, Flaw
+from engine.simulator.pbx.server import PbxSimulator
 from engine.simulator.pbx.state import Behaviour, Refusal
 from engine.tls.shown import shown_certificate
 from tests.pbx.strategies import messages, unhurried
@@ -429,13 +430,24 @@ async def test_an_app_object_that_does_not_exist(refuses_by: Refusal) -> None:
     assert "pbx.password" in failure.remedy
 
 
-async def test_a_connection_lost_in_the_middle_of_the_log_in_is_no_refusal() -> None:
-    async with simulator(ManualClock(), ANNA, behaviour=Behaviour(answers_logins=False)) as pbx:
-        clock = ManualClock()
-        async with running_link(settings_for(pbx), clock) as (_, heard):
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("ends", [PbxSimulator.drop, PbxSimulator.ping_and_vanish])
+async def test_a_connection_lost_in_the_middle_of_the_log_in_is_no_refusal(
+    ends: Callable[[PbxSimulator], Awaitable[None] | None], *, encrypted: bool
+) -> None:
+    """A PBX that is restarted ends its connections without a word about the log-in."""
+    authority, clock = CertificateAuthority(), ManualClock()
+    issued = authority.issue("127.0.0.1").context if encrypted else None
+    async with simulator(clock, ANNA, tls=issued, behaviour=Behaviour(answers_logins=False)) as pbx:
+        tls = trusting(authority) if encrypted else None
+        async with running_link(settings_for(pbx), clock, tls=tls) as (_, heard):
             await eventually(lambda: pbx.ledger.logins)
-            pbx.drop()
-            assert isinstance((await heard.down()).failure, PbxUnreachable)
+            ending = ends(pbx)
+            if ending is not None:
+                await ending
+            failure = (await heard.down()).failure
+            assert not isinstance(failure, PbxLoginRefused)
+            assert isinstance(failure, PbxUnreachable)
 
 
 async def test_a_copy_that_stops_half_way() -> None:
