@@ -9,15 +9,15 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from engine.cluster.allocation import Allocation
 from engine.cluster.clocks import ReadClocks, Reading, read_clocks
 from engine.cluster.errors import NodeNameTaken
-from engine.cluster.interfaces import Holder, LeaseDatabase
 from engine.cluster.lease import HeldShard, Lease, LeaseTimes
-from engine.cluster.model import ClusterState, Member, Report, ShardState, TermState
+from engine.cluster.model import ClusterState, LeaseDatabase, Member, Report, ShardState, TermState
 from engine.cluster.nodes import Ability, Nodes
 from engine.cluster.overview import ClusterOverview, overview
 from engine.cluster.sharing import shard_of
@@ -32,6 +32,30 @@ LONG = timedelta(minutes=1)
 
 UNTIL_KNOWN = timedelta(seconds=1)
 """Pause between looks while nothing is known of the cluster."""
+
+
+class Holder(Protocol):
+    """The part of the engine that works for the users of this node."""
+
+    def taken(self, shards: Collection[int]) -> None:
+        """Begin to work for these shards, whose presences are to be asked of the PBX before anything is sent."""
+        ...
+
+    def lost(self, shards: Collection[int]) -> None:
+        """Work for these shards no more: they are another node's, or given up. A claim that ran out is no loss yet."""
+        ...
+
+    async def answered(self, shards: Collection[int]) -> None:
+        """Return when the PBX has answered every write for these shards, of which none is sent any more."""
+        ...
+
+    def shared_by(self, nodes: int) -> None:
+        """Use this fraction of all budgets."""
+        ...
+
+    def server_changed(self) -> None:
+        """Store again what is known and the database does not have: it may have lost what it acknowledged last."""
+        ...
 
 
 class NodeClaim:

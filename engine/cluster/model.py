@@ -1,7 +1,8 @@
-"""What the database says of a cluster at one moment, as a look at it finds it."""
+"""What the database says of a cluster at one moment, as a look at it finds it, and what can be asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -89,3 +90,43 @@ class Member(Struct, frozen=True):
     schema: int
     keys: tuple[str, ...] = ()
     """Names of the keys that it has, with which secrets are sealed."""
+
+
+class LeaseDatabase(Protocol):
+    """The statements of the lease protocol. Each raises a `Failure` when it is not answered in time."""
+
+    async def look(self) -> ClusterState:
+        """Return the cluster as it is now."""
+        ...
+
+    async def begin(self, me: str, member: Member, over: Sequence[TermState], incarnation: str) -> bool:
+        """Begin a term, and return whether it has begun."""
+        ...
+
+    async def beat(self, me: str, report: Report) -> Mapping[int, int] | None:
+        """Go on with a term, and return its shards with their tokens, None if it is over."""
+        ...
+
+    async def take(self, me: str, incarnation: str, seen: ShardState, above: int) -> int | None:
+        """Take a shard that is as it was seen, and return its new token, which is above all that is known."""
+        ...
+
+    async def release(self, me: str, shard: int, token: int) -> None:
+        """Leave a shard to others."""
+        ...
+
+    async def settle(self, incarnation: str) -> None:
+        """Note that an incarnation was seen for as long as a lease."""
+        ...
+
+    async def end_silent(self, me: str, over: Sequence[TermState], incarnation: str) -> None:
+        """End terms of others that are as they were seen."""
+        ...
+
+    async def end(self, me: str) -> None:
+        """End a term."""
+        ...
+
+    async def drain(self, node: str, is_draining: bool) -> bool:
+        """Have a node give up all its shards, or let it have some again; return whether there is such a node."""
+        ...

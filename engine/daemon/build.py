@@ -228,6 +228,8 @@ def assemble(
         accept=accept,
         tenants=tenants,
     )
+    late = None if sharing is None else sharing.undelivered_for
+    link = functools.partial(pbx_link, settings, secrets.pbx_password, network_clock, undelivered_for=late)
     proof = application_proof(settings.exchange, secrets.certificates, secrets.exchange_client_secret)
 
     def present_proof() -> ApplicationProof | None:
@@ -237,16 +239,7 @@ def assemble(
     return Engine(
         settings,
         source=access.source,
-        make_link=lambda on_event: pbx_link(
-            settings,
-            secrets.pbx_password,
-            network_clock,
-            on_event,
-            log_ins,
-            expiries,
-            pbx_trace,
-            undelivered_for=None if sharing is None else sharing.undelivered_for,
-        ),
+        make_link=lambda on_event: link(on_event, log_ins, expiries, pbx_trace),
         store=store,
         clock=clock,
         network_clock=network_clock,

@@ -1,4 +1,4 @@
-"""What a backup of a cluster holds: all that an engine which works alone needs to go on instead of it."""
+"""What an engine that works alone needs to go on instead of a cluster: in a backup, and when the last one leaves."""
 
 import asyncio
 from dataclasses import replace
@@ -6,11 +6,17 @@ from dataclasses import replace
 from engine.daemon.stores import SETUP
 from engine.server.handlers.backup import OwnBackup
 from engine.settings.local_keys import whole_text
-from engine.store.moving import database_of
+from engine.store.moving import StoredState, database_of
 from engine.store.postgres.database import SharedDatabase
 from engine.store.postgres.moving import read_setup, read_stored
 from engine.supervisor.settings_file import SettingsFile
 from engine.supervisor.shared_settings import SharedSettings
+
+
+def for_one_engine(stored: StoredState, local: str) -> StoredState:
+    """Return what engines share as one that works alone has it, on a machine whose settings file is `local`."""
+    versions = tuple(replace(each, text=whole_text(local, each.text)) for each in stored.versions)
+    return replace(stored, versions=versions)
 
 
 class ClusterBackup:
@@ -32,12 +38,7 @@ class ClusterBackup:
         """Return what engines share as the database of one that works alone. Raises a `SharedDatabaseFailure`."""
         stored = await self._database.run(read_stored, at_leisure=True)
         local = await asyncio.to_thread(self._file.read)
-
-        def made() -> bytes:
-            versions = tuple(replace(each, text=whole_text(local, each.text)) for each in stored.versions)
-            return database_of(replace(stored, versions=versions))
-
-        return await asyncio.to_thread(made)
+        return await asyncio.to_thread(lambda: database_of(for_one_engine(stored, local)))
 
     async def files(self) -> dict[str, bytes]:
         """Return the files of this machine, and the set-up under way. Raises a `SharedDatabaseFailure`."""

@@ -10,6 +10,7 @@ import msgspec
 
 from engine.cluster.errors import NodeNameTaken
 from engine.core.clock import Clock
+from engine.daemon.cluster_backup import for_one_engine
 from engine.daemon.cluster_node import LAST_READ
 from engine.daemon.restore import STORE, PendingRestore, put_in_place, stage
 from engine.daemon.stopped_node import StoppedNode
@@ -22,8 +23,8 @@ from engine.store.moving import database_of
 from engine.store.postgres.audit import add_records
 from engine.store.postgres.database import Connection
 from engine.store.postgres.moving import SharedState, clear, in_use, mark_of, read_state
-from engine.store.postgres.nodes import KnownTerm, forget_node, known_terms, marks_of
 from engine.store.postgres.preparing import check_prepared
+from engine.store.postgres.terms import KnownTerm, forget_node, known_terms, marks_of
 from engine.store.replacing import replace_file
 from engine.store.secrets import DATABASE_PASSWORD
 from engine.store.settings_history import Author
@@ -182,13 +183,13 @@ async def _take_back(node: StoppedNode, author: Author, terms: tuple[KnownTerm, 
 
 def _pending(node: StoppedNode, state: SharedState) -> PendingRestore:
     """Return what an engine that works alone has to find. Raises `SettingsInvalid` if it could not use that."""
-    versions = tuple(replace(each, text=whole_text(node.text, each.text)) for each in state.stored.versions)
-    text = versions[0].text if versions else whole_text(node.text, "")
-    if versions:
+    stored = for_one_engine(state.stored, node.text)
+    text = stored.versions[0].text if stored.versions else whole_text(node.text, "")
+    if stored.versions:
         node.file.settings(text)
     own = {name: each for name, each in node.secrets().items() if name == DATABASE_PASSWORD}
     files: dict[str, bytes | None] = {
-        STORE: database_of(replace(state.stored, versions=versions)),
+        STORE: database_of(stored),
         LAST_READ: None,
         SETUP: state.setup.encode() or None,
         **(node.vault.files_with({**state.secrets, **own}) if state.secrets or own else {}),

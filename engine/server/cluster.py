@@ -33,14 +33,31 @@ class Member(Protocol):
     """The part of a membership that is needed here; see `Membership`."""
 
     @property
-    def away(self) -> Failure | None: ...  # noqa: D102
+    def away(self) -> Failure | None:
+        """Why the database was not reached last, None if it was."""
+        ...
+
     @property
-    def away_for(self) -> timedelta | None: ...  # noqa: D102
+    def away_for(self) -> timedelta | None:
+        """For how long it has not been reached."""
+        ...
+
     @property
-    def term(self) -> str: ...  # noqa: D102
-    def overview(self) -> ClusterOverview | None: ...  # noqa: D102
-    def problems(self) -> tuple[Failure, ...]: ...  # noqa: D102
-    async def drain(self, node: str, *, is_draining: bool) -> bool: ...  # noqa: D102
+    def term(self) -> str:
+        """The term of this process, empty while it is no member."""
+        ...
+
+    def overview(self) -> ClusterOverview | None:
+        """Return the cluster as this node sees it, None before it has."""
+        ...
+
+    def problems(self) -> tuple[Failure, ...]:
+        """Return what keeps this node from its work."""
+        ...
+
+    async def drain(self, node: str, *, is_draining: bool) -> bool:
+        """Have a node give up all its shards, or let it have some again; return whether there is such a node."""
+        ...
 
 
 class OtherMembers(Protocol):
