@@ -46,7 +46,7 @@ class NodesView(View):
         self.ask()
 
     def hidden(self) -> None:
-        """Look no more while something else is shown."""
+        """Stop looking while something else is shown."""
         self.end("follow")
 
     def action_drain(self) -> None:

@@ -202,7 +202,7 @@ class Lease:
         return self._end([shard for shard, claim in self._claims.items() if claim.has_run_out(now)])
 
     def give_up(self, shard: int, now: Reading) -> None:
-        """Write no more for a shard that we own, which is released once no write can be under way."""
+        """Stop writing for a shard that we own, which is released once no write can be under way."""
         claim = self._claims.get(shard)
         token = self.seen(shard).token if claim is None else claim.token
         self._end((shard,))

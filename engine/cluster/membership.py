@@ -42,7 +42,7 @@ class Holder(Protocol):
         ...
 
     def lost(self, shards: Collection[int]) -> None:
-        """Work for these shards no more: they are another node's, or given up. A claim that ran out is no loss yet."""
+        """Stop working for these shards: they are another node's, or given up. A claim that ran out is no loss yet."""
         ...
 
     async def answered(self, shards: Collection[int]) -> None:

@@ -1,6 +1,6 @@
 """Ownership of users where several engines share them: who may write a user's presence, and for how long.
 
-An engine that works alone owns everybody for ever (`ALWAYS`).
+An engine that works alone always owns everybody (`ALWAYS`).
 """
 
 from dataclasses import dataclass
@@ -92,4 +92,4 @@ class _Everybody:
 
 
 ALWAYS: Ownership = _Everybody()
-"""The ownership of a single engine: everybody is its own, for ever."""
+"""The ownership of a single engine: everybody is always its own."""

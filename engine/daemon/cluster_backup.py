@@ -36,7 +36,7 @@ class ClusterBackup:
 
     async def store(self) -> bytes:
         """Return what engines share as the database of one that works alone. Raises a `SharedDatabaseFailure`."""
-        stored = await self._database.run(read_stored, at_leisure=True)
+        stored = await self._database.run(read_stored, long_running=True)
         local = await asyncio.to_thread(self._file.read)
         return await asyncio.to_thread(lambda: database_of(for_one_engine(stored, local)))
 

@@ -90,7 +90,7 @@ async def join(node: StoppedNode, author: Author, now: datetime, *, only_check: 
         return joined
 
     try:
-        joined = await node.database.run(move, at_leisure=True)
+        joined = await node.database.run(move, long_running=True)
     except _RolledBack as would:
         return would.joined
     kept += await asyncio.to_thread(_settle, node, brought, joined)

@@ -144,7 +144,7 @@ async def _take_back(node: StoppedNode, author: Author, terms: tuple[KnownTerm, 
     async def read(connection: Connection) -> tuple[SharedState, tuple[object, ...]]:
         return await read_state(connection, keys), await marks_of(connection)
 
-    state, marks = await node.database.run(read, at_leisure=True)
+    state, marks = await node.database.run(read, long_running=True)
     stored = replace(
         state.stored, audit=(*state.stored.audit, AuditRecord(datetime.now(UTC), author, "leave_cluster", node.name))
     )
@@ -176,7 +176,7 @@ async def _take_back(node: StoppedNode, author: Author, terms: tuple[KnownTerm, 
             )
         await clear(connection, taken_back.mark)
 
-    await node.database.run(empty, at_leisure=True)
+    await node.database.run(empty, long_running=True)
     await asyncio.to_thread(_put_in_place, node, taken_back)
     return left
 

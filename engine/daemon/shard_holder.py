@@ -38,7 +38,7 @@ class ShardHolder:
             self._engine.shards.taken(shards)
 
     def lost(self, shards: Collection[int]) -> None:
-        """Work for these shards no more."""
+        """Stop working for these shards."""
         self._shards.difference_update(shards)
         if self._engine is not None:
             self._engine.shards.lost(shards)

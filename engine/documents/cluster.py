@@ -44,7 +44,7 @@ MEANINGS: Mapping[NodeCondition, str] = MappingProxyType(
         "silent": "It was not heard of for the time of a lease: others take its users. Look at its machine.",
     }
 )
-"""What is to be known of conditions that are not as usual."""
+"""What to know about conditions that are unusual."""
 
 
 def cluster_document(cluster: Cluster, zone: tzinfo, now: datetime, width: int) -> Document:
@@ -60,7 +60,7 @@ def cluster_document(cluster: Cluster, zone: tzinfo, now: datetime, width: int) 
 
 
 def table(state: ClusterState, width: int) -> Iterator[Line]:
-    """Yield a line for each node below the heads of the columns, with what is to be known of it."""
+    """Yield a line for each node below the heads of the columns, with what to know about it."""
     version = "  version" if width >= WIDE else ""
     yield line(
         Span(f"   {'node':<{IN_TABLE}} {'state':<10} role     shards   users     beat  settings{version}", Role.TITLE)

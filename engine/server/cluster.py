@@ -78,7 +78,7 @@ class OtherMembers(Protocol):
 
 
 class ThisNode(Protocol):
-    """What is to be known of the process itself."""
+    """What is known of the process itself."""
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ class ClusterSecrets:
     """Implements `SecretVault`: `shared` keeps what is the same for all engines.
 
     `local`, on this machine, keeps the password of the shared database, which cannot be kept in that itself, and a copy
-    of the others: an engine that starts while the database is away reads calendars all the same.
+    of the others: an engine that starts while the database is away still reads calendars.
     """
 
     def __init__(self, local: SecretStore, shared: SecretVault) -> None:

@@ -402,7 +402,7 @@ class Supervisor:
         self.current.report(ServiceChanged())
 
     async def _follow_secrets(self) -> None:
-        """Begin anew with the secrets that another engine has changed, if the settings need them."""
+        """Restart the engine with the secrets that another engine has changed, if the settings need them."""
         seen, in_force = self._source.secrets, self._in_force
         if seen == self._secrets_seen and not isinstance(self._engine_trouble, SharedDatabaseFailure):
             return

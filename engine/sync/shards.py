@@ -72,7 +72,7 @@ class ShardKeeper:
         self._alarm.wake()
 
     def lost(self, shards: Collection[int]) -> None:
-        """Work for these shards no more: another engine owns them, or is to own them.
+        """Stop working for these shards: another engine owns them, or will.
 
         A claim that has run out is no reason: calendars are read on then, and presences wait for the next claim.
         """
@@ -129,7 +129,7 @@ class ShardKeeper:
     async def _store_again(self) -> None:
         claims = self._share.prepared_claims() if self._to_store_again else ()
         for claim in claims:
-            # If a claim ends meanwhile, it may go on in a moment; or else the shard is loaded anew by its next owner.
+            # If a claim ends meanwhile, it may go on in a moment; or else its next owner loads the shard.
             with suppress(LeaseEnded):
                 if claim.shard in self._to_store_again and await self._writer.store_again(claim):
                     self._to_store_again.discard(claim.shard)

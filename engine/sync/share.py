@@ -108,7 +108,7 @@ class Share:
         self._shards.update(shards)
 
     def end(self, shards: Iterable[int]) -> None:
-        """Work for these shards no more."""
+        """Stop working for these shards."""
         for shard in shards:
             self._shards.discard(shard)
             self._prepared.pop(shard, None)

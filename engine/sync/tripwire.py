@@ -59,7 +59,7 @@ class Tripwire:
         self._again_at = network_clock.now()
 
     def forget(self) -> None:
-        """Begin anew: whoever else was writing is stopped."""
+        """Write all users again: whoever else was writing is stopped."""
         self._first.clear()
 
     async def run(self) -> None:

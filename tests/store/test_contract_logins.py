@@ -118,7 +118,7 @@ async def test_without_the_database_nothing_is_tried_and_what_became_of_it_is_no
     history = storage.log_ins()
     [attempt] = await history.begin(ACCOUNT, begun())
     with monkeypatch.context() as away:
-        away.setattr(of_database, "_begin", lambda at_leisure: "SELECT pg_terminate_backend(pg_backend_pid())")
+        away.setattr(of_database, "_begin", lambda long_running: "SELECT pg_terminate_backend(pg_backend_pid())")
         refused = await history.change(ACCOUNT, lambda tried: rules.settled(tried, attempt, LogInOutcome.REFUSED))
         assert await history.accounts() == {ACCOUNT: refused}
         with pytest.raises(Paused, match="shared database"):

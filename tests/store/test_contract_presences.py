@@ -47,7 +47,7 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def without_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every transaction ends with its connection before it has begun."""
     with monkeypatch.context() as away:
-        away.setattr(of_database, "_begin", lambda at_leisure: "SELECT pg_terminate_backend(pg_backend_pid())")
+        away.setattr(of_database, "_begin", lambda long_running: "SELECT pg_terminate_backend(pg_backend_pid())")
         yield
 
 

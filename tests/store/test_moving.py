@@ -88,7 +88,7 @@ async def filled(database: Database) -> StoredState:
 async def moved(stored: StoredState, database: SharedDatabase) -> None:
     state = SharedState(stored=stored, secrets=SECRETS, setup='{"answers": "é"}')
     await database.run(
-        lambda connection: moving.write_state(connection, state, shard_of, node="a", key=KEY), at_leisure=True
+        lambda connection: moving.write_state(connection, state, shard_of, node="a", key=KEY), long_running=True
     )
 
 
@@ -152,7 +152,7 @@ async def test_the_database_of_an_older_version_is_moved_into_one_that_is_made_f
             await prepare(connection)
             await moving.write_state(connection, state, shard_of, node="a", key=None)
 
-        await shared.run(make, at_leisure=True)
+        await shared.run(make, long_running=True)
         there = (await shared.run(read)).stored
         await database.run(lambda connection: write_state(connection, there))
         assert await database.run(read_state) == before

@@ -98,7 +98,7 @@ async def test_a_transaction_is_done_as_a_whole_and_within_its_limits(
             raise LookupError
 
         assert await database.run(note) == ("1min", "20ms")
-        assert await database.run(note, at_leisure=True) == ("0", "0")
+        assert await database.run(note, long_running=True) == ("0", "0")
         with pytest.raises(LookupError):
             await database.run(fail)
         assert await database.run(lambda connection: one(connection, "SELECT settled FROM cluster")) == "x"
@@ -219,12 +219,12 @@ async def test_the_schema_is_made_once_whoever_begins(empty_database: PostgresDa
         with pytest.raises(DatabaseNotPrepared, match="missing"):
             await engine.run(check_schema)
         async with opened(empty_database.conninfo(OWNER)) as other, asyncio.TaskGroup() as tasks:
-            tasks.create_task(one_of_them.run(prepare, at_leisure=True))
-            tasks.create_task(other.run(prepare, at_leisure=True))
+            tasks.create_task(one_of_them.run(prepare, long_running=True))
+            tasks.create_task(other.run(prepare, long_running=True))
         with empty_database.connection() as administrator:
             before = administrator.execute("SELECT * FROM cluster").fetchall()
             assert len(before) == 1
-            await one_of_them.run(prepare, at_leisure=True)
+            await one_of_them.run(prepare, long_running=True)
             assert administrator.execute("SELECT * FROM cluster").fetchall() == before
             assert administrator.execute("SELECT count(*), max(shard) FROM shard").fetchone() == (64, 63)
             await engine.run(check_schema)
@@ -254,11 +254,11 @@ async def test_an_addition_is_made_once_and_engines_of_the_version_before_go_on(
             with pytest.raises(DatabaseNotPrepared, match=f"needs {SCHEMA + 1}"):
                 await database.run(check_schema)
             for _ in range(2):
-                await database.run(prepare, at_leisure=True)
+                await database.run(prepare, long_running=True)
             await database.run(check_schema)
             assert await database.run(lambda connection: one(connection, "SELECT more FROM cluster")) is None
         await database.run(check_schema)
-        await database.run(prepare, at_leisure=True)
+        await database.run(prepare, long_running=True)
         assert await database.run(lambda connection: one(connection, "SELECT schema FROM cluster")) == SCHEMA + 1
 
 
@@ -267,7 +267,7 @@ async def test_a_database_that_cannot_hold_every_text_is_refused(postgres: Postg
         administrator.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
     async with opened(f"host={postgres.directory} dbname=ascii user={OWNER}") as database:
         with pytest.raises(DatabaseNotPrepared, match="SQL_ASCII"):
-            await database.run(prepare, at_leisure=True)
+            await database.run(prepare, long_running=True)
     with postgres.connection() as administrator:
         administrator.execute("DROP DATABASE ascii")
 

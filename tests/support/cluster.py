@@ -67,5 +67,5 @@ async def write_first_settings(
         key=key,
     )
     opened = SharedDatabase(database_address(database.conninfo(OWNER)))
-    await opened.run(write, at_leisure=True)
+    await opened.run(write, long_running=True)
     await opened.close()

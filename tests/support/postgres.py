@@ -194,7 +194,7 @@ class PostgresDatabase:
 
 async def _prepare(made: PostgresDatabase) -> None:
     database = SharedDatabase(database_address(made.conninfo(OWNER)))
-    await database.run(prepare, at_leisure=True)
+    await database.run(prepare, long_running=True)
     await database.close()
 
 

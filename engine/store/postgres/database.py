@@ -24,7 +24,7 @@ CHANNEL = "calendar_engine"
 
 MOST_CONNECTIONS = 4
 OLDEST = 300.0
-"""Seconds after which a connection is made anew, so that a server that came back is used again."""
+"""Seconds after which a connection is replaced, so that a server that came back is used again."""
 
 TURN_WITHIN, CONNECT_WITHIN, DONE_WITHIN = 2.0, 6.0, 5.0
 """Seconds to wait for a free connection, for a new one to any of the hosts, and for a transaction on it."""
@@ -32,7 +32,7 @@ TURN_WITHIN, CONNECT_WITHIN, DONE_WITHIN = 2.0, 6.0, 5.0
 STATEMENT_WITHIN, LOCK_WITHIN = 1.5, 1.0
 """Seconds for each statement, and to wait for others in it."""
 
-AT_LEISURE = 600.0
+LONG_RUNNING = 600.0
 """Seconds for a transaction that moves everything."""
 
 
@@ -40,7 +40,7 @@ class SharedDatabase:
     """Does transactions in the schema `calendar_engine` of a database. Nothing is connected before the first one.
 
     All methods raise a `SharedDatabaseFailure`. Then a transaction has had no effect, but for one: after `DatabaseAway`
-    and `DatabaseSlow` it may have been committed all the same.
+    and `DatabaseSlow` it may still have been committed.
     """
 
     def __init__(self, address: DatabaseAddress) -> None:
@@ -49,15 +49,15 @@ class SharedDatabase:
         self._idle: list[tuple[Connection, float]] = []
         self._is_closed = False
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]], *, at_leisure: bool = False) -> T:
+    async def run(self, work: Callable[[Connection], Awaitable[T]], *, long_running: bool = False) -> T:
         """Do `work` in one transaction (READ COMMITTED) and return its result.
 
-        `at_leisure`: it may take minutes, as what is done once and for no engine that runs.
+        `long_running`: it may take minutes, as what is done once and for no engine that runs.
         """
         async with self._turn(), self._borrowed() as connection:
-            with _cut_after(AT_LEISURE if at_leisure else DONE_WITHIN, connection):
+            with _cut_after(LONG_RUNNING if long_running else DONE_WITHIN, connection):
                 with errors_named(self._address.place):
-                    await connection.execute(_begin(at_leisure))
+                    await connection.execute(_begin(long_running))
                     try:
                         result = await work(connection)
                         committed = await connection.execute("COMMIT")
@@ -135,13 +135,13 @@ class SharedDatabase:
             await connection.close()
 
 
-def _begin(at_leisure: bool) -> str:
+def _begin(long_running: bool) -> str:
     """Return what begins a transaction.
 
     Limits hold for the transaction alone, since a connection of a pooler serves others as well. What was committed must
     not be lost with a server of a kind that a site has chosen to be safer.
     """
-    statement, lock = (0.0, 0.0) if at_leisure else (STATEMENT_WITHIN, LOCK_WITHIN)
+    statement, lock = (0.0, 0.0) if long_running else (STATEMENT_WITHIN, LOCK_WITHIN)
     return f"""
         BEGIN;
         SET LOCAL search_path = calendar_engine;

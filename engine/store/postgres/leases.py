@@ -25,7 +25,7 @@ class Leases:
     """The lease protocol over a connection of its own, on which one request is made at a time.
 
     All methods raise a `SharedDatabaseFailure`: `DatabaseSlow` without an answer within a fifth of a lease. The request
-    may be executed then all the same.
+    may still be executed then.
     """
 
     def __init__(self, database: SharedDatabase, clock: Clock) -> None:

@@ -140,7 +140,7 @@ SCHEMA = len(MIGRATIONS)
 
 
 async def prepare(connection: Connection, *, shards: int = SHARDS, lease_seconds: int = LEASE_SECONDS) -> None:
-    """Make the schema, or bring it up to date, in a transaction at leisure of the role that owns it.
+    """Make the schema, or bring it up to date, in a long-running transaction of the role that owns it.
 
     The roles `calendar_engine` and `calendar_engine_view` must exist. Raises `DatabaseNotPrepared` if the database
     cannot hold every text, and `DatabaseOfNewerVersion`.

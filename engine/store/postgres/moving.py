@@ -34,7 +34,7 @@ class SharedState:
 async def write_state(
     connection: Connection, state: SharedState, shard_of: ShardOf, *, node: str, key: bytes | None
 ) -> None:
-    """Make this the state that engines share, in a transaction at leisure.
+    """Make this the state that engines share, in a long-running transaction.
 
     It was made at `node`, and its secrets are encrypted with `key`, which there must be if there are any. The newest
     version of the settings is in force. Raises `SharedDatabaseInUse` if there is a state already.

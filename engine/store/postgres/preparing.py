@@ -72,7 +72,7 @@ async def check_prepared(database: SharedDatabase) -> None:
 async def _as_administrator(database: SharedDatabase, work: Callable[[Connection], Awaitable[T]]) -> T:
     await database.run(_nothing)  # who is not let in has no lack of rights
     try:
-        return await database.run(work, at_leisure=True)
+        return await database.run(work, long_running=True)
     except DatabaseRefused as failure:
         raise DatabaseNeedsAdministrator(failure.detail) from failure
 
@@ -140,4 +140,4 @@ BEGIN
     END IF;
 END $$
 """
-"""What is made belongs to whom the schema belongs, so that the same role can change it later."""
+"""What is made belongs to the owner of the schema, so that the same role can change it later."""

@@ -114,7 +114,7 @@ class SharedPresences:
         self._wanted_target = place
         try:
             if not await self._database.run(lambda connection: _is_target(connection, place)):
-                await self._database.run(lambda connection: _settle_in(connection, place), at_leisure=True)
+                await self._database.run(lambda connection: _settle_in(connection, place), long_running=True)
         except SharedDatabaseFailure as failure:
             self._complain(failure)
         else:
