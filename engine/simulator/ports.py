@@ -6,9 +6,13 @@ LOOPBACK = "127.0.0.1"
 
 
 def reserve(port: int) -> socket.socket:
-    """Return a socket that reserves the port (0: any free one), and refuses connections until it listens."""
+    """Return a socket that reserves the port (0: any free one), and refuses connections until it listens.
+
+    Another one that was made here may still be listening at the port: so it is never free in between (socket(7)).
+    """
     reserved = socket.socket()
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     reserved.bind((LOOPBACK, port))
     return reserved
 

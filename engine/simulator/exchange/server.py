@@ -159,10 +159,10 @@ class ExchangeSimulator:
         """Abort every connection and refuse new ones until `listen`."""
         if self._runner is None:
             return
-        ports = self.port, self.http_port
+        reserved = reserve(self.port), reserve(self.http_port)
         await self._runner.cleanup()
         self._runner = None
-        self._secure, self._plain = (reserve(port) for port in ports)
+        self._secure, self._plain = reserved
 
     async def show_certificate(self, certificate: IssuedCertificate) -> None:
         """Switch to another certificate, valid or not; connections are aborted."""

@@ -110,10 +110,10 @@ class GraphSimulator:
         """Abort every connection and refuse new ones until `listen`."""
         if self._runner is None:
             return
-        port = self.port
+        reserved = reserve(self.port)
         await self._runner.cleanup()
         self._runner = None
-        self._socket = reserve(port)
+        self._socket = reserved
 
     def _url(self, host: str) -> str:
         """Return the URL with that host name; only localhost, which needs no routes, has a port in it."""

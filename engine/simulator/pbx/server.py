@@ -149,10 +149,10 @@ class PbxSimulator:
         """Drop every connection and refuse new ones until `start`; users and presence stay."""
         self.drop()
         if self._runner is not None:
-            port = self.port
+            reserved = reserve(self.port)
             await self._runner.cleanup()
             self._runner = None
-            self._reserved = reserve(port)
+            self._reserved = reserved
 
     def drop(self) -> None:
         """Reset every connection."""
